@@ -1,0 +1,49 @@
+"""fewlevels: how few conductance levels a neural network needs, which ones, and whether it works on a crossbar.
+
+samples -> training -> quantization and search -> study (many of these, stored) -> analysis -> figures and report.
+Each stage is one verb with one frozen result. The names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "FewlevelsError": "errors",
+    "Samples": "samples",
+    "flip_pixels": "samples",
+    "load_digits": "samples",
+    "load_samples": "samples",
+    "Networks": "networks",
+    "TrainingConfig": "training",
+    "train": "training",
+    "trajectory": "training",
+    "Midpoint": "quantization",
+    "Quantized": "quantization",
+    "Quantizer": "quantization",
+    "FewestLevels": "search",
+    "fewest_levels": "search",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from fewlevels.errors import FewlevelsError
+    from fewlevels.networks import Networks
+    from fewlevels.quantization import Midpoint, Quantized, Quantizer
+    from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
+    from fewlevels.search import FewestLevels, fewest_levels
+    from fewlevels.training import TrainingConfig, train, trajectory
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'fewlevels' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"fewlevels.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,85 @@
+// Which samples do many networks recognise: the forward pass in double precision, one network per vector lane.
+//
+// A sample counts as recognised when the pre-activation of its own output is strictly the largest. The sigmoid does not
+// change that order; leaving it out at the last layer keeps saturated outputs apart. A tie is not recognition.
+#include <math.h>
+
+#include "kernels.hpp"
+#include "simd.hpp"
+
+namespace fewlevels::FEWLEVELS_ISA {
+namespace {
+
+constexpr int WIDE = LANES / 2;
+typedef double vdouble __attribute__((vector_size(8 * WIDE)));
+
+constexpr int64_t COLUMNS = 8;
+
+// out[j] = sum_i in[i] w[i][j]; in is per lane, or the same for all lanes where `shared` is given.
+ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdouble* w, vdouble* out, int64_t rows,
+                           int64_t columns) {
+  for (int64_t begin = 0; begin < columns; begin += COLUMNS) {
+    const int64_t width = columns - begin < COLUMNS ? columns - begin : COLUMNS;
+    vdouble sum[COLUMNS] = {};
+    for (int64_t i = 0; i < rows; ++i) {
+      if (shared && shared[i] == 0.0) continue;
+      const vdouble value = shared ? shared[i] - vdouble{} : in[i];
+      const vdouble* row = w + i * columns + begin;
+      if (width == COLUMNS)
+        for (int64_t j = 0; j < COLUMNS; ++j) sum[j] += value * row[j];
+      else
+        for (int64_t j = 0; j < width; ++j) sum[j] += value * row[j];
+    }
+    for (int64_t j = 0; j < width; ++j) out[begin + j] = sum[j];
+  }
+}
+
+}  // namespace
+
+int64_t recognition_scratch(const Recognition& r) {
+  int64_t weights = 0, widest = 0;
+  for (int64_t l = 0; l < r.layers; ++l) {
+    weights += r.sizes[l] * r.sizes[l + 1];
+    if (r.sizes[l + 1] > widest) widest = r.sizes[l + 1];
+  }
+  return 64 + (int64_t)sizeof(vdouble) * (weights + 2 * widest);
+}
+
+void recognise(const Recognition& r, void* scratch) {
+  vdouble* const weights = (vdouble*)(((uintptr_t)scratch + 63) / 64 * 64);
+  for (int64_t first = 0; first < r.models; first += WIDE) {
+    vdouble* end = weights;
+    for (int64_t l = 0; l < r.layers; ++l) {
+      const int64_t n = r.sizes[l] * r.sizes[l + 1];
+      for (int lane = 0; lane < WIDE; ++lane) {
+        const int64_t model = first + lane < r.models ? first + lane : r.models - 1;
+        for (int64_t i = 0; i < n; ++i) ((double*)(end + i))[lane] = r.weights[l][model * n + i];
+      }
+      end += n;
+    }
+    int64_t widest = 0;
+    for (int64_t l = 1; l <= r.layers; ++l) widest = r.sizes[l] > widest ? r.sizes[l] : widest;
+    for (int64_t s = 0; s < r.samples; ++s) {
+      vdouble *in = end, *out = end + widest;
+      const vdouble* w = weights;
+      for (int64_t l = 0; l < r.layers; ++l) {
+        product(in, l ? nullptr : r.x + s * r.sizes[0], w, out, r.sizes[l], r.sizes[l + 1]);
+        w += r.sizes[l] * r.sizes[l + 1];
+        if (l + 1 < r.layers)
+          for (int64_t j = 0; j < r.sizes[l + 1]; ++j)
+            for (int lane = 0; lane < WIDE; ++lane) out[j][lane] = 1.0 / (1.0 + exp(-out[j][lane]));
+        vdouble* swapped = in;
+        in = out;
+        out = swapped;
+      }
+      for (int lane = 0; lane < WIDE && first + lane < r.models; ++lane) {
+        bool largest = true;
+        const double own = in[r.y[s]][lane];
+        for (int64_t k = 0; k < r.sizes[r.layers]; ++k) largest = largest && (k == r.y[s] || own > in[k][lane]);
+        r.recognised[(first + lane) * r.samples + s] = largest;
+      }
+    }
+  }
+}
+
+}  // namespace fewlevels::FEWLEVELS_ISA

@@ -1,0 +1,112 @@
+// Vectors that hold one number of each of LANES models, for the instruction set this file is compiled for.
+//
+// The build compiles every kernel once per instruction set (see CMakeLists.txt); dispatch.hpp picks one at run time.
+// Nothing here may call an inline function of the standard library: the linker could keep the copy compiled for the
+// wider instruction set and hand it to a processor that lacks it.
+#pragma once
+#include <cstdint>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define FEWLEVELS_ISA v4
+#define FEWLEVELS_LANES 16
+#elif defined(__AVX2__)
+#define FEWLEVELS_ISA v3
+#define FEWLEVELS_LANES 8
+#else
+#define FEWLEVELS_ISA baseline
+#define FEWLEVELS_LANES 4
+#endif
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+namespace fewlevels::FEWLEVELS_ISA {
+
+constexpr int LANES = FEWLEVELS_LANES;
+constexpr int TABLE = 16;  // entries of a table that lookup() reads
+
+typedef float vfloat __attribute__((vector_size(4 * LANES)));
+typedef int32_t vint __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vuint __attribute__((vector_size(4 * LANES)));
+
+ALWAYS_INLINE vfloat broadcast(float value) { return value - vfloat{}; }
+
+// table[index[lane]] for each lane; 0 <= index < TABLE.
+ALWAYS_INLINE vfloat lookup(const float* table, vint index) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
+#elif defined(__AVX2__)
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_load_ps(table), (__m256i)index);
+  const __m256 high = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), (__m256i)index);
+  return (vfloat)_mm256_blendv_ps(low, high, (__m256)(index << 28));
+#else
+  vfloat value;
+  for (int lane = 0; lane < LANES; ++lane) value[lane] = table[index[lane]];
+  return value;
+#endif
+}
+
+// table[index[lane]] for each lane, for a table of any length.
+ALWAYS_INLINE vfloat gather(const float* table, vint index) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_i32gather_ps((__m512i)index, table, 4);
+#elif defined(__AVX2__)
+  return (vfloat)_mm256_i32gather_ps(table, (__m256i)index, 4);
+#else
+  vfloat value;
+  for (int lane = 0; lane < LANES; ++lane) value[lane] = table[index[lane]];
+  return value;
+#endif
+}
+
+// exp(-z) as 2^n * p(f): n is the nearest integer to -z log2(e), |f| <= 1/2, p the minimax polynomial of degree 5
+// (relative error 9e-8). |z| is cut at 43, where the sigmoid is within 3e-19 of 0 or 1.
+ALWAYS_INLINE vfloat exp_minus(vfloat z) {
+  vfloat t = z * -1.44269504f;
+  t = t > 62.0f ? broadcast(62.0f) : t;
+  t = t < -62.0f ? broadcast(-62.0f) : t;
+  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const vfloat rounded = t + shift;
+  const vint n = (vint)rounded;
+  const vfloat f = t - (rounded - shift);
+  vfloat p = f * 1.32647272e-3f + 9.67151269e-3f;
+  p = p * f + 5.55073374e-2f;
+  p = p * f + 2.40222421e-1f;
+  p = p * f + 6.93146978e-1f;
+  p = p * f + 1.0f;
+  return (vfloat)((vint)p + (n << 23));
+}
+
+// z[i] becomes 1 / (1 + exp(-z[i])). Two reciprocals cost one division: 1/a = b / (a b).
+ALWAYS_INLINE void sigmoid(vfloat* z, int64_t n) {
+  int64_t i = 0;
+  for (; i + 1 < n; i += 2) {
+    const vfloat a = 1.0f + exp_minus(z[i]), b = 1.0f + exp_minus(z[i + 1]);
+    const vfloat reciprocal = 1.0f / (a * b);
+    z[i] = b * reciprocal;
+    z[i + 1] = a * reciprocal;
+  }
+  if (i < n) z[i] = 1.0f / (1.0f + exp_minus(z[i]));
+}
+
+// One xoshiro128++ stream per lane (Blackman & Vigna, ACM TOMS 47, 2021).
+struct Streams {
+  vuint s0, s1, s2, s3;
+
+  ALWAYS_INLINE vuint next() {
+    const vuint sum = s0 + s3;
+    const vuint result = ((sum << 7) | (sum >> 25)) + s0;
+    const vuint t = s1 << 9;
+    s2 ^= s0;
+    s3 ^= s1;
+    s1 ^= s2;
+    s0 ^= s3;
+    s2 ^= t;
+    s3 = (s3 << 11) | (s3 >> 21);
+    return result;
+  }
+};
+
+}  // namespace fewlevels::FEWLEVELS_ISA

@@ -1,0 +1,345 @@
+// Stochastic gradient descent on LANES models side by side, one per vector lane.
+//
+// One step of one model, for a random sample (x, class):
+//   h = sigmoid(x W1), o = sigmoid(h W2), d2 = (t - o) o (1 - o), d1 = (d2 W2') h (1 - h),
+//   W1 += rate * outer(x, d1), W2 += rate * outer(h, d2), with t one-hot.
+//
+// With many samples the state is W1, and each step's update is applied in the same pass as the next step's x W1
+// (Primal). With fewer samples than inputs it is cheaper to hold what W1 does to each sample, P = X W1: a step on
+// sample s changes P[r] by (x_r . x_s) rate d1, so that a step costs samples x hidden and not inputs x hidden (Dual).
+// W1 itself is then W1_start + X' A, with A[s] the sum of the updates made on sample s. P and A take up STEPS updates
+// at a time, because storing them is the bottleneck; until then each new x W1 adds what the waiting updates would.
+#include "kernels.hpp"
+#include "simd.hpp"
+
+namespace fewlevels::FEWLEVELS_ISA {
+namespace {
+
+constexpr int BLOCK = LANES == 16 ? 10 : 5;  // columns whose sums are held in registers at once
+
+template <int N>
+struct Width {
+  static constexpr int value = N;
+};
+
+// Runs body.template run<N>(begin) over [0, n) in pieces of N <= MOST columns, as even as possible.
+template <int MOST, class Body>
+ALWAYS_INLINE void in_blocks(int64_t n, const Body& body) {
+  const int64_t pieces = (n + MOST - 1) / MOST;
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    const int64_t begin = piece * n / pieces, width = (piece + 1) * n / pieces - begin;
+    const auto run = [&](auto... candidate) {
+      ((width == candidate.value ? body.template run<candidate.value>(begin) : (void)0), ...);
+    };
+    if constexpr (MOST == 10) run(Width<1>{}, Width<2>{}, Width<3>{}, Width<4>{}, Width<5>{}, Width<6>{}, Width<7>{},
+                                  Width<8>{}, Width<9>{}, Width<10>{});
+    else run(Width<1>{}, Width<2>{}, Width<3>{}, Width<4>{}, Width<5>{});
+  }
+}
+
+// Memory of one group of LANES models, one vector for each of the numbers in brackets.
+struct Group {
+  vfloat *w1, *w2;        // (inputs, hidden), (hidden, outputs)
+  vfloat *w1_copy;        // (inputs, hidden), what a snapshot writes out
+  vfloat *h, *g1, *e;     // (hidden,): x W1 and then its sigmoid; rate * d1, not yet applied; d2 W2'
+  vfloat *d2;             // (outputs,): h W2 and then the error
+  vfloat *before, *now;   // (inputs,), Primal: the sample of the update not yet applied and the one to come
+  vfloat *p, *a;          // (samples, hidden), Dual
+  vfloat *waiting;        // (STEPS, hidden), Dual: updates not yet applied; g1 is one of its rows
+};
+
+// out[j] = sum_i in[i] w[i][j]
+struct Forward {
+  const vfloat *in, *w;
+  vfloat* out;
+  int64_t rows, columns;
+  template <int N>
+  ALWAYS_INLINE void run(int64_t begin) const {
+    vfloat sum[N] = {};
+    for (int64_t i = 0; i < rows; ++i) {
+      const vfloat* row = w + i * columns + begin;
+      for (int j = 0; j < N; ++j) sum[j] += in[i] * row[j];
+    }
+    for (int j = 0; j < N; ++j) out[begin + j] = sum[j];
+  }
+};
+
+// e[j] = sum_k d2[k] w2[j][k], then w2[j][k] += rate h[j] d2[k]
+struct OutputLayer {
+  const Group& group;
+  float rate;
+  int64_t hidden, outputs;
+  template <int N>
+  ALWAYS_INLINE void run(int64_t begin) const {
+    vfloat d2[N];
+    for (int k = 0; k < N; ++k) d2[k] = group.d2[begin + k];
+    for (int64_t j = 0; j < hidden; ++j) {
+      vfloat* row = group.w2 + j * outputs + begin;
+      const vfloat step = group.h[j] * rate;
+      vfloat even = {}, odd = {};
+      for (int k = 0; k < N; ++k) {
+        const vfloat weight = row[k];
+        if (k % 2) odd += weight * d2[k]; else even += weight * d2[k];
+        row[k] = weight + step * d2[k];
+      }
+      group.e[j] = (begin ? group.e[j] : vfloat{}) + (even + odd);
+    }
+  }
+};
+
+// The pending update of W1 and the next x W1 in one pass.
+struct PrimalPass {
+  const Group& group;
+  int64_t inputs, hidden;
+  template <int N>
+  ALWAYS_INLINE void run(int64_t begin) const {
+    vfloat g1[N], sum[N] = {};
+    for (int j = 0; j < N; ++j) g1[j] = group.g1[begin + j];
+    for (int64_t i = 0; i < inputs; ++i) {
+      vfloat* row = group.w1 + i * hidden + begin;
+      const vfloat before = group.before[i], now = group.now[i];
+      for (int j = 0; j < N; ++j) {
+        const vfloat weight = row[j] + before * g1[j];
+        row[j] = weight;
+        sum[j] += now * weight;
+      }
+    }
+    for (int j = 0; j < N; ++j) group.h[begin + j] = sum[j];
+  }
+};
+
+constexpr int STEPS = 4;
+
+// P[r] += sum_m (x_r . x_{s_m}) g_m and A[s_m] += g_m, for the STEPS updates g_m made on samples s_m.
+struct DualUpdate {
+  const Group& group;
+  const float* gram;  // (samples, TABLE)
+  const vint* sample;  // (STEPS,)
+  int64_t samples, hidden;
+  template <int N>
+  ALWAYS_INLINE void run(int64_t begin) const {
+    vfloat g[STEPS][N];
+    for (int m = 0; m < STEPS; ++m)
+      for (int j = 0; j < N; ++j) g[m][j] = group.waiting[m * hidden + begin + j];
+    for (int64_t r = 0; r < samples; ++r) {
+      vfloat *p = group.p + r * hidden + begin, *a = group.a + r * hidden + begin;
+      vfloat p_sum[N], a_sum[N];
+      for (int j = 0; j < N; ++j) p_sum[j] = p[j], a_sum[j] = a[j];
+      for (int m = 0; m < STEPS; ++m) {
+        const vfloat overlap = lookup(gram + r * TABLE, sample[m]);
+        const vint here = sample[m] == (int32_t)r;
+        for (int j = 0; j < N; ++j) {
+          p_sum[j] += overlap * g[m][j];
+          a_sum[j] += here ? g[m][j] : vfloat{};
+        }
+      }
+      for (int j = 0; j < N; ++j) p[j] = p_sum[j], a[j] = a_sum[j];
+    }
+  }
+};
+
+// h = P[now] + sum_m (x_now . x_{s_m}) g_m over the updates that wait.
+struct DualForward {
+  const Group& group;
+  const vfloat* overlap;  // (waiting,), x_now . x_{s_m}
+  vint now;
+  int waiting;
+  int64_t samples, hidden;
+  template <int N>
+  ALWAYS_INLINE void run(int64_t begin) const {
+    vfloat sum[N] = {};
+    for (int64_t r = 0; r < samples; ++r) {
+      const vfloat* p = group.p + r * hidden + begin;
+      const vint here = now == (int32_t)r;
+      for (int j = 0; j < N; ++j) sum[j] = here ? p[j] : sum[j];
+    }
+    for (int m = 0; m < waiting; ++m)
+      for (int j = 0; j < N; ++j) sum[j] += overlap[m] * group.waiting[m * hidden + begin + j];
+    for (int j = 0; j < N; ++j) group.h[begin + j] = sum[j];
+  }
+};
+
+// What follows x W1 in both forms: activations, both errors, the update of W2; leaves rate * d1 in g1.
+ALWAYS_INLINE void output_step(const Group& group, const Training& t, vfloat target) {
+  sigmoid(group.h, t.hidden);
+  in_blocks<BLOCK>(t.outputs, Forward{group.h, group.w2, group.d2, t.hidden, t.outputs});
+  sigmoid(group.d2, t.outputs);
+  for (int64_t k = 0; k < t.outputs; ++k) {
+    const vfloat o = group.d2[k];
+    const vfloat wanted = target == (float)k ? broadcast(1.0f) : vfloat{};
+    group.d2[k] = (wanted - o) * o * (1.0f - o);
+  }
+  in_blocks<BLOCK>(t.outputs, OutputLayer{group, t.learning_rate, t.hidden, t.outputs});
+  for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = group.e[j] * group.h[j] * (1.0f - group.h[j]) * t.learning_rate;
+}
+
+// (models, n) <-> (n, LANES). Lanes past the last model repeat it, so that they stay finite.
+ALWAYS_INLINE void load_lanes(vfloat* to, const float* from, int64_t first, int64_t models, int64_t n) {
+  for (int lane = 0; lane < LANES; ++lane) {
+    const int64_t model = first + lane < models ? first + lane : models - 1;
+    for (int64_t i = 0; i < n; ++i) ((float*)(to + i))[lane] = from[model * n + i];
+  }
+}
+ALWAYS_INLINE void store_lanes(float* to, const vfloat* from, int64_t first, int64_t models, int64_t n) {
+  for (int lane = 0; lane < LANES && first + lane < models; ++lane)
+    for (int64_t i = 0; i < n; ++i) to[(first + lane) * n + i] = ((const float*)(from + i))[lane];
+}
+
+struct Primal {
+  const Training& t;
+  Group& group;
+
+  ALWAYS_INLINE void start() {
+    for (int64_t i = 0; i < t.inputs; ++i) group.now[i] = vfloat{};
+    for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = vfloat{};
+  }
+  ALWAYS_INLINE void forward(vint sample) {
+    vfloat* reused = group.before;
+    group.before = group.now;
+    group.now = reused;
+    for (int lane = 0; lane < LANES; ++lane) {
+      const float* x = t.x + (int64_t)sample[lane] * t.inputs;
+      for (int64_t i = 0; i < t.inputs; ++i) ((float*)(group.now + i))[lane] = x[i];
+    }
+    in_blocks<BLOCK>(t.hidden, PrimalPass{group, t.inputs, t.hidden});
+  }
+  ALWAYS_INLINE void maintain(int64_t) {}
+  ALWAYS_INLINE void copy_w1(vfloat* to) const {
+    for (int64_t i = 0; i < t.inputs; ++i)
+      for (int64_t j = 0; j < t.hidden; ++j) to[i * t.hidden + j] = group.w1[i * t.hidden + j] + group.now[i] * group.g1[j];
+  }
+};
+
+struct Dual {
+  static constexpr int64_t RESYNC = 1024;  // steps after which W1 takes up A and P is computed afresh
+  const Training& t;
+  Group& group;
+  int waiting = 0;
+  vint sample[STEPS] = {};
+  alignas(64) float gram[TABLE * TABLE] = {};
+
+  ALWAYS_INLINE void start() {
+    for (int64_t r = 0; r < t.samples; ++r)
+      for (int64_t s = 0; s < t.samples; ++s)
+        for (int64_t i = 0; i < t.inputs; ++i) gram[r * TABLE + s] += t.x[r * t.inputs + i] * t.x[s * t.inputs + i];
+    for (int64_t n = 0; n < t.samples * t.hidden; ++n) group.a[n] = vfloat{};
+  }
+  ALWAYS_INLINE void update() {
+    in_blocks<5>(t.hidden, DualUpdate{group, gram, sample, t.samples, t.hidden});
+    waiting = 0;
+  }
+  ALWAYS_INLINE void forward(vint now) {
+    if (waiting == STEPS) update();
+    vfloat overlap[STEPS];
+    for (int m = 0; m < waiting; ++m) overlap[m] = gather(gram, now * TABLE + sample[m]);
+    in_blocks<BLOCK>(t.hidden, DualForward{group, overlap, now, waiting, t.samples, t.hidden});
+    group.g1 = group.waiting + waiting * t.hidden;
+    sample[waiting++] = now;
+  }
+  ALWAYS_INLINE void maintain(int64_t step) {
+    if (step % RESYNC) return;
+    if (waiting) update();  // RESYNC is a multiple of STEPS: all of them wait, or (at the start) none
+    fold_a(group.w1);
+    for (int64_t s = 0; s < t.samples; ++s)
+      for (int64_t j = 0; j < t.hidden; ++j) {
+        vfloat sum = {};
+        for (int64_t i = 0; i < t.inputs; ++i) sum += t.x[s * t.inputs + i] * group.w1[i * t.hidden + j];
+        group.p[s * t.hidden + j] = sum;
+        group.a[s * t.hidden + j] = vfloat{};
+      }
+  }
+  ALWAYS_INLINE void fold_a(vfloat* w1) const {  // w1 += X' A
+    for (int64_t s = 0; s < t.samples; ++s)
+      for (int64_t i = 0; i < t.inputs; ++i)
+        for (int64_t j = 0; j < t.hidden; ++j) w1[i * t.hidden + j] += t.x[s * t.inputs + i] * group.a[s * t.hidden + j];
+  }
+  ALWAYS_INLINE void copy_w1(vfloat* to) const {
+    for (int64_t n = 0; n < t.inputs * t.hidden; ++n) to[n] = group.w1[n];
+    fold_a(to);
+    for (int m = 0; m < waiting; ++m)
+      for (int64_t i = 0; i < t.inputs; ++i) {
+        vfloat x;
+        for (int lane = 0; lane < LANES; ++lane) x[lane] = t.x[sample[m][lane] * t.inputs + i];
+        for (int64_t j = 0; j < t.hidden; ++j) to[i * t.hidden + j] += x * group.waiting[m * t.hidden + j];
+      }
+  }
+};
+
+// A number below n for each lane: floor(random * n / 2^32), biased by less than n / 2^32.
+ALWAYS_INLINE vint draw(vuint random, int64_t n) {
+  vint drawn;
+  for (int lane = 0; lane < LANES; ++lane) drawn[lane] = (int32_t)((uint64_t)random[lane] * (uint64_t)n >> 32);
+  return drawn;
+}
+
+template <class Form>
+ALWAYS_INLINE void train_group(const Training& t, Group& group, int64_t first) {
+  const int64_t w1_size = t.inputs * t.hidden, w2_size = t.hidden * t.outputs;
+  load_lanes(group.w1, t.w1, first, t.models, w1_size);
+  load_lanes(group.w2, t.w2, first, t.models, w2_size);
+  vint state[4];
+  for (int lane = 0; lane < LANES; ++lane)
+    for (int word = 0; word < 4; ++word)
+      state[word][lane] = (int32_t)t.streams[4 * (first + lane < t.models ? first + lane : t.models - 1) + word];
+  Streams streams{(vuint)state[0], (vuint)state[1], (vuint)state[2], (vuint)state[3]};
+  Form form{t, group};
+  form.start();
+  int64_t taken = 0;
+  for (int64_t step = 0;; ++step) {
+    for (; taken < t.snapshots && t.snapshot_steps[taken] == step; ++taken) {
+      form.copy_w1(group.w1_copy);
+      store_lanes(t.snapshot_w1 + taken * t.models * w1_size, group.w1_copy, first, t.models, w1_size);
+      store_lanes(t.snapshot_w2 + taken * t.models * w2_size, group.w2, first, t.models, w2_size);
+    }
+    if (step == t.steps) break;
+    form.maintain(step);
+    const vint sample = draw(streams.next(), t.samples);
+    form.forward(sample);
+    vfloat target;
+    for (int lane = 0; lane < LANES; ++lane) target[lane] = (float)t.y[sample[lane]];
+    output_step(group, t, target);
+  }
+  form.copy_w1(group.w1_copy);
+  store_lanes(t.w1, group.w1_copy, first, t.models, w1_size);
+  store_lanes(t.w2, group.w2, first, t.models, w2_size);
+}
+
+}  // namespace
+
+int64_t training_scratch(const Training& t) {
+  return 64 + (int64_t)sizeof(vfloat) * (2 * t.inputs * t.hidden + t.hidden * t.outputs + 3 * t.hidden + t.outputs +
+                                         2 * t.inputs + (2 * t.samples + STEPS) * t.hidden);
+}
+
+void train(const Training& t, void* scratch) {
+  vfloat* free = (vfloat*)(((uintptr_t)scratch + 63) / 64 * 64);
+  const auto take = [&free](int64_t n) {
+    vfloat* taken = free;
+    free += n;
+    return taken;
+  };
+  const int64_t w1_size = t.inputs * t.hidden;
+  Group group{};
+  group.w1 = take(w1_size);
+  group.w1_copy = take(w1_size);
+  group.w2 = take(t.hidden * t.outputs);
+  group.h = take(t.hidden);
+  group.g1 = take(t.hidden);
+  group.e = take(t.hidden);
+  group.d2 = take(t.outputs);
+  const bool dual = t.samples <= TABLE && t.samples < t.inputs;
+  if (dual) {
+    group.p = take(t.samples * t.hidden);
+    group.a = take(t.samples * t.hidden);
+    group.waiting = take(STEPS * t.hidden);
+  } else {
+    group.before = take(t.inputs);
+    group.now = take(t.inputs);
+  }
+  for (int64_t first = 0; first < t.models; first += LANES) {
+    if (dual) train_group<Dual>(t, group, first);
+    else train_group<Primal>(t, group, first);
+  }
+}
+
+}  // namespace fewlevels::FEWLEVELS_ISA

@@ -1,0 +1,37 @@
+"""Errors: one class per stage, each message one sentence that says what was given and what would be right."""
+
+
+class FewlevelsError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class UsageError(FewlevelsError, ValueError):
+    """An argument, option or file that cannot be used as given."""
+
+
+class SamplesError(UsageError):
+    """Samples that cannot be read or do not fit the networks."""
+
+
+class NetworksError(UsageError):
+    """Weights that do not make networks."""
+
+
+class TrainingError(UsageError):
+    """A training configuration that cannot be run."""
+
+
+class QuantizationError(UsageError):
+    """A quantizer or a number of levels that cannot be used."""
+
+
+class SearchError(UsageError):
+    """A search that cannot be run, or a result asked for a model that has none."""
+
+
+class ConfigError(UsageError):
+    """A study configuration that is not valid, or not the one stored in the folder."""
+
+
+class StoreError(FewlevelsError):
+    """Results that cannot be written or read."""

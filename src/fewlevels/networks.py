@@ -1,0 +1,111 @@
+"""Networks: many sigmoid networks of one shape, their weights stacked, applied together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels import _kernels
+from fewlevels.errors import NetworksError
+from fewlevels.samples import FloatArray, Samples
+
+INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
+"""The widest instruction set that this processor runs and the kernels are compiled for."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Feed-forward networks without biases: input -> W1 -> sigmoid -> W2 -> sigmoid …; the largest output wins.
+
+    weights: one array (models, fan_in, fan_out) per layer, float64, finite.
+    Raises NetworksError where layers do not fit together.
+    """
+
+    weights: tuple[FloatArray, ...]
+
+    def __post_init__(self) -> None:
+        weights = tuple(np.ascontiguousarray(w, dtype=np.float64) for w in self.weights)
+        if not weights:
+            raise NetworksError("networks need at least one layer of weights, got none")
+        for layer, w in enumerate(weights, start=1):
+            if w.ndim != 3 or 0 in w.shape[1:]:
+                raise NetworksError(f"the weights of layer {layer} must be (models, fan_in, fan_out), got {w.shape}")
+            if not np.isfinite(w).all():
+                raise NetworksError(f"the weights of layer {layer} must be finite, got {w[~np.isfinite(w)][0]}")
+        for layer, (before, w) in enumerate(itertools.pairwise(weights), start=2):
+            if w.shape[:2] != (len(before), before.shape[2]):
+                raise NetworksError(f"layer {layer} must take the {before.shape[2]} outputs of layer {layer - 1} in "
+                                    f"{len(before)} models, got shape {w.shape}")  # fmt: skip
+        object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def from_weights(cls, weights: Sequence[npt.ArrayLike]) -> Networks:
+        """Networks of the user's own: one array per layer, (fan_in, fan_out) for one network, or
+        (models, fan_in, fan_out) for several. Raises NetworksError where they do not fit together.
+        """
+        try:
+            arrays = [np.asarray(w, dtype=np.float64) for w in weights]
+        except (TypeError, ValueError) as error:
+            raise NetworksError(f"weights must be arrays of numbers: {error}") from None
+        return Networks(tuple(w[None] if w.ndim == 2 else w for w in arrays))
+
+    @classmethod
+    def from_joint(cls, joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> Networks:
+        """The inverse of `joint`: weights (models, all weights) cut into layers of these (fan_in, fan_out)."""
+        ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1]
+        parts = np.split(joint, ends, axis=1)
+        return Networks(tuple(part.reshape(len(joint), *shape) for part, shape in zip(parts, shapes, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.weights[0])
+
+    def __getitem__(self, models: int | slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Networks:
+        """The networks at these indices; an integer gives one network."""
+        chosen = slice(models, models + 1 or None) if isinstance(models, int | np.integer) else models
+        return Networks(tuple(w[chosen] for w in self.weights))
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """(fan_in, fan_out) of each layer."""
+        return [(w.shape[1], w.shape[2]) for w in self.weights]
+
+    def joint(self) -> FloatArray:
+        """All weights of a model in one row, layer after layer: (models, weights); the paper's W."""
+        return np.concatenate([w.reshape(len(self), -1) for w in self.weights], axis=1)
+
+    def weight_range(self) -> FloatArray:
+        """max W - min W over all layers together, (models,) (paper, Equation 1)."""
+        return np.ptp(self.joint(), axis=1)
+
+    def weight_range_a(self) -> FloatArray:
+        """max |W| - min |W| over all layers together, (models,) (paper, Equation 2)."""
+        return np.ptp(np.abs(self.joint()), axis=1)
+
+    def outputs(self, x: FloatArray) -> FloatArray:
+        """Outputs after the last sigmoid: (models, samples, outputs). x: (samples, inputs)."""
+        signal = np.broadcast_to(x, (len(self), *np.shape(x)))
+        for w in self.weights:
+            with np.errstate(over="ignore"):  # exp(-z) beyond float64: the sigmoid is 0, as it should be
+                signal = 1.0 / (1.0 + np.exp(-(signal @ w)))
+        return signal
+
+    def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
+        """Which samples each network recognises, (models, samples): those whose own output is strictly the largest,
+        compared before the last sigmoid, where nothing saturates. Raises NetworksError where samples do not fit.
+        """
+        inputs, outputs = self.weights[0].shape[1], self.weights[-1].shape[2]
+        if samples.inputs != inputs or len(samples.classes) > outputs:
+            raise NetworksError(f"networks of {inputs} inputs and {outputs} outputs cannot tell samples of "
+                                f"{samples.inputs} inputs and {len(samples.classes)} classes")  # fmt: skip
+        recognised = np.empty((len(self), len(samples)), dtype=bool)
+        if len(self):
+            _kernels.recognise(list(self.weights), samples.x, samples.y, recognised, INSTRUCTION_SET)
+        return recognised
+
+    def recognition(self, samples: Samples) -> FloatArray:
+        """The fraction of samples that each network recognises, (models,)."""
+        return self.recognised(samples).mean(axis=1)

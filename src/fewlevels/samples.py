@@ -1,0 +1,166 @@
+"""Samples: the digits of the paper, a user's own glyphs or arrays, and corrupted copies of them."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.errors import SamplesError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+
+DIGIT_SIZES = (5, 7)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled inputs of a classifier.
+
+    x: (samples, inputs), float64, finite. y: (samples,), int32, the index of each sample's class.
+    classes: the name of each class. shape: (rows, columns) of an image, None where the inputs are not one.
+    Raises SamplesError where these do not fit together.
+    """
+
+    x: FloatArray
+    y: IntArray
+    classes: tuple[str, ...]
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        x = np.ascontiguousarray(self.x, dtype=np.float64)
+        y = np.ascontiguousarray(self.y, dtype=np.int32)
+        if x.ndim != 2 or 0 in x.shape:
+            raise SamplesError(f"x must be (samples, inputs) with at least one of each, got shape {x.shape}")
+        if y.shape != (len(x),):
+            raise SamplesError(f"y must hold one class for each of the {len(x)} samples, got shape {y.shape}")
+        if not np.isfinite(x).all():
+            sample, value = np.argwhere(~np.isfinite(x))[0]
+            raise SamplesError(f"x must be finite, got {x[sample, value]} at sample {sample}, input {value}")
+        if len(self.classes) < 2:
+            raise SamplesError(f"samples need at least two classes, got {len(self.classes)}")
+        if y.min() < 0 or y.max() >= len(self.classes):
+            raise SamplesError(f"y must be 0 to {len(self.classes) - 1}, got {y.min()} to {y.max()}")
+        if self.shape is not None and self.shape[0] * self.shape[1] != x.shape[1]:
+            raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def inputs(self) -> int:
+        return self.x.shape[1]
+
+
+def load_digits(size: int) -> Samples:
+    """The ten digits 0-9 on 5 x 5 or 7 x 7 binary pixels, seven-segment style (paper, Figure 1).
+
+    size: 5 or 7. Returns ten samples, sample d showing digit d. Raises SamplesError for any other size.
+    """
+    if size not in DIGIT_SIZES:
+        raise SamplesError(f"the digits come in sizes 5 and 7, got {size!r}")
+    file = resources.files("fewlevels") / "data" / f"digits{size}.txt"
+    return parse_glyphs(file.read_text(encoding="utf-8"), f"digits{size}.txt")
+
+
+def load_samples(path: str | Path) -> Samples:
+    """Samples from a glyph file (text) or from a NumPy `.npz` with X and y.
+
+    X: (samples, inputs) or (samples, rows, columns), real. y: (samples,), integers from 0, or names.
+    Raises SamplesError where the file cannot be read or its content does not fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SamplesError(f"no samples file at {path}; expected a glyph text file or a .npz with X and y")
+    if path.suffix == ".npz":
+        return _load_npz(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SamplesError(f"{path} is not a text file; expected glyphs of 0 and 1, or a .npz with X and y") from None
+    return parse_glyphs(text, str(path))
+
+
+def parse_glyphs(text: str, name: str) -> Samples:
+    """Read glyphs: 'class NAME', then one line of 0 and 1 for each row; several glyphs may share a class.
+
+    name: what to call the text in an error. Raises SamplesError naming the line.
+    """
+    glyphs: list[list[str]] = []
+    labels: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("class "):
+            labels.append(line.removeprefix("class ").strip())
+            glyphs.append([])
+        elif not glyphs:
+            raise SamplesError(f"{name} line {number}: expected 'class NAME' before the first row, got {line!r}")
+        elif not re.fullmatch("[01]+", line):
+            raise SamplesError(f"{name} line {number}: a row is made of 0 and 1, got {line!r}")
+        elif glyphs[-1] and len(line) != len(glyphs[-1][0]):
+            raise SamplesError(
+                f"{name} line {number}: a row of {len(glyphs[-1][0])} pixels is expected, got {len(line)} in {line!r}"
+            )
+        else:
+            glyphs[-1].append(line)
+    if not glyphs:
+        raise SamplesError(f"{name} holds no glyph; expected 'class NAME' followed by rows of 0 and 1")
+    shapes = [(len(rows), len(rows[0]) if rows else 0) for rows in glyphs]
+    for label, shape in zip(labels, shapes, strict=True):
+        if shape != shapes[0] or 0 in shape:
+            raise SamplesError(f"{name}: every glyph must be {shapes[0][0]} x {shapes[0][1]}, {label!r} is "
+                               f"{shape[0]} x {shape[1]}")  # fmt: skip
+    classes = tuple(dict.fromkeys(labels))
+    pixels = [[float(pixel) for row in rows for pixel in row] for rows in glyphs]
+    return Samples(np.array(pixels), np.array([classes.index(label) for label in labels]), classes, shapes[0])
+
+
+def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Generator) -> Samples:
+    """Noisy copies of binary samples: in each copy of each sample, `pixels` different inputs are flipped (0 <-> 1).
+
+    Returns samples * copies samples, the copies of one sample side by side.
+    Raises SamplesError where x is not binary or has fewer inputs than `pixels`.
+    """
+    if not np.isin(samples.x, (0.0, 1.0)).all():
+        raise SamplesError("only binary samples have pixels to flip; this x holds values other than 0 and 1")
+    if not 0 <= pixels <= samples.inputs:
+        raise SamplesError(f"pixels must be 0 to {samples.inputs}, got {pixels}")
+    x = np.repeat(samples.x, copies, axis=0)
+    chosen = np.argsort(rng.random(x.shape), axis=1)[:, :pixels]
+    np.put_along_axis(x, chosen, 1.0 - np.take_along_axis(x, chosen, axis=1), axis=1)
+    return replace(samples, x=x, y=np.repeat(samples.y, copies))
+
+
+def _load_npz(path: Path) -> Samples:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            missing = {"X", "y"} - set(arrays)
+            if missing:
+                raise SamplesError(f"{path} must hold X and y, it holds {', '.join(sorted(arrays)) or 'nothing'}")
+            x, y = arrays["X"], arrays["y"]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, SamplesError):
+            raise
+        raise SamplesError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
+    if x.dtype.kind not in "buif" or x.ndim not in (2, 3):
+        raise SamplesError(f"{path}: X must be real, (samples, inputs) or (samples, rows, columns), got {x.dtype} "
+                           f"{x.shape}")  # fmt: skip
+    shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
+    if y.ndim != 1 or y.dtype.kind not in "buiU" or y.size == 0:
+        raise SamplesError(f"{path}: y must be a list of class numbers or names, got {y.dtype} {y.shape}")
+    if y.dtype.kind == "U":
+        names, y = np.unique(y, return_inverse=True)
+        classes = tuple(map(str, names))
+    else:
+        classes = tuple(map(str, range(int(y.max()) + 1)))
+    return Samples(x.reshape(len(x), -1), y, classes, shape)

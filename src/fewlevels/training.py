@@ -1,0 +1,143 @@
+"""Training: many two-layer sigmoid networks at once, each by stochastic gradient descent, one sample at a time."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels import _kernels
+from fewlevels.errors import TrainingError
+from fewlevels.networks import INSTRUCTION_SET, Networks
+from fewlevels.samples import Samples
+
+GROUP = 16
+"""Models that the widest kernel trains side by side."""
+
+ModelKey = tuple[int, int]
+"""(seed index, repeat): a model's place in a study. With the root seed it fixes the model's start and samples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How networks are trained; the defaults are the paper's (section 2).
+
+    hidden: hidden units. learning_rate: of each update W += learning_rate * outer(input, delta).
+    init: the start of every weight, 'uniform:LOW,HIGH' or 'normal:MEAN,SD'. steps: backpropagations of each model.
+    Raises TrainingError for values that cannot be run.
+    """
+
+    hidden: int = 10
+    learning_rate: float = 1.0
+    init: str = "uniform:0,1"
+    steps: int = 500_000
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.hidden, int) and self.hidden >= 1):
+            raise TrainingError(f"hidden must be a whole number of at least 1, got {self.hidden!r}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise TrainingError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not (isinstance(self.steps, int) and self.steps >= 0):
+            raise TrainingError(f"steps must be a whole number of at least 0, got {self.steps!r}")
+        parse_init(self.init)
+
+
+def parse_init(init: str) -> tuple[str, float, float]:
+    """('uniform', low, high) or ('normal', mean, sd) from its text; raises TrainingError where it is neither."""
+    kind, _, numbers = init.partition(":")
+    try:
+        first, second = (float(number) for number in numbers.split(","))
+    except ValueError:
+        first = second = math.nan
+    valid = math.isfinite(first) and math.isfinite(second) and (first < second if kind == "uniform" else second > 0)
+    if kind not in ("uniform", "normal") or not valid:
+        raise TrainingError(f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, "
+                            f"got {init!r}")  # fmt: skip
+    return kind, first, second
+
+
+def train(
+    samples: Samples,
+    config: TrainingConfig,
+    *,
+    models: int | Sequence[ModelKey] = 600,
+    seed: int = 1,
+    jobs: int | None = None,
+) -> Networks:
+    """Train networks as the paper does: mean squared error, one uniformly random sample a step, float32.
+
+    models: how many, which stands for the keys (0, 0), (0, 1) …, or the keys themselves. seed: the root seed.
+    jobs: threads; all cores where None. A model depends on samples, config, seed and its key, on nothing else.
+    Returns the networks in the order of the keys. Raises TrainingError for arguments that cannot be run.
+    """
+    return trajectory(samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs)[0]
+
+
+def trajectory(
+    samples: Samples,
+    config: TrainingConfig,
+    *,
+    at_steps: Sequence[int],
+    models: int | Sequence[ModelKey] = 600,
+    seed: int = 1,
+    jobs: int | None = None,
+) -> list[Networks]:
+    """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
+    if isinstance(models, int):
+        models = [(0, repeat) for repeat in range(models)]
+    if not models:
+        raise TrainingError("models must be at least 1, got 0")
+    if seed < 0:
+        raise TrainingError(f"seed must be at least 0, got {seed}")
+    if list(at_steps) != sorted(at_steps) or not all(0 <= step <= config.steps for step in at_steps):
+        raise TrainingError(f"at_steps must ascend within 0 to {config.steps}, got {list(at_steps)}")
+    w1, w2, streams = _starts(samples, config, models, seed)
+    snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
+    jobs = jobs or available_cores()
+    size = max(GROUP, -(-len(models) // (jobs * GROUP)) * GROUP)
+
+    def run(begin: int) -> None:
+        part = slice(begin, begin + size)
+        part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
+        _kernels.train(
+            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
+            config.steps, np.asarray(at_steps, np.int64), *part_snapshots, INSTRUCTION_SET,
+        )  # fmt: skip
+        for whole, own in zip(snapshots, part_snapshots, strict=True):
+            whole[:, part] = own
+
+    begins = range(0, len(models), size)
+    if len(begins) == 1:
+        run(0)
+    else:
+        with ThreadPoolExecutor(jobs) as threads:
+            list(threads.map(run, begins))
+    trained = [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
+    return trained
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _starts(
+    samples: Samples, config: TrainingConfig, keys: Sequence[ModelKey], seed: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.uint32]]:
+    """First weights (models, fan_in, fan_out) of both layers, and the state (models, 4) of each sample stream."""
+    sizes = (samples.inputs, config.hidden), (config.hidden, len(samples.classes))
+    w1, w2 = (np.empty((len(keys), *size), np.float32) for size in sizes)
+    streams = np.empty((len(keys), 4), np.uint32)
+    kind, first, second = parse_init(config.init)
+    for model, key in enumerate(keys):
+        start, stream = np.random.SeedSequence(seed, spawn_key=key).spawn(2)
+        rng = np.random.default_rng(start)
+        for w in (w1, w2):
+            w[model] = getattr(rng, kind)(first, second, w.shape[1:])
+        streams[model] = stream.generate_state(4)
+    return w1, w2, streams
