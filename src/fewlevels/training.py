@@ -106,7 +106,7 @@ def trajectory(
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
             samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
-            config.steps, np.asarray(at_steps, np.int64), *part_snapshots, INSTRUCTION_SET,
+            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], INSTRUCTION_SET,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own
