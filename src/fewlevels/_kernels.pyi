@@ -18,9 +18,20 @@ def train(
     isa: str,
 ) -> None: ...
 def recognise(
-    weights: Sequence[npt.NDArray[np.float64]],
+    weights: npt.NDArray[np.float64],
+    sizes: Sequence[int],
     x: npt.NDArray[np.float64],
     y: npt.NDArray[np.int32],
     recognised: npt.NDArray[np.bool_],
+    isa: str,
+) -> None: ...
+def quantize(
+    weights: npt.NDArray[np.float64],
+    low: npt.NDArray[np.float64],
+    interval: npt.NDArray[np.float64],
+    levels: npt.NDArray[np.float64],
+    magnitudes: bool,
+    assignment: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
     isa: str,
 ) -> None: ...

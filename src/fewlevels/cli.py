@@ -26,6 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+ParseError: Any = typer.BadParameter.__base__
+
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
 
 
@@ -46,7 +48,22 @@ def _root(
 
 
 def _option(name: str, help_text: str, metavar: str) -> Any:
-    return typer.Option(name, help=help_text, metavar=metavar, show_default=False)
+    parser = {"N": _whole, "X": _real}.get(metavar)
+    return typer.Option(name, help=help_text, metavar=metavar, show_default=False, parser=parser)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"a whole number is expected, got {text!r}.") from None
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"a number is expected, got {text!r}.") from None
 
 
 @app.command()
@@ -197,16 +214,23 @@ class _progress:
 def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except FewlevelsError as error:
         if "--debug" in sys.argv:
             raise
         print(f"fewlevels: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
+    except ParseError as error:
+        if len(sys.argv) == 1:
+            print(error.format_message())  # the help
+        else:
+            print(f"fewlevels: {error.format_message()} See 'fewlevels --help'.", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
         print("fewlevels: interrupted; the same command goes on where it was", file=sys.stderr)
-        os._exit(130)  # threads still at work on groups that are not stored
-    except BrokenPipeError:
+        sys.stderr.flush()
+        os._exit(130)  # without waiting for groups that are not stored yet
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

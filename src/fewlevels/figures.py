@@ -199,8 +199,8 @@ def solved_at_each(result: StudyResult) -> Figure:
     axes.plot(q, [np.mean((first > 0) & (first <= n)) for n in q], color=ACCENT, linestyle="--",
               label="with q levels or fewer")  # fmt: skip
     axes.set(xlabel="number of levels q", ylabel=f"models at α = {result.config.alpha:.0%}", ylim=(0, 1.03),
-             xlim=(0, q[-1] + 1), title=f"{trained} trained models; {len(result.found.trained) - trained} did not reach α before "
-             "quantizing and are left out")  # fmt: skip
+             xlim=(0, q[-1] + 1), title=f"{trained} models that reached α before quantizing; "
+             f"{len(result.found.trained) - trained} did not and are left out")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower right")
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.errors import SearchError
-from fewlevels.networks import Networks
+from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.training import available_cores
@@ -81,8 +81,10 @@ def fewest_levels(
     """
     if not 0 < alpha <= 1:
         raise SearchError(f"alpha must be in (0, 1], got {alpha}")
-    if q_max < 1:
-        raise SearchError(f"q_max must be at least 1, got {q_max}")
+    if not isinstance(q_max, int) or q_max < 1:
+        raise SearchError(f"q_max must be a whole number of at least 1, got {q_max!r}")
+    if jobs is not None and jobs < 1:
+        raise SearchError(f"jobs must be at least 1, got {jobs}")
     quantizer = Midpoint() if quantizer is None else quantizer
     joint, shapes = networks.joint(), networks.shapes
     trace = np.empty((len(networks), q_max))
@@ -91,17 +93,16 @@ def fewest_levels(
     def search(begin: int) -> None:
         part = slice(begin, begin + CHUNK)
         weights = joint[part]
-        occupied_at = np.empty((len(weights), q_max + 1), np.intp)
-        occupied_at[:, 0] = 0
         for levels in range(1, q_max + 1):
             quantized = quantizer.quantize(weights, levels)
-            trace[part, levels - 1] = Networks.from_joint(quantized.values, shapes).recognition(samples)
-            occupied_at[:, levels] = quantized.occupied()
+            trace[part, levels - 1] = recognised(quantized.values, shapes, samples).mean(axis=1)
         passes = reaches(trace[part], alpha)
         q[part] = np.where(passes.any(axis=1), passes.argmax(axis=1) + 1, 0)
         trailing = np.argmin(np.pad(passes[:, ::-1], ((0, 0), (0, 1))), axis=1)  # passing numbers at the end
         stable_q[part] = np.where(trailing > 0, q_max + 1 - trailing, 0)
-        occupied[part] = np.take_along_axis(occupied_at, q[part, None], axis=1)[:, 0]
+        for levels in np.unique(q[part][q[part] > 0]):
+            chosen = np.flatnonzero(q[part] == levels)
+            occupied[begin + chosen] = quantizer.quantize(weights[chosen], int(levels)).occupied()
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         list(threads.map(search, range(0, len(networks), CHUNK)))

@@ -88,10 +88,13 @@ def trajectory(
     jobs: int | None = None,
 ) -> list[Networks]:
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
+    count = models if isinstance(models, int) else len(models)
     if isinstance(models, int):
         models = [(0, repeat) for repeat in range(models)]
     if not models:
-        raise TrainingError("models must be at least 1, got 0")
+        raise TrainingError(f"models must be at least 1, got {count}")
+    if jobs is not None and jobs < 1:
+        raise TrainingError(f"jobs must be at least 1, got {jobs}")
     if seed < 0:
         raise TrainingError(f"seed must be at least 0, got {seed}")
     if list(at_steps) != sorted(at_steps) or not all(0 <= step <= config.steps for step in at_steps):

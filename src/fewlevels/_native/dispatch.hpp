@@ -15,6 +15,7 @@ namespace fewlevels {
   void train(const Training& t, void* scratch);        \
   int64_t recognition_scratch(const Recognition& r);   \
   void recognise(const Recognition& r, void* scratch); \
+  void quantize(const Quantization& q);                \
   }
 FEWLEVELS_FOR_EACH_ISA(DECLARE)
 #undef DECLARE

@@ -72,28 +72,46 @@ void train_models(Array<const float, 2> x, Array<const int32_t, 1> y, Array<floa
   throw std::invalid_argument("unknown instruction set " + isa);
 }
 
-void recognise_samples(const std::vector<Array<const double, 3>>& weights, Array<const double, 2> x,
+void recognise_samples(Array<const double, 2> weights, const std::vector<int64_t>& sizes, Array<const double, 2> x,
                        Array<const int32_t, 1> y, Array<bool, 2> recognised, const std::string& isa) {
-  require(!weights.empty(), "no layers");
+  require(sizes.size() > 1, "no layers");
   Recognition r{};
-  r.models = weights[0].shape(0), r.samples = x.shape(0), r.layers = weights.size();
-  std::vector<int64_t> sizes{(int64_t)weights[0].shape(1)};
-  std::vector<const double*> pointers;
-  for (const auto& w : weights) {
-    require((int64_t)w.shape(0) == r.models && (int64_t)w.shape(1) == sizes.back(), "layers do not fit together");
-    sizes.push_back(w.shape(2));
-    pointers.push_back(w.data());
-  }
+  r.models = weights.shape(0), r.samples = x.shape(0), r.layers = sizes.size() - 1;
+  int64_t total = 0;
+  for (int64_t l = 0; l < r.layers; ++l) total += sizes[l] * sizes[l + 1];
+  require((int64_t)weights.shape(1) == total, "weights do not fit the layers");
   require((int64_t)x.shape(1) == sizes[0] && (int64_t)y.shape(0) == r.samples, "samples do not fit the networks");
   for (int64_t s = 0; s < r.samples; ++s) require(y.data()[s] >= 0 && y.data()[s] < sizes.back(), "class out of range");
   require((int64_t)recognised.shape(0) == r.models && (int64_t)recognised.shape(1) == r.samples,
           "recognised must be (models, samples)");
-  r.sizes = sizes.data(), r.weights = pointers.data(), r.x = x.data(), r.y = y.data(), r.recognised = recognised.data();
+  r.sizes = sizes.data(), r.weights = weights.data(), r.x = x.data(), r.y = y.data(), r.recognised = recognised.data();
 #define RUN(set)                                                               \
   if (isa == #set) {                                                           \
     const std::unique_ptr<char[]> scratch(new char[set::recognition_scratch(r)]); \
     const nb::gil_scoped_release release;                                      \
     return set::recognise(r, scratch.get());                                   \
+  }
+  FEWLEVELS_FOR_EACH_ISA(RUN)
+#undef RUN
+  throw std::invalid_argument("unknown instruction set " + isa);
+}
+
+void quantize_weights(Array<const double, 2> weights, Array<const double, 2> low, Array<const double, 2> interval,
+                      Array<const double, 2> levels, bool magnitudes, Array<int64_t, 2> assignment,
+                      Array<double, 2> values, const std::string& isa) {
+  Quantization q{};
+  q.models = weights.shape(0), q.n = weights.shape(1), q.requested = levels.shape(1), q.magnitudes = magnitudes;
+  for (const auto& one : {low, interval}) require(one.shape(0) == weights.shape(0) && one.shape(1) == 1, "one per model");
+  require(levels.shape(0) == weights.shape(0) && q.requested > 0, "levels must be (models, levels)");
+  require(assignment.shape(0) == weights.shape(0) && assignment.shape(1) == weights.shape(1) &&
+              values.shape(0) == weights.shape(0) && values.shape(1) == weights.shape(1),
+          "results must have the shape of the weights");
+  q.weights = weights.data(), q.low = low.data(), q.interval = interval.data(), q.levels = levels.data();
+  q.assignment = assignment.data(), q.values = values.data();
+#define RUN(set)                          \
+  if (isa == #set) {                      \
+    const nb::gil_scoped_release release; \
+    return set::quantize(q);              \
   }
   FEWLEVELS_FOR_EACH_ISA(RUN)
 #undef RUN
@@ -106,6 +124,8 @@ NB_MODULE(_kernels, m) {
   m.def("instruction_sets", &instruction_sets, "Instruction sets this processor runs, the widest first.");
   m.def("train", &train_models, "x"_a, "y"_a, "w1"_a, "w2"_a, "streams"_a, "learning_rate"_a, "steps"_a,
         "snapshot_steps"_a, "snapshot_w1"_a, "snapshot_w2"_a, "isa"_a, "Trains w1 and w2 in place; see training.py.");
-  m.def("recognise", &recognise_samples, "weights"_a, "x"_a, "y"_a, "recognised"_a, "isa"_a,
+  m.def("recognise", &recognise_samples, "weights"_a, "sizes"_a, "x"_a, "y"_a, "recognised"_a, "isa"_a,
         "Writes which samples each network recognises; see networks.py.");
+  m.def("quantize", &quantize_weights, "weights"_a, "low"_a, "interval"_a, "levels"_a, "magnitudes"_a, "assignment"_a,
+        "values"_a, "isa"_a, "Assigns weights to levels in equal intervals; see quantization/midpoint.py.");
 }

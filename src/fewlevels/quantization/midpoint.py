@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels import _kernels
 from fewlevels.errors import QuantizationError
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Quantized
 from fewlevels.samples import FloatArray
 
@@ -29,15 +31,17 @@ class Midpoint:
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: q, at least 1. Raises QuantizationError otherwise."""
-        if levels < 1:
-            raise QuantizationError(f"the number of levels must be at least 1, got {levels}")
-        if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
-            raise QuantizationError(f"weights must be (models, weights), finite and not empty, got {weights.shape}")
+        if not isinstance(levels, int | np.integer) or levels < 1:
+            raise QuantizationError(f"the number of levels must be a whole number of at least 1, got {levels!r}")
+        weights = np.ascontiguousarray(weights, dtype=np.float64)
+        if weights.ndim != 2 or weights.shape[1] == 0:
+            raise QuantizationError(f"weights must be (models, weights) and not empty, got shape {weights.shape}")
+        if not (finite := np.isfinite(weights)).all():
+            raise QuantizationError(f"weights must be finite, got {weights[~finite][0]}")
         values = weights if self.signed else np.abs(weights)
         low = values.min(axis=1, keepdims=True)
         interval = (values.max(axis=1, keepdims=True) - low) / levels
         level_values = low + interval * (np.arange(levels) + 0.5)
-        scale = np.divide(1.0, interval, out=np.zeros_like(interval), where=interval > 0)  # equal weights: level 0
-        assignment = np.minimum(((values - low) * scale).astype(np.intp), levels - 1)
-        quantized = np.take_along_axis(level_values, assignment, axis=1)
-        return Quantized(level_values, assignment, quantized if self.signed else np.copysign(quantized, weights))
+        assignment, quantized = np.empty(weights.shape, np.int64), np.empty(weights.shape)
+        _kernels.quantize(weights, low, interval, level_values, not self.signed, assignment, quantized, INSTRUCTION_SET)
+        return Quantized(level_values, assignment, quantized)

@@ -98,7 +98,7 @@ def rank_correlation(x: FloatArray, y: np.ndarray) -> tuple[float, tuple[float, 
     if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan, (math.nan, math.nan)
     rho = float(spearmanr(x, y).statistic)
-    z, error = np.arctanh(rho), math.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    z, error = np.arctanh(np.clip(rho, -1 + 1e-15, 1 - 1e-15)), math.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     half = norm.ppf((1 + CONFIDENCE) / 2) * error
     return rho, (float(np.tanh(z - half)), float(np.tanh(z + half)))
 
