@@ -54,9 +54,9 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("models", f"{summary.models}"),
         ("weights in each", f"{summary.weights}"),
-        ("trained to alpha before quantizing", f"{summary.trained:.1%}"),
-        ("solved: also at alpha with q levels", f"{summary.solved:.1%}"),
-        ("not trained to alpha, yet at alpha quantized", f"{summary.untrained_but_solved:.1%}"),
+        ("trained to alpha before quantizing", f"{summary.trained:.2%}"),
+        ("solved: also at alpha with q levels", f"{summary.solved:.2%}"),
+        ("not trained to alpha, yet at alpha quantized", f"{summary.untrained_but_solved:.2%}"),
         ("fewest levels q", f"{summary.fewest_levels} ({summary.models_at_fewest} models)"),
         ("levels occupied there, best model", f"{summary.occupied_at_fewest} (model {summary.best_model})"),
         ("weight range at the fewest levels, median", _number(summary.range_at_fewest_levels)),

@@ -57,7 +57,7 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
     trained = summary.trained
     yield Claim(
         "3.1", "every model is trained to 100 % before it is quantized",
-        f"{trained:.1%} of {summary.models} models reach {found.alpha:.0%}; the others are counted, not used",
+        f"{trained:.2%} of {summary.models} models reach {found.alpha:.0%}; the others are counted, not used",
         _verdict(trained == 1, trained >= 0.8), "all models; partly from 80 %",
     )  # fmt: skip
     yield Claim(
