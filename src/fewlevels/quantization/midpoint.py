@@ -41,6 +41,8 @@ class Midpoint:
         values = weights if self.signed else np.abs(weights)
         low = values.min(axis=1, keepdims=True)
         interval = (values.max(axis=1, keepdims=True) - low) / levels
+        if not np.isfinite(interval).all():
+            raise QuantizationError(f"the weight range must be below 1.8e308, got weights up to {values.max()}")
         level_values = low + interval * (np.arange(levels) + 0.5)
         assignment, quantized = np.empty(weights.shape, np.int64), np.empty(weights.shape)
         _kernels.quantize(weights, low, interval, level_values, not self.signed, assignment, quantized, INSTRUCTION_SET)
