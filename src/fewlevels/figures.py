@@ -135,7 +135,7 @@ def levels_against_range(result: StudyResult) -> Figure:
     for name, (levels, weight_range) in paper.POINTS.items():
         axes.plot([weight_range], [levels], marker="D", markersize=6, color="white", markeredgecolor=INK, linestyle="")
         axes.annotate(f"{name} (paper)", (weight_range, levels), (0, 8), textcoords="offset points", fontweight="bold",
-                      ha="center", bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1})  # fmt: skip
+                      ha="center", bbox={"color": "white", "linewidth": 0, "alpha": 0.7, "pad": 1})  # fmt: skip
     rho, (rho_low, rho_high) = rank_correlation(ranges, q)
     axes.set(title=f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})",
              xlabel="weight range, max W − min W", ylabel="fewest levels q", xlim=(0, right),
