@@ -33,6 +33,32 @@ typedef uint32_t vuint __attribute__((vector_size(4 * LANES)));
 
 ALWAYS_INLINE vfloat broadcast(float value) { return value - vfloat{}; }
 
+// Lanes where two integers are equal, and what is done in these lanes only. With AVX-512 the compilers make two or three
+// instructions of a ternary operator where one will do.
+#if defined(__AVX512F__)
+typedef __mmask16 Mask;
+ALWAYS_INLINE Mask equal(vint a, int32_t b) { return _mm512_cmpeq_epi32_mask((__m512i)a, _mm512_set1_epi32(b)); }
+ALWAYS_INLINE vfloat choose(Mask where, vfloat value, vfloat otherwise) {
+  return (vfloat)_mm512_mask_mov_ps((__m512)otherwise, where, (__m512)value);
+}
+ALWAYS_INLINE vfloat add_where(Mask where, vfloat sum, vfloat value) {
+  return (vfloat)_mm512_mask_add_ps((__m512)sum, where, (__m512)sum, (__m512)value);
+}
+ALWAYS_INLINE vfloat clamp(vfloat value, float limit) {
+  const __m512 low = _mm512_max_ps((__m512)value, _mm512_set1_ps(-limit));
+  return (vfloat)_mm512_min_ps(low, _mm512_set1_ps(limit));
+}
+#else
+typedef vint Mask;
+ALWAYS_INLINE Mask equal(vint a, int32_t b) { return a == b; }
+ALWAYS_INLINE vfloat choose(Mask where, vfloat value, vfloat otherwise) { return where ? value : otherwise; }
+ALWAYS_INLINE vfloat add_where(Mask where, vfloat sum, vfloat value) { return sum + (where ? value : vfloat{}); }
+ALWAYS_INLINE vfloat clamp(vfloat value, float limit) {
+  const vfloat low = value < -limit ? broadcast(-limit) : value;
+  return low > limit ? broadcast(limit) : low;
+}
+#endif
+
 // table[index[lane]] for each lane; 0 <= index < TABLE.
 ALWAYS_INLINE vfloat lookup(const float* table, vint index) {
 #if defined(__AVX512F__)
@@ -64,9 +90,7 @@ ALWAYS_INLINE vfloat gather(const float* table, vint index) {
 // exp(-z) as 2^n * p(f): n is the nearest integer to -z log2(e), |f| <= 1/2, p the minimax polynomial of degree 5
 // (relative error 9e-8). |z| is cut at 43, where the sigmoid is within 3e-19 of 0 or 1.
 ALWAYS_INLINE vfloat exp_minus(vfloat z) {
-  vfloat t = z * -1.44269504f;
-  t = t > 62.0f ? broadcast(62.0f) : t;
-  t = t < -62.0f ? broadcast(-62.0f) : t;
+  const vfloat t = clamp(z * -1.44269504f, 62.0f);
   const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const vfloat rounded = t + shift;
   const vint n = (vint)rounded;

@@ -127,10 +127,10 @@ struct DualUpdate {
       for (int j = 0; j < N; ++j) p_sum[j] = p[j], a_sum[j] = a[j];
       for (int m = 0; m < STEPS; ++m) {
         const vfloat overlap = lookup(gram + r * TABLE, sample[m]);
-        const vint here = sample[m] == (int32_t)r;
+        const Mask here = equal(sample[m], (int32_t)r);
         for (int j = 0; j < N; ++j) {
           p_sum[j] += overlap * g[m][j];
-          a_sum[j] += here ? g[m][j] : vfloat{};
+          a_sum[j] = add_where(here, a_sum[j], g[m][j]);
         }
       }
       for (int j = 0; j < N; ++j) p[j] = p_sum[j], a[j] = a_sum[j];
@@ -150,8 +150,8 @@ struct DualForward {
     vfloat sum[N] = {};
     for (int64_t r = 0; r < samples; ++r) {
       const vfloat* p = group.p + r * hidden + begin;
-      const vint here = now == (int32_t)r;
-      for (int j = 0; j < N; ++j) sum[j] = here ? p[j] : sum[j];
+      const Mask here = equal(now, (int32_t)r);
+      for (int j = 0; j < N; ++j) sum[j] = choose(here, p[j], sum[j]);
     }
     for (int m = 0; m < waiting; ++m)
       for (int j = 0; j < N; ++j) sum[j] += overlap[m] * group.waiting[m * hidden + begin + j];
@@ -185,6 +185,10 @@ ALWAYS_INLINE void store_lanes(float* to, const vfloat* from, int64_t first, int
     for (int64_t i = 0; i < n; ++i) to[(first + lane) * n + i] = ((const float*)(from + i))[lane];
 }
 
+// Both forms: draw() makes a sample of each lane's random number r, floor(r * samples / 2^32), biased by less than
+// samples / 2^32; classes() gives the class of each lane's sample; forward() leaves x W1 in group.h; maintain() is
+// called before each step; copy_w1() gives W1 with all updates so far.
+
 struct Primal {
   const Training& t;
   Group& group;
@@ -192,6 +196,16 @@ struct Primal {
   ALWAYS_INLINE void start() {
     for (int64_t i = 0; i < t.inputs; ++i) group.now[i] = vfloat{};
     for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = vfloat{};
+  }
+  ALWAYS_INLINE vint draw(vuint random) const {
+    vint sample;
+    for (int lane = 0; lane < LANES; ++lane) sample[lane] = (int32_t)((uint64_t)random[lane] * (uint64_t)t.samples >> 32);
+    return sample;
+  }
+  ALWAYS_INLINE vfloat classes(vint sample) const {
+    vfloat found;
+    for (int lane = 0; lane < LANES; ++lane) found[lane] = (float)t.y[sample[lane]];
+    return found;
   }
   ALWAYS_INLINE void forward(vint sample) {
     vfloat* reused = group.before;
@@ -216,14 +230,20 @@ struct Dual {
   Group& group;
   int waiting = 0;
   vint sample[STEPS] = {};
-  alignas(64) float gram[TABLE * TABLE] = {};
+  alignas(64) float gram[TABLE * TABLE] = {}, class_of[TABLE] = {};
 
   ALWAYS_INLINE void start() {
     for (int64_t r = 0; r < t.samples; ++r)
       for (int64_t s = 0; s < t.samples; ++s)
         for (int64_t i = 0; i < t.inputs; ++i) gram[r * TABLE + s] += t.x[r * t.inputs + i] * t.x[s * t.inputs + i];
+    for (int64_t s = 0; s < t.samples; ++s) class_of[s] = (float)t.y[s];
     for (int64_t n = 0; n < t.samples * t.hidden; ++n) group.a[n] = vfloat{};
   }
+  ALWAYS_INLINE vint draw(vuint random) const {  // the 48 bits of the product in two parts
+    const uint32_t n = (uint32_t)t.samples;
+    return (vint)(((random >> 16) * n + (((random & 0xffffu) * n) >> 16)) >> 16);
+  }
+  ALWAYS_INLINE vfloat classes(vint sample) const { return lookup(class_of, sample); }
   ALWAYS_INLINE void update() {
     in_blocks<5>(t.hidden, DualUpdate{group, gram, sample, t.samples, t.hidden});
     waiting = 0;
@@ -265,13 +285,6 @@ struct Dual {
   }
 };
 
-// A number below n for each lane: floor(random * n / 2^32), biased by less than n / 2^32.
-ALWAYS_INLINE vint draw(vuint random, int64_t n) {
-  vint drawn;
-  for (int lane = 0; lane < LANES; ++lane) drawn[lane] = (int32_t)((uint64_t)random[lane] * (uint64_t)n >> 32);
-  return drawn;
-}
-
 template <class Form>
 ALWAYS_INLINE void train_group(const Training& t, Group& group, int64_t first) {
   const int64_t w1_size = t.inputs * t.hidden, w2_size = t.hidden * t.outputs;
@@ -293,11 +306,9 @@ ALWAYS_INLINE void train_group(const Training& t, Group& group, int64_t first) {
     }
     if (step == t.steps) break;
     form.maintain(step);
-    const vint sample = draw(streams.next(), t.samples);
+    const vint sample = form.draw(streams.next());
     form.forward(sample);
-    vfloat target;
-    for (int lane = 0; lane < LANES; ++lane) target[lane] = (float)t.y[sample[lane]];
-    output_step(group, t, target);
+    output_step(group, t, form.classes(sample));
   }
   form.copy_w1(group.w1_copy);
   store_lanes(t.w1, group.w1_copy, first, t.models, w1_size);
