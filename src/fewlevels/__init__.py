@@ -28,14 +28,16 @@ _PUBLIC = {
     "fewest_levels": "search",
     "Crossbar": "circuit",
     "Diode": "circuit",
+    "NetworkCircuit": "circuit",
     "OperatingPoint": "circuit",
+    "current_gap": "circuit",
     "solve": "circuit",
 }
 
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from fewlevels.circuit import Crossbar, Diode, OperatingPoint, solve
+    from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, OperatingPoint, current_gap, solve
     from fewlevels.errors import FewlevelsError
     from fewlevels.networks import Networks
     from fewlevels.quantization import Midpoint, Quantized, Quantizer

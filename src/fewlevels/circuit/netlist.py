@@ -59,9 +59,9 @@ def deck(title: str, comments: Sequence[str], body: Sequence[str], selector: obj
         return "\n".join([
             f"// {title}", *(f"// {line}" for line in comments), "simulator lang=spectre", f"global {GROUND}", *models,
             *body, f"settings options temp={temperature} tnom={temperature} gmin={gmin or 1e-15!r} reltol=1e-9 "
-            "iabstol=1e-18 vabstol=1e-13", "operatingPoint dc", "",
+            "iabstol=1e-15 vabstol=1e-10", "operatingPoint dc", "",
         ])  # fmt: skip
-    options = f"reltol=1e-9 abstol=1e-18 vntol=1e-13 gmin={gmin or 1e-15!r} temp={temperature} tnom={temperature}"
+    options = f"reltol=1e-9 abstol=1e-15 vntol=1e-10 gmin={gmin or 1e-15!r} temp={temperature} tnom={temperature}"
     return "\n".join([
         f"* {title}", *(f"* {line}" for line in comments), *body, *models, f".options {options} itl1=1000", ".op",
         ".end", "",

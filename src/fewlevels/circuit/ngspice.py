@@ -76,9 +76,10 @@ def run_deck(text: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> di
             raise EngineError(f"ngspice took longer than {time_limit_seconds:g} s; raise the limit or solve a smaller "
                               "circuit") from None  # fmt: skip
         if done.returncode != 0 or not raw.is_file():
-            said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-            raise EngineError(f"ngspice did not solve the deck (exit code {done.returncode}); its last words: "
-                              f"{' / '.join(said[-3:]) or 'none'}")  # fmt: skip
+            said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+            told = [line for line in said if "rror" in line or "failed" in line or "ingular" in line] or said
+            raise EngineError(f"ngspice did not solve the deck (exit code {done.returncode}); it said: "
+                              f"{' / '.join(told[-3:]) or 'nothing'}")  # fmt: skip
         return read_raw(raw.read_bytes())
 
 
