@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from fewlevels import Crossbar, Diode, _kernels, solve
 from fewlevels.circuit import wired
-from fewlevels.circuit.cell import law_numbers
 from fewlevels.errors import CircuitError, NotConvergedError
 
 
@@ -61,10 +60,8 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     outputs = []
     for threads in (1, 2, 3, 5):
         output, residual, converged = np.empty((1, 45)), np.empty(1), np.empty(1, bool)
-        empty = np.empty((0, 45)), np.empty(0), np.empty((0, 61)), np.empty(0)
-        _kernels.wired(crossbar.conductance_siemens, volt, 3.0, 3.0, 3.0, law_numbers(Diode()), *empty, 1e-12, 50, 500,
-                       None, None, output, np.empty((2, 1), np.int64), residual, converged, threads,
-                       _kernels.instruction_sets()[0])  # fmt: skip
+        _kernels.wired(*crossbar.wired_arguments, 1e-12, 50, 500, volt, None, None, output, np.empty((2, 1), np.int64),
+                       residual, converged, threads, _kernels.instruction_sets()[0])  # fmt: skip
         assert converged.all()
         outputs.append(output)
     assert all(np.array_equal(output, outputs[0]) for output in outputs)
@@ -76,9 +73,8 @@ def test_every_instruction_set_finds_the_same_currents(isa: str) -> None:
     crossbar = Crossbar(10 ** rng.uniform(-5, -4, (21, 13)), word_wire_ohm=30, bit_wire_ohm=3, selector=Diode())
     volt = rng.uniform(1, 2, (2, 21))
     output, converged = np.empty((2, 13)), np.empty(2, bool)
-    empty = np.empty((0, 13)), np.empty(0), np.empty((0, 21)), np.empty(0)
-    _kernels.wired(crossbar.conductance_siemens, volt, 30.0, 3.0, 3.0, law_numbers(Diode()), *empty, 1e-12, 50, 500,
-                   None, None, output, np.empty((2, 2), np.int64), np.empty(2), converged, 1, isa)  # fmt: skip
+    _kernels.wired(*crossbar.wired_arguments, 1e-12, 50, 500, volt, None, None, output, np.empty((2, 2), np.int64),
+                   np.empty(2), converged, 1, isa)  # fmt: skip
     assert converged.all()
     np.testing.assert_allclose(output, solve(crossbar, volt).output_ampere, rtol=1e-10)
 

@@ -57,7 +57,6 @@ def columns(
 ) -> None: ...
 def wired(
     conductance: npt.NDArray[np.float64],
-    input: npt.NDArray[np.float64],
     word_ohm: float,
     bit_ohm: float,
     foot_ohm: float,
@@ -69,6 +68,7 @@ def wired(
     tolerance: float,
     max_steps: int,
     max_iterations: int,
+    input: npt.NDArray[np.float64],
     u: npt.NDArray[np.float64] | None,
     b: npt.NDArray[np.float64] | None,
     output: npt.NDArray[np.float64],

@@ -176,12 +176,13 @@ void solve_columns(Array<const double, 3> conductance, Array<const double, 3> in
 #undef RUN
 }
 
-void solve_wired(Array<const double, 2> conductance, Array<const double, 2> input, double word_ohm, double bit_ohm,
-                 double foot_ohm, Array<const double, 1> law, Array<const double, 2> word_modes,
+void solve_wired(Array<const double, 2> conductance, double word_ohm, double bit_ohm, double foot_ohm,
+                 Array<const double, 1> law, Array<const double, 2> word_modes,
                  Array<const double, 1> word_values, Array<const double, 2> bit_modes,
                  Array<const double, 1> bit_values, double tolerance, int64_t max_steps, int64_t max_iterations,
-                 std::optional<Array<double, 3>> u, std::optional<Array<double, 3>> b, Array<double, 2> output,
-                 Array<int64_t, 2> counts, Array<double, 1> residual, Array<bool, 1> converged, int64_t threads,
+                 Array<const double, 2> input, std::optional<Array<double, 3>> u,
+                 std::optional<Array<double, 3>> b, Array<double, 2> output, Array<int64_t, 2> counts,
+                 Array<double, 1> residual, Array<bool, 1> converged, int64_t threads,
                  const std::string& isa) {
   Wired w{};
   w.word_lines = conductance.shape(0), w.bit_lines = conductance.shape(1), w.samples = input.shape(0);
@@ -225,8 +226,8 @@ void bind_circuit(nb::module_& m) {
         "Writes each cell's current and its derivative; see circuit/cell.py.");
   m.def("columns", &solve_columns, "conductance"_a, "input"_a, "reference_ohm"_a, "law"_a, "output"_a, "foot"_a,
         "residual"_a.none(), "steps"_a, "threads"_a, "isa"_a, "Solves crossbars with ideal wires; see circuit/ideal.py.");
-  m.def("wired", &solve_wired, "conductance"_a, "input"_a, "word_ohm"_a, "bit_ohm"_a, "foot_ohm"_a, "law"_a,
+  m.def("wired", &solve_wired, "conductance"_a, "word_ohm"_a, "bit_ohm"_a, "foot_ohm"_a, "law"_a,
         "word_modes"_a, "word_values"_a, "bit_modes"_a, "bit_values"_a, "tolerance"_a, "max_steps"_a,
-        "max_iterations"_a, "u"_a.none(), "b"_a.none(), "output"_a, "counts"_a, "residual"_a, "converged"_a,
+        "max_iterations"_a, "input"_a, "u"_a.none(), "b"_a.none(), "output"_a, "counts"_a, "residual"_a, "converged"_a,
         "threads"_a, "isa"_a, "Solves one crossbar with wires; see circuit/wired.py.");
 }

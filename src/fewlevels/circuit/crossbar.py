@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.circuit.cell import Resistor, Selector
+from fewlevels.circuit.cell import Resistor, Selector, law_numbers
+from fewlevels.circuit.modes import bit_modes, word_modes
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
+
+WiredArguments = tuple[
+    FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
+]  # fmt: skip
+"""Conductances, word and bit segment and foot in ohm, cell law, and two kinds of modes with their eigenvalues."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +53,8 @@ class Crossbar:
         if self.selector is not None and not hasattr(self.selector, "current"):
             raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {self.selector!r}")
         object.__setattr__(self, "conductance_siemens", conductance)
+        for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def word_lines(self) -> int:
@@ -63,6 +72,16 @@ class Crossbar:
     @property
     def has_wires(self) -> bool:
         return self.word_wire_ohm > 0 or self.bit_wire_ohm > 0
+
+    @cached_property
+    def wired_arguments(self) -> WiredArguments:
+        """What the native solver of wired crossbars takes of the crossbar, made once."""
+        word, bit = self.word_wire_ohm, self.bit_wire_ohm
+        none = np.empty((0, 0)), np.empty(0)
+        words = word_modes(self.bit_lines) if word > 0 and bit > 0 else none
+        bits = bit_modes(self.word_lines, bit / self.foot_ohm) if word > 0 and bit > 0 else none
+        return (self.conductance_siemens, word, bit, self.foot_ohm, law_numbers(self.selector), words[0],
+                words[1] / (word or 1), bits[0], bits[1] / (bit or 1))  # fmt: skip
 
     def cell_current(self, volt: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Currents and their derivatives at voltages (…, word lines, bit lines) across the cells."""

@@ -116,8 +116,12 @@ def solve(
         return solve_by_ngspice(crossbar, volt, nodes=nodes)
     if engine != "native":
         raise CircuitError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
-    return _solve_wired(crossbar, volt, tolerance, nodes, keep_unconverged) if crossbar.has_wires else _solve_ideal(
-        crossbar, volt, nodes)  # fmt: skip
+    point = (
+        _solve_wired(crossbar, volt, tolerance, nodes) if crossbar.has_wires else _solve_ideal(crossbar, volt, nodes)
+    )
+    if point.status != CONVERGED and not keep_unconverged:
+        point.output_ampere[~point.converged] = np.nan
+    return point
 
 
 def _solve_ideal(crossbar: Crossbar, volt: FloatArray, nodes: bool) -> OperatingPoint:
@@ -134,20 +138,15 @@ def _solve_ideal(crossbar: Crossbar, volt: FloatArray, nodes: bool) -> Operating
                           "one equation per bit line, safeguarded Newton")  # fmt: skip
 
 
-def _solve_wired(
-    crossbar: Crossbar, volt: FloatArray, tolerance: float, nodes: bool, keep_unconverged: bool
-) -> OperatingPoint:
+def _solve_wired(crossbar: Crossbar, volt: FloatArray, tolerance: float, nodes: bool) -> OperatingPoint:
     solved = solve_wired(crossbar, volt, tolerance=tolerance, nodes=nodes)
-    status, output = CONVERGED, solved.output_ampere
-    if not solved.converged.all():
-        status = _unconverged(solved.converged, solved.residual)
-        if not keep_unconverged:
-            output[~solved.converged] = np.nan
-    method = "Newton with sparse factorisation" if solved.direct.any() else "inexact Newton with conjugate gradients"
-    if 0 < solved.direct.sum() < len(volt):
-        method += f" in {solved.direct.sum()} of {len(volt)} samples, with conjugate gradients in the others"
-    return OperatingPoint(crossbar, volt, output, solved.drop_volt, solved.bit_volt, solved.steps, solved.residual,
-                          solved.converged, status, method)  # fmt: skip
+    status, method = CONVERGED, "inexact Newton with conjugate gradients"
+    if solved.direct:
+        method = f"Newton with sparse factorisation in {solved.direct} of {len(volt)} samples"
+        if not solved.converged.all():
+            status = _unconverged(solved.converged, solved.residual)
+    return OperatingPoint(crossbar, volt, solved.output_ampere, solved.drop_volt, solved.bit_volt, solved.steps,
+                          solved.residual, solved.converged, status, method)  # fmt: skip
 
 
 def _unconverged(converged: npt.NDArray[np.bool_], residual: FloatArray) -> str:
