@@ -14,11 +14,12 @@ namespace fewlevels::FEWLEVELS_ISA {
 namespace {
 
 struct Solver {
+  Solver(const Wired& w, const Team& team) : w(w), team(team) {}
   const Wired& w;
   const Team& team;
   int64_t rows, columns, padded_rows, ld, row_tasks, column_tasks;
   double word_siemens, bit_siemens, foot_siemens;  // 0 where the wire is ideal
-  bool word_ideal, bit_ideal;
+  bool word_ideal, bit_ideal, linear;
   double *conductance, *g, *u, *b, *fu, *fb;       // the state and its imbalance
   double *cw, *cb;                                 // factors; cw is transposed within each group of WIDE rows
   double *r, *z, *p, *q, *du;                      // r, z, p, q of conjugate gradients
@@ -30,7 +31,7 @@ struct Solver {
   Modes modes;
 };
 
-inline int64_t columns_in_chunk(int64_t rows) { return (rows > 1024 ? 2 : 4) * WIDE; }
+constexpr int64_t CHUNK = 4 * WIDE;  // bit lines that one task solves: enough of each row to read it at full speed
 
 // x[i] of all lanes becomes lane i of all x.
 ALWAYS_INLINE void transpose(vdouble* x) {
@@ -107,7 +108,8 @@ void evaluate_rows(void* context, int64_t task, int64_t) {
         for (int lane = 0; lane < WIDE; ++lane)
           if (j + lane >= s.columns) ampere[lane] = siemens[lane] = fu[lane] = fb[lane] = 0.0;
       before = own;
-      store(s.g + i * s.ld + j, siemens), store(s.fu + i * s.ld + j, fu), store(s.fb + i * s.ld + j, fb);
+      if (!s.linear) store(s.g + i * s.ld + j, siemens);
+      store(s.fu + i * s.ld + j, fu), store(s.fb + i * s.ld + j, fb);
       imbalance += magnitude(fu) + (s.bit_ideal ? vdouble{} : magnitude(fb));
       current += magnitude(ampere), conductance += siemens;
       rounding += (s.word_siemens + siemens) * magnitude(own) + (s.bit_siemens + siemens) * magnitude(load(b + j)) +
@@ -229,25 +231,25 @@ ALWAYS_INLINE void direction_chunk(Solver& s, int64_t, int64_t begin) {
   }
 }
 
-// Runs CHUNK<N>(solver, task, first column) with N vectors of columns, or what is left of them.
-#define FOR_CHUNK(NAME, CHUNK)                                              \
-  void NAME(void* context, int64_t task, int64_t) {                         \
-    Solver& s = *(Solver*)context;                                          \
-    const int64_t chunk = columns_in_chunk(s.rows), begin = task * chunk;   \
-    const int64_t left = s.ld - begin < chunk ? s.ld - begin : chunk;       \
-    switch (left / WIDE) {                                                  \
-      case 1: CHUNK(1); break;                                              \
-      case 2: CHUNK(2); break;                                              \
-      case 3: CHUNK(3); break;                                              \
-      default: CHUNK(4);                                                    \
-    }                                                                       \
+// Runs BODY(N) with N vectors of columns, or what is left of them.
+#define FOR_CHUNK(NAME, BODY)                                         \
+  void NAME(void* context, int64_t task, int64_t) {                   \
+    Solver& s = *(Solver*)context;                                    \
+    const int64_t begin = task * CHUNK;                               \
+    const int64_t left = s.ld - begin < CHUNK ? s.ld - begin : CHUNK; \
+    switch (left / WIDE) {                                            \
+      case 1: BODY(1); break;                                         \
+      case 2: BODY(2); break;                                         \
+      case 3: BODY(3); break;                                         \
+      default: BODY(4);                                               \
+    }                                                                 \
   }
-#define START_CHUNK(N) bit_lines_chunk<true, N>(s, task, begin)
-#define UPDATE_CHUNK(N) bit_lines_chunk<false, N>(s, task, begin)
-#define DIRECTION_CHUNK(N) direction_chunk<N>(s, task, begin)
-FOR_CHUNK(start_bit_lines, START_CHUNK)
-FOR_CHUNK(update_bit_lines, UPDATE_CHUNK)
-FOR_CHUNK(direction, DIRECTION_CHUNK)
+#define RUN_START(N) bit_lines_chunk<true, N>(s, task, begin)
+#define RUN_UPDATE(N) bit_lines_chunk<false, N>(s, task, begin)
+#define RUN_DIRECTION(N) direction_chunk<N>(s, task, begin)
+FOR_CHUNK(start_bit_lines, RUN_START)
+FOR_CHUNK(update_bit_lines, RUN_UPDATE)
+FOR_CHUNK(direction, RUN_DIRECTION)
 
 }  // namespace
 }  // namespace fewlevels::FEWLEVELS_ISA

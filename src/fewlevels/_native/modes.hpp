@@ -30,9 +30,9 @@ ALWAYS_INLINE void prepare_modes(Modes& m, const Wired& w, int64_t ld, double* s
     for (int64_t j = 0; j < w.bit_lines; ++j) m.word_modes[k * ld + j] = w.word_modes[k * w.bit_lines + j];
 }
 
-// As many modes as leave out only those that the preconditioner alone treats within a tenth.
+// As many modes as leave out only those that the preconditioner alone treats within a twenty-fifth.
 ALWAYS_INLINE void choose(Modes& m, double g, double word_siemens, double) {
-  constexpr double LEFT_OUT = 0.1;
+  constexpr double LEFT_OUT = 0.04;
   m.word = m.bit = 0;
   if (word_siemens == 0.0 || !m.have_word || !m.have_bit) return;
   const double word = g / (m.word_values[0] + g), bit = g / (m.bit_values[0] + g);

@@ -151,7 +151,7 @@ void solve_sample(Solver& s, int64_t sample) {
   }
   int64_t step = 0, iterations = 0, stalled = 0;
   double before = INFINITY;
-  const bool linear = w.law.slope_volt == 0.0;
+  const bool linear = s.linear;
   const auto unfinished = [&] {
     if (now.imbalance <= w.tolerance * now.current) return false;
     // Within rounding, a nonlinear circuit is worth steps for as long as they help.
@@ -194,7 +194,7 @@ int64_t leading_dimension(int64_t columns) {
   return WIDE * (columns >= 128 && vectors % 2 == 0 ? vectors + 1 : vectors);
 }
 
-constexpr int ARRAYS = 14;
+constexpr int ARRAYS = 13;
 
 }  // namespace
 
@@ -205,25 +205,28 @@ int64_t wired_scratch(const Wired& w, int64_t workers) {
 }
 
 void wired(const Wired& w, const Team& team, double* scratch) {
-  Solver s{w, team};
+  Solver s(w, team);
   s.rows = w.word_lines, s.columns = w.bit_lines, s.ld = leading_dimension(s.columns);
   s.padded_rows = (s.rows + WIDE - 1) / WIDE * WIDE;
   s.row_tasks = s.padded_rows / WIDE;
-  s.column_tasks = (s.ld + columns_in_chunk(s.rows) - 1) / columns_in_chunk(s.rows);
+  s.column_tasks = (s.ld + CHUNK - 1) / CHUNK;
   s.word_ideal = w.word_ohm == 0.0, s.bit_ideal = w.bit_ohm == 0.0;
   s.word_siemens = s.word_ideal ? 0.0 : 1.0 / w.word_ohm;
   s.bit_siemens = s.bit_ideal ? 0.0 : 1.0 / w.bit_ohm;
   s.foot_siemens = w.foot_ohm == 0.0 ? 0.0 : 1.0 / w.foot_ohm;
-  double** const arrays[ARRAYS] = {&s.conductance, &s.g, &s.u, &s.b, &s.fu, &s.fb, &s.cw,
-                                   &s.cb,          &s.r, &s.z, &s.p, &s.q,  &s.du, &s.db};
+  double** const arrays[ARRAYS] = {&s.conductance, &s.u, &s.b, &s.fu, &s.fb, &s.cw, &s.cb,
+                                   &s.r,           &s.z, &s.p, &s.q,  &s.db, &s.g};
+  s.linear = w.law.slope_volt == 0.0;
   for (double** array : arrays) *array = scratch, scratch += s.padded_rows * s.ld + 16;
+  s.du = s.q;  // is found when q has done its work
+  if (s.linear) s.g = s.conductance;
   s.line = scratch, scratch += team.workers * WIDE * s.ld;
   s.row_sums = scratch, scratch += 8 * (s.row_tasks + 1);
   s.column_sums = scratch, scratch += 8 * (s.ld / WIDE + 1);
   prepare_modes(s.modes, w, s.ld, scratch);
   for (int64_t i = 0; i < s.rows; ++i) {
     for (int64_t j = 0; j < s.columns; ++j) s.conductance[i * s.ld + j] = w.conductance[i * s.columns + j];
-    for (int64_t j = s.columns; j < s.ld; ++j) s.conductance[i * s.ld + j] = 1.0;
+    for (int64_t j = s.columns; j < s.ld; ++j) s.conductance[i * s.ld + j] = s.linear ? 0.0 : 1.0;
   }
   for (int64_t sample = 0; sample < w.samples; ++sample) solve_sample(s, sample);
 }

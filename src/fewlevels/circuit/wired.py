@@ -19,7 +19,7 @@ from fewlevels.training import available_cores
 MAX_STEPS = 50
 MAX_ITERATIONS = 1000
 """Conjugate gradient iterations of one Newton step after which factorising is taken to be cheaper."""
-PARALLEL_CELLS = 40_000
+PARALLEL_CELLS = 150_000
 """Cells above which one solution is spread over threads; below it, samples are."""
 CHUNK = 16
 """Samples solved one after the other, each starting from the one before; fixed, so that threads do not matter."""
