@@ -64,7 +64,7 @@ void task(void* context, int64_t index, int64_t) {
   const Columns& c = *(const Columns*)context;
   const int64_t lines = c.draws * c.bit_lines, begin = index * GROUPS * WIDE;
   const int64_t end = begin + GROUPS * WIDE < lines ? begin + GROUPS * WIDE : lines;
-  char* const memory = (char*)__builtin_malloc(columns_scratch(c));
+  char* const memory = (char*)__builtin_malloc(64 + c.word_lines * (sizeof(Cell) + sizeof(vdouble)));
   Cell* const cell = (Cell*)(((uintptr_t)memory + 63) / 64 * 64);
   vdouble* const volt = (vdouble*)(cell + c.word_lines);
   const int64_t cells = c.word_lines * c.bit_lines;
@@ -100,8 +100,6 @@ void task(void* context, int64_t index, int64_t) {
 }
 
 }  // namespace
-
-int64_t columns_scratch(const Columns& c) { return 64 + c.word_lines * (int64_t)(sizeof(Cell) + sizeof(vdouble)); }
 
 void columns(const Columns& c, const Team& team) {
   team.run(team.self, (c.draws * c.bit_lines + GROUPS * WIDE - 1) / (GROUPS * WIDE), task, (void*)&c);

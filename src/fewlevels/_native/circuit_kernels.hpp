@@ -64,7 +64,6 @@ struct Wired {
   namespace isa {                                                 \
   void cells(const Cells& c);                                     \
   void columns(const Columns& c, const Team& team);               \
-  int64_t columns_scratch(const Columns& c);                      \
   int64_t wired_scratch(const Wired& w, int64_t workers);         \
   void wired(const Wired& w, const Team& team, double* scratch);  \
   }

@@ -219,7 +219,7 @@ ALWAYS_INLINE void bit_lines_chunk(Solver& s, int64_t task, int64_t begin) {
 
 // p = z + coarse correction + beta p
 template <int N>
-ALWAYS_INLINE void direction_chunk(Solver& s, int64_t, int64_t begin) {
+ALWAYS_INLINE void direction_chunk(Solver& s, int64_t begin) {
   for (int64_t i = 0; i < s.rows; ++i) {
     vdouble z[N];
     for (int k = 0; k < N; ++k) z[k] = load(s.z + i * s.ld + begin + k * WIDE);
@@ -246,7 +246,7 @@ ALWAYS_INLINE void direction_chunk(Solver& s, int64_t, int64_t begin) {
   }
 #define RUN_START(N) bit_lines_chunk<true, N>(s, task, begin)
 #define RUN_UPDATE(N) bit_lines_chunk<false, N>(s, task, begin)
-#define RUN_DIRECTION(N) direction_chunk<N>(s, task, begin)
+#define RUN_DIRECTION(N) direction_chunk<N>(s, begin)
 FOR_CHUNK(start_bit_lines, RUN_START)
 FOR_CHUNK(update_bit_lines, RUN_UPDATE)
 FOR_CHUNK(direction, RUN_DIRECTION)

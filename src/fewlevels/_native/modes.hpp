@@ -14,13 +14,11 @@ struct Modes {
   const double* bit_modes;                  // (have_bit, word_lines)
   double *word_modes;                       // (have_word, ld)
   double *seen, *table, *weight, *back;     // (bit, ld), (bit, word), (bit, word), (bit, ld)
-  int64_t rows;
 };
 
 ALWAYS_INLINE void prepare_modes(Modes& m, const Wired& w, int64_t ld, double* scratch) {
   m.have_word = w.modes_word, m.have_bit = w.modes_bit, m.word = m.bit = 0;
   m.word_values = w.word_values, m.bit_values = w.bit_values, m.bit_modes = w.bit_modes;
-  m.rows = w.word_lines;
   m.word_modes = scratch, scratch += m.have_word * ld;
   m.seen = scratch, scratch += m.have_bit * ld;
   m.back = scratch, scratch += m.have_bit * ld;
@@ -31,10 +29,10 @@ ALWAYS_INLINE void prepare_modes(Modes& m, const Wired& w, int64_t ld, double* s
 }
 
 // As many modes as leave out only those that the preconditioner alone treats within a twenty-fifth.
-ALWAYS_INLINE void choose(Modes& m, double g, double word_siemens, double) {
+ALWAYS_INLINE void choose(Modes& m, double g) {
   constexpr double LEFT_OUT = 0.04;
   m.word = m.bit = 0;
-  if (word_siemens == 0.0 || !m.have_word || !m.have_bit) return;
+  if (!m.have_word || !m.have_bit) return;
   const double word = g / (m.word_values[0] + g), bit = g / (m.bit_values[0] + g);
   while (m.word < m.have_word && bit * g / (m.word_values[m.word] + g) > LEFT_OUT) m.word += 1;
   while (m.bit < m.have_bit && word * g / (m.bit_values[m.bit] + g) > LEFT_OUT) m.bit += 1;
@@ -69,7 +67,7 @@ ALWAYS_INLINE void project(Modes& m, const double* r, int64_t rows, int64_t ld, 
 }
 
 // Weighs what was seen, by both kinds of modes, and returns what it adds to r . z.
-ALWAYS_INLINE double correct(Modes& m, int64_t, int64_t ld) {
+ALWAYS_INLINE double correct(Modes& m, int64_t ld) {
   double product = 0.0;
   for (int64_t k = 0; k < m.bit; ++k) {
     for (int64_t l = 0; l < m.word; ++l) {

@@ -29,6 +29,15 @@ void move_rows(void* context, int64_t task, int64_t) {
     }
 }
 
+// F . d at the present point
+void slope_rows(void* context, int64_t task, int64_t) {
+  Solver& s = *(Solver*)context;
+  vdouble slope{};
+  for (int64_t at = task * WIDE * s.ld; at < (task + 1) * WIDE * s.ld; at += WIDE)
+    slope += load(s.fu + at) * load(s.du + at) + (s.bit_ideal ? vdouble{} : load(s.fb + at) * load(s.db + at));
+  s.row_sums[8 * task] = sum(slope);
+}
+
 void run(Solver& s, int64_t tasks, void (*task)(void*, int64_t, int64_t)) { s.team.run(s.team.self, tasks, task, &s); }
 
 double added(const double* sums, int64_t tasks, int64_t which) {
@@ -48,7 +57,7 @@ Sums evaluate_all(Solver& s) {
 int64_t conjugate_gradients(Solver& s, double target) {
   run(s, s.column_tasks, start_bit_lines);
   double rest = added(s.column_sums, s.column_tasks, 1);
-  double product = added(s.column_sums, s.column_tasks, 0) + correct(s.modes, s.columns, s.ld);
+  double product = added(s.column_sums, s.column_tasks, 0) + correct(s.modes, s.ld);
   s.beta = 0.0;
   int64_t iteration = 0;
   while (rest > target && iteration < s.w.max_iterations) {
@@ -58,7 +67,7 @@ int64_t conjugate_gradients(Solver& s, double target) {
     if (!(s.alpha > 0.0)) break;
     run(s, s.column_tasks, update_bit_lines);
     rest = added(s.column_sums, s.column_tasks, 1);
-    const double next = added(s.column_sums, s.column_tasks, 0) + correct(s.modes, s.columns, s.ld);
+    const double next = added(s.column_sums, s.column_tasks, 0) + correct(s.modes, s.ld);
     s.beta = next / product;
     product = next;
     ++iteration;
@@ -71,7 +80,7 @@ int64_t find_direction(Solver& s, const Sums& now, double target) {
   run(s, s.row_tasks, word_lines<RIGHT_SIDE>);
   int64_t iterations = 0;
   if (!s.bit_ideal) {
-    choose(s.modes, now.conductance / (double)(s.rows * s.columns), s.word_siemens, s.bit_siemens);
+    choose(s.modes, now.conductance / (double)(s.rows * s.columns));
     iterations = conjugate_gradients(s, target);
   }
   run(s, s.row_tasks, word_lines<BACK>);
@@ -85,7 +94,8 @@ Sums line_search(Solver& s, double descent, double before) {
   bool bracketed = false;
   Sums sums{};
   for (int attempt = 0; attempt < 30; ++attempt) {
-    const double next = !bracketed ? high : low + (high - low) * fmin(0.9, fmax(0.1, low_slope / (low_slope - high_slope)));
+    const double secant = fmin(0.9, fmax(0.1, low_slope / (low_slope - high_slope)));
+    const double next = bracketed ? low + (high - low) * secant : high;
     s.step = next - here;
     run(s, s.row_tasks, move_rows);
     here = next;
@@ -159,26 +169,18 @@ void solve_sample(Solver& s, int64_t sample) {
   };
   while (unfinished() && step < w.max_steps) {
     const double ratio = now.imbalance / before;
-    double forcing = linear ? 0.0 : fmin(0.01, ratio * ratio);
+    const double forcing = linear ? 0.0 : fmin(0.01, ratio * ratio);
     const double finest = 0.3 * (w.tolerance * now.current + (linear ? now.rounding : 0.1 * now.rounding));
     before = now.imbalance;
     const int64_t used = find_direction(s, now, fmax(finest, forcing * now.imbalance));
     iterations += used, ++step;
-    s.step = 1.0;
-    double descent = 0.0;
-    run(s, s.row_tasks, [](void* context, int64_t task, int64_t) {
-      Solver& t = *(Solver*)context;
-      vdouble slope{};
-      for (int64_t at = task * WIDE * t.ld; at < (task + 1) * WIDE * t.ld; at += WIDE)
-        slope += load(t.fu + at) * load(t.du + at) + (t.bit_ideal ? vdouble{} : load(t.fb + at) * load(t.db + at));
-      t.row_sums[8 * task] = sum(slope);
-    });
-    descent = -added(s.row_sums, s.row_tasks, 0);
     if (linear) {
+      s.step = 1.0;
       run(s, s.row_tasks, move_rows);
       now = evaluate_all(s);
     } else {
-      now = line_search(s, descent, before);
+      run(s, s.row_tasks, slope_rows);
+      now = line_search(s, -added(s.row_sums, s.row_tasks, 0), before);
     }
     const bool near_end = linear || now.imbalance <= 1e-6 * now.current + AT_A_STALL * now.rounding;
     stalled = near_end && now.imbalance > 0.5 * before ? stalled + 1 : 0;

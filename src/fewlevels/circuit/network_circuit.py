@@ -13,11 +13,11 @@ import numpy.typing as npt
 from fewlevels.circuit.cell import Diode
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
-from fewlevels.circuit.ideal import solve_columns
+from fewlevels.circuit.ideal import MAX_STEPS, solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
-from fewlevels.errors import CircuitError
+from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
 
@@ -185,10 +185,12 @@ class NetworkCircuit:
             for crossbar in self.crossbars:
                 shape = min(DRAWS_AT_ONCE, draws - begin), *crossbar.conductance_siemens.shape
                 conductance = crossbar.conductance_siemens * np.exp(spread * rng.standard_normal(shape))
-                column_ampere = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
-                                              reference_ohm=crossbar.reference_ohm).output_ampere  # fmt: skip
-                drive = self.drive(self.share(column_ampere, input_volt), input_volt)
-            outputs.append(self.signal(column_ampere))
+                columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
+                                        reference_ohm=crossbar.reference_ohm)  # fmt: skip
+                if columns.steps.max() >= MAX_STEPS:
+                    raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
+                drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
+            outputs.append(self.signal(columns.output_ampere))
         return np.concatenate(outputs)
 
     def signal(self, column_ampere: FloatArray) -> FloatArray:
