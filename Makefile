@@ -27,6 +27,7 @@ lint: $(VENV)/developing
 
 bench: $(VENV)/developing
 	$(PYTHON) benchmarks/training.py
+	$(PYTHON) benchmarks/circuit.py
 
 paper: $(VENV)/installed
 	$(PYTHON) tools/full_studies.py

@@ -26,11 +26,18 @@ _PUBLIC = {
     "Quantizer": "quantization",
     "FewestLevels": "search",
     "fewest_levels": "search",
+    "Crossbar": "circuit",
+    "Diode": "circuit",
+    "NetworkCircuit": "circuit",
+    "OperatingPoint": "circuit",
+    "current_gap": "circuit",
+    "solve": "circuit",
 }
 
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, OperatingPoint, current_gap, solve
     from fewlevels.errors import FewlevelsError
     from fewlevels.networks import Networks
     from fewlevels.quantization import Midpoint, Quantized, Quantizer

@@ -35,3 +35,15 @@ class ConfigError(UsageError):
 
 class StoreError(FewlevelsError):
     """Results that cannot be written or read."""
+
+
+class CircuitError(UsageError):
+    """A crossbar, a cell, a stage design or an input that cannot be solved as given."""
+
+
+class NotConvergedError(FewlevelsError):
+    """A circuit whose solution was not found, asked for what only a solution has."""
+
+
+class EngineError(FewlevelsError):
+    """An external simulator that is missing, fails or takes too long."""

@@ -13,6 +13,9 @@
 
 namespace nb = nanobind;
 using namespace nb::literals;
+
+void bind_circuit(nb::module_& m);  // circuit_module.cpp
+
 using namespace fewlevels;
 
 namespace {
@@ -128,4 +131,5 @@ NB_MODULE(_kernels, m) {
         "Writes which samples each network recognises; see networks.py.");
   m.def("quantize", &quantize_weights, "weights"_a, "low"_a, "interval"_a, "levels"_a, "magnitudes"_a, "assignment"_a,
         "values"_a, "isa"_a, "Assigns weights to levels in equal intervals; see quantization/midpoint.py.");
+  bind_circuit(m);
 }

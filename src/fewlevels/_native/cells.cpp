@@ -1,0 +1,126 @@
+// Cells of their own, and crossbars with ideal wires: every bit line one scalar equation, one bit line per vector lane.
+#include "doubles.hpp"
+
+namespace fewlevels::FEWLEVELS_ISA {
+namespace {
+
+constexpr int64_t MAX_STEPS = 100;
+constexpr int64_t GROUPS = 8;  // vectors of bit lines in one task
+
+// Sum over the word lines of one vector of bit lines that all have the foot voltage u: current and derivative.
+ALWAYS_INLINE void line(const Columns& c, const Cell* cell, const vdouble* volt, vdouble u, vdouble* ampere,
+                        vdouble* siemens, vdouble* total) {
+  vdouble i_sum{}, g_sum{}, magnitudes{};
+  const bool grounded = c.reference_ohm == 0.0;
+  for (int64_t i = 0; i < c.word_lines; ++i) {
+    if (grounded && !any(volt[i] != 0.0)) continue;
+    vdouble ampere_i, siemens_i;
+    evaluate(c.law, cell[i], volt[i] - u, &ampere_i, &siemens_i);
+    i_sum += ampere_i, g_sum += siemens_i, magnitudes += magnitude(ampere_i);
+  }
+  *ampere = i_sum, *siemens = g_sum, *total = magnitudes;
+}
+
+// Newton's method inside a bracket. A lane that has converged no longer moves, so that its neighbours do not matter.
+ALWAYS_INLINE int32_t solve_lines(const Columns& c, const Cell* cell, const vdouble* volt, vdouble* u, vdouble* ampere,
+                                  vdouble* residual) {
+  vdouble current, slope, total;
+  if (c.reference_ohm == 0.0) {
+    line(c, cell, volt, vdouble{}, ampere, &slope, &total);
+    *u = vdouble{}, *residual = vdouble{};
+    return 1;
+  }
+  vdouble low{}, high{}, x{};
+  for (int64_t i = 0; i < c.word_lines; ++i) {
+    low = volt[i] < low ? volt[i] : low;
+    high = larger(volt[i], high);
+  }
+  const double foot = 1.0 / c.reference_ohm;
+  vlong moving = (low < 0.0) | (high > 0.0);  // no input, no current
+  *residual = vdouble{};
+  // A residual that nobody reads may be left to the last step, which squares it.
+  const double enough = c.residual ? 1e-14 : 1e-8;
+  int32_t steps = 0;
+  for (; steps < MAX_STEPS; ++steps) {
+    line(c, cell, volt, x, &current, &slope, &total);
+    const vdouble imbalance = current - foot * x;
+    const vdouble scale = total + magnitude(foot * x);
+    *residual = moving ? (scale > 0.0 ? magnitude(imbalance) / scale : vdouble{}) : *residual;
+    low = imbalance > 0.0 ? x : low;
+    high = imbalance > 0.0 ? high : x;
+    vdouble next = x + imbalance / (slope + foot);
+    const vlong outside = (next < low) | (next > high);
+    next = outside ? 0.5 * (low + high) : next;
+    const vdouble before = x;
+    x = moving ? next : x;  // the step after the last evaluation costs nothing
+    moving &= ((*residual > enough) | outside) & (magnitude(x - before) > 4e-16 * magnitude(x));
+    if (!any(moving)) break;
+  }
+  *u = x, *ampere = foot * x;
+  return steps;
+}
+
+void task(void* context, int64_t index, int64_t) {
+  const Columns& c = *(const Columns*)context;
+  const int64_t lines = c.draws * c.bit_lines, begin = index * GROUPS * WIDE;
+  const int64_t end = begin + GROUPS * WIDE < lines ? begin + GROUPS * WIDE : lines;
+  char* const memory = (char*)__builtin_malloc(64 + c.word_lines * (sizeof(Cell) + sizeof(vdouble)));
+  Cell* const cell = (Cell*)(((uintptr_t)memory + 63) / 64 * 64);
+  vdouble* const volt = (vdouble*)(cell + c.word_lines);
+  const int64_t cells = c.word_lines * c.bit_lines;
+  for (int64_t first = begin; first < end; first += WIDE) {
+    int64_t draw[WIDE], bit[WIDE];
+    for (int lane = 0; lane < WIDE; ++lane) {
+      const int64_t own = first + lane < end ? first + lane : end - 1;
+      draw[lane] = own / c.bit_lines, bit[lane] = own % c.bit_lines;
+    }
+    for (int64_t i = 0; i < c.word_lines; ++i) {
+      vdouble conductance;
+      for (int lane = 0; lane < WIDE; ++lane)
+        conductance[lane] = c.conductance[draw[lane] * cells + i * c.bit_lines + bit[lane]];
+      cell[i] = prepare(c.law, conductance);
+    }
+    int32_t most = 0;
+    for (int64_t s = 0; s < c.samples; ++s) {
+      for (int64_t i = 0; i < c.word_lines; ++i)
+        for (int lane = 0; lane < WIDE; ++lane)
+          volt[i][lane] = c.input[draw[lane] * c.input_stride + s * c.word_lines + i];
+      vdouble u, ampere, residual;
+      const int32_t steps = solve_lines(c, cell, volt, &u, &ampere, &residual);
+      most = steps > most ? steps : most;
+      for (int lane = 0; lane < WIDE && first + lane < end; ++lane) {
+        const int64_t to = (draw[lane] * c.samples + s) * c.bit_lines + bit[lane];
+        c.output[to] = ampere[lane], c.foot[to] = u[lane];
+        if (c.residual) c.residual[to] = residual[lane];
+      }
+    }
+    for (int lane = 0; lane < WIDE && first + lane < end; ++lane) c.steps[first + lane] = most;
+  }
+  __builtin_free(memory);
+}
+
+}  // namespace
+
+void columns(const Columns& c, const Team& team) {
+  team.run(team.self, (c.draws * c.bit_lines + GROUPS * WIDE - 1) / (GROUPS * WIDE), task, (void*)&c);
+}
+
+void cells(const Cells& c) {
+  for (int64_t first = 0; first < c.cells; first += WIDE) {
+    vdouble volt{}, conductance = all(1.0), ampere, siemens;
+    const int64_t width = c.cells - first < WIDE ? c.cells - first : WIDE;
+    if (width == WIDE) {
+      volt = load(c.volt + first), conductance = load(c.conductance + first);
+    } else {
+      for (int64_t k = 0; k < width; ++k) volt[k] = c.volt[first + k], conductance[k] = c.conductance[first + k];
+    }
+    evaluate(c.law, prepare(c.law, conductance), volt, &ampere, &siemens);
+    if (width == WIDE) {
+      store(c.ampere + first, ampere), store(c.siemens + first, siemens);
+    } else {
+      for (int64_t k = 0; k < width; ++k) c.ampere[first + k] = ampere[k], c.siemens[first + k] = siemens[k];
+    }
+  }
+}
+
+}  // namespace fewlevels::FEWLEVELS_ISA

@@ -1,0 +1,284 @@
+"""A network as a circuit: one crossbar per layer and the stages between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.circuit.cell import Diode
+from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
+from fewlevels.circuit.ideal import MAX_STEPS, solve_columns
+from fewlevels.circuit.passive import solve_passive
+from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
+from fewlevels.circuit.solve import Engine, OperatingPoint, solve
+from fewlevels.errors import CircuitError, NotConvergedError
+from fewlevels.networks import Networks
+from fewlevels.samples import FloatArray
+
+THRESHOLD_VOLT = 0.65
+"""Of the paper's selector diode."""
+
+DRAWS_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer at work: its operating point and what comes out, with and without the circuit's imperfections.
+
+    signal_ampere, computed_ampere: (samples, outputs), the current that stands for each output, from the circuit and as
+    computed, by (V - Vth) / R with each earlier stage's computed voltages: the difference of a pair, or one column.
+    """
+
+    point: OperatingPoint
+    signal_ampere: FloatArray
+    computed_ampere: FloatArray
+
+
+@dataclass(frozen=True)
+class NetworkPoint:
+    """All stages of a network circuit at one input voltage."""
+
+    input_volt: float
+    stages: tuple[Stage, ...]
+
+    @property
+    def output_ampere(self) -> FloatArray:
+        """(samples, outputs), of the last stage."""
+        return self.stages[-1].signal_ampere
+
+    @property
+    def computed_ampere(self) -> FloatArray:
+        """(samples, outputs), of the last stage, by (V - Vth) / R."""
+        return self.stages[-1].computed_ampere
+
+    @property
+    def residual(self) -> float:
+        """The largest of any stage and sample; NaN from ngspice."""
+        return float(max(stage.point.residual.max() for stage in self.stages))
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCircuit:
+    """Layers of one network in series, each a crossbar, and a stage design between them.
+
+    weights: one (fan_in, fan_out) per layer, quantized or not; all share one scale onto the window.
+    threshold_volt: what raised word lines get on top of their signal; the selector's, None for 0.65 V with a selector
+    and 0 V without. reference_ohm: of designs that have reference resistors; None for a thousandth of r_min, and for a
+    tenth where nothing buffers. An input x drives its word line at x times the input voltage, raised.
+    Raises CircuitError where these cannot be.
+    """
+
+    weights: tuple[FloatArray, ...]
+    _: KW_ONLY
+    design: StageDesign
+    window: Window
+    selector: Diode | None = None
+    threshold_volt: float = THRESHOLD_VOLT
+    reference_ohm: float = 0.0
+    word_wire_ohm: float = 0.0
+    bit_wire_ohm: float = 0.0
+
+    @classmethod
+    def from_networks(
+        cls,
+        networks: Networks,
+        *,
+        design: str | StageDesign = DEFAULT_DESIGN,
+        window: Window | None = None,
+        selector: Diode | Literal["default"] | None = "default",
+        threshold_volt: float | None = None,
+        reference_ohm: float | None = None,
+        word_wire_ohm: float = 0.0,
+        bit_wire_ohm: float = 0.0,
+    ) -> NetworkCircuit:
+        """The circuit of one network. selector: Diode() by default, None for bare resistors."""
+        if len(networks) != 1:
+            raise CircuitError(
+                f"a network circuit is made of one network, got {len(networks)}; choose one by its index"
+            )
+        design = find_design(design)
+        window = Window() if window is None else window
+        selector = Diode() if selector == "default" else selector
+        if threshold_volt is None:
+            threshold_volt = THRESHOLD_VOLT if selector is not None else 0.0
+        if reference_ohm is None:
+            shares = {"transimpedance": 0.0, "buffered": 1e-3, "unbuffered": 0.1}
+            reference_ohm = shares[design.reading] * window.r_min_ohm
+        return cls(tuple(w[0] for w in networks.weights), design=design, window=window, selector=selector,
+                   threshold_volt=threshold_volt, reference_ohm=reference_ohm, word_wire_ohm=word_wire_ohm,
+                   bit_wire_ohm=bit_wire_ohm)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.design.reading != "transimpedance" and not self.reference_ohm > 0:
+            raise CircuitError(f"design {self.design.name} needs a reference_ohm above 0, got {self.reference_ohm}")
+        if self.design.reading == "unbuffered" and (self.word_wire_ohm > 0 or self.bit_wire_ohm > 0):
+            raise CircuitError(f"design {self.design.name} is solved with ideal wires only; set both wires to 0 ohm")
+        if not np.isfinite(self.threshold_volt) or self.threshold_volt < 0:
+            raise CircuitError(f"threshold_volt must be at least 0, got {self.threshold_volt}")
+
+    @cached_property
+    def map(self) -> DeviceMap:
+        """How the weights sit on devices."""
+        joint = np.concatenate([w.ravel() for w in self.weights])
+        if self.design.columns == "pair":
+            return DeviceMap.for_pairs(joint, self.window)
+        return DeviceMap.for_single_devices(joint, self.window)
+
+    @cached_property
+    def crossbars(self) -> tuple[Crossbar, ...]:
+        """One per layer. Pairs lie side by side; single columns have the column of weight zero after them."""
+        grounded = self.design.reading == "transimpedance"
+        crossbars = []
+        for layer, w in enumerate(self.weights, start=1):
+            last_passive = self.design.reading == "unbuffered" and layer == len(self.weights)
+            crossbars.append(Crossbar(
+                self.map.pair(w) if self.design.columns == "pair" else self.map.conductance(self._with_zero(w)),
+                word_wire_ohm=self.word_wire_ohm, bit_wire_ohm=self.bit_wire_ohm,
+                reference_ohm=0.0 if grounded or last_passive else self.reference_ohm, selector=self.selector,
+            ))  # fmt: skip
+        return tuple(crossbars)
+
+    def resistances(self) -> ResistanceTable:
+        """The few resistor values that the network needs."""
+        pairs = self.design.columns == "pair"
+        return self.map.table(np.concatenate([w.ravel() for w in self.weights]), pairs=pairs)
+
+    def run(self, x: FloatArray, input_volt: float, *, engine: Engine = "native", nodes: bool = False) -> NetworkPoint:
+        """Drive the first layer with x (samples, inputs) times input_volt and follow the currents to the last one.
+
+        Raises CircuitError where x or input_volt cannot be, NotConvergedError where a stage does not converge.
+        """
+        x, input_volt = self._checked(x, input_volt)
+        signal = x * input_volt
+        drive = self._input_drive(signal)
+        computed_signal = signal
+        if self.design.reading == "unbuffered":
+            return self._run_passive(drive, signal, input_volt, engine)
+        stages: list[Stage] = []
+        for crossbar in self.crossbars:
+            point = solve(crossbar, drive, engine=engine, nodes=nodes).require_converged()
+            computed_columns = computed_signal @ crossbar.conductance_siemens
+            stages.append(Stage(point, self.signal(point.output_ampere), self.signal(computed_columns)))
+            drive = self.drive(self.share(point.output_ampere, input_volt), input_volt)
+            computed_signal = self.share(computed_columns, input_volt) * input_volt
+        return NetworkPoint(input_volt, tuple(stages))
+
+    def run_draws(
+        self, x: FloatArray, input_volt: float, *, draws: int, spread: float, rng: np.random.Generator
+    ) -> FloatArray:
+        """Output currents (draws, samples, outputs) of circuits whose every resistance is multiplied by its own
+        exp(spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
+        x, input_volt = self._checked(x, input_volt)
+        if draws < 1 or not spread >= 0:
+            raise CircuitError(f"draws must be at least 1 and spread at least 0, got {draws} and {spread}")
+        if self.design.reading == "unbuffered" or self.word_wire_ohm > 0 or self.bit_wire_ohm > 0:
+            return np.array([self._drawn(spread, rng).run(x, input_volt).output_ampere for _ in range(draws)])
+        outputs = []
+        for begin in range(0, draws, DRAWS_AT_ONCE):
+            drive = self._input_drive(x * input_volt)[None]
+            for crossbar in self.crossbars:
+                shape = min(DRAWS_AT_ONCE, draws - begin), *crossbar.conductance_siemens.shape
+                conductance = crossbar.conductance_siemens * np.exp(spread * rng.standard_normal(shape))
+                columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
+                                        reference_ohm=crossbar.reference_ohm)  # fmt: skip
+                if columns.steps.max() >= MAX_STEPS:
+                    raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
+                drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
+            outputs.append(self.signal(columns.output_ampere))
+        return np.concatenate(outputs)
+
+    def signal(self, column_ampere: FloatArray) -> FloatArray:
+        """What stands for each output: the difference of a pair, or the column alone. (…, columns) -> (…, outputs)"""
+        if self.design.columns == "pair":
+            return column_ampere[..., 0::2] - column_ampere[..., 1::2]
+        return column_ampere[..., :-1]
+
+    def share(self, column_ampere: FloatArray, input_volt: float) -> FloatArray:
+        """The activation block: (…, columns) ampere -> (…, outputs), the share of the full voltage that an output puts
+        on the next layer: the sigmoid of the current in units of one weight at the full input voltage."""
+        z = self.signal(column_ampere) / (self.map.siemens_per_weight * input_volt)
+        if self.design.columns == "single":
+            z = z - column_ampere[..., -1:] / (self.map.siemens_per_weight * input_volt)
+        with np.errstate(over="ignore"):
+            return 1 / (1 + np.exp(-z))
+
+    def drive(self, share: FloatArray, input_volt: float) -> FloatArray:
+        """Voltage that the next word lines are driven at: the signal, raised where the design says so."""
+        raised = share > self.design.firing_share if self.design.raised == "firing" else True
+        return share * input_volt + np.where(raised, self.threshold_volt, 0.0)
+
+    def without(self, cause: str) -> NetworkCircuit:
+        """The same circuit with one imperfection switched off: 'diode', 'wires' or 'loading' (of the columns)."""
+        match cause:
+            case "diode":
+                return replace(self, selector=None, threshold_volt=0.0)
+            case "wires":
+                return replace(self, word_wire_ohm=0.0, bit_wire_ohm=0.0)
+            case "loading":
+                grounded = replace(self.design, reading="transimpedance")
+                return (
+                    self if self.design.reading == "unbuffered" else replace(self, design=grounded, reference_ohm=0.0)
+                )
+        raise CircuitError(f"cause must be diode, wires or loading, got {cause!r}")
+
+    def _with_zero(self, w: FloatArray) -> FloatArray:
+        return np.concatenate([w, np.zeros((len(w), 1))], axis=1)
+
+    def _checked(self, x: FloatArray, input_volt: float) -> tuple[FloatArray, float]:
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != len(self.weights[0]) or not np.isfinite(x).all():
+            raise CircuitError(f"x must be (samples, {len(self.weights[0])} inputs) and finite, got shape {x.shape}")
+        if not 0 < input_volt < np.inf:
+            raise CircuitError(f"the input voltage must be positive, got {input_volt}")
+        return x, float(input_volt)
+
+    def _input_drive(self, signal: FloatArray) -> FloatArray:
+        raised = (signal != 0) | (self.design.off_pixels == "threshold")
+        return signal + np.where(raised, self.threshold_volt, 0.0)
+
+    def _run_passive(self, drive: FloatArray, signal: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
+        if engine != "native":
+            raise CircuitError(f"design {self.design.name} cannot be cut into stages; run its netlist instead")
+        points = solve_passive(self.crossbars, self.reference_ohm, drive)
+        stages = []
+        for crossbar, point in zip(self.crossbars, points, strict=True):
+            computed = signal @ crossbar.conductance_siemens
+            stages.append(Stage(point.require_converged(), self.signal(point.output_ampere), self.signal(computed)))
+            signal = np.maximum(self.signal(computed) * self.reference_ohm - self.threshold_volt, 0)
+        return NetworkPoint(input_volt, tuple(stages))
+
+    def _drawn(self, spread: float, rng: np.random.Generator) -> NetworkCircuit:
+        drawn = replace(self)
+        crossbars = tuple(
+            replace(c, conductance_siemens=c.conductance_siemens * np.exp(spread * rng.standard_normal(
+                c.conductance_siemens.shape))) for c in self.crossbars)  # fmt: skip
+        drawn.__dict__["crossbars"] = crossbars  # takes the place of the cached property
+        return drawn
+
+
+def current_gap(
+    circuit_ampere: FloatArray, computed_ampere: FloatArray, y: npt.NDArray[np.integer] | Sequence[int]
+) -> FloatArray:
+    """|circuit - computed| / |computed| at each sample's own output (paper, Figure 6b), (samples,).
+
+    circuit_ampere, computed_ampere: (…, samples, outputs). y: (samples,), the output that each sample belongs to.
+    """
+    own = np.arange(len(y)), np.asarray(y)
+    computed = np.abs(computed_ampere[..., own[0], own[1]])
+    difference = np.abs(circuit_ampere[..., own[0], own[1]] - computed_ampere[..., own[0], own[1]])
+    return np.divide(difference, computed, out=np.full(np.shape(difference), np.inf), where=computed > 0)
+
+
+def margins(output_ampere: FloatArray, y: npt.NDArray[np.integer], full_ampere: float) -> FloatArray:
+    """By how much each sample's own output exceeds the largest other, in units of full_ampere, (…, samples)."""
+    samples = np.arange(len(y))
+    own = output_ampere[..., samples, y]
+    others = output_ampere.copy()
+    others[..., samples, y] = -np.inf
+    return (own - others.max(axis=-1)) / full_ampere

@@ -1,0 +1,210 @@
+"""What a study asks of the circuit: recognition, current gap and margin at each voltage; agreement with ngspice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.circuit.cell import Diode
+from fewlevels.circuit.designs import DEFAULT_DESIGN, OffPixels, StageDesign, find_design
+from fewlevels.circuit.network_circuit import NetworkCircuit, NetworkPoint, current_gap, margins
+from fewlevels.circuit.network_netlist import network_deck
+from fewlevels.circuit.ngspice import ngspice_version, run_deck
+from fewlevels.circuit.resistances import ResistanceTable, Window
+from fewlevels.circuit.solve import Engine, solve
+from fewlevels.errors import CircuitError
+from fewlevels.networks import Networks
+from fewlevels.quantization import Quantized
+from fewlevels.samples import FloatArray, Samples
+
+INPUT_VOLTS = (1.0, 5.0, 10.0)
+"""The paper's (Figure 6b)."""
+CAUSES = ("diode", "wires", "loading")
+
+
+@dataclass(frozen=True)
+class AtVoltage:
+    """One network circuit at one input voltage.
+
+    recognised: (samples,), whether the own output's current is strictly the largest. recognition: their share.
+    current_gap: (samples,), against (V - Vth) / R at the own output (paper, Figure 6b). margin: the least over samples
+    of own minus largest other output, in currents of one device of R_min at the input voltage. residual: of the solver.
+    draws_recognition: (draws,), the recognition of each drawn circuit; empty without draws.
+    """
+
+    input_volt: float
+    recognition: float
+    recognised: npt.NDArray[np.bool_]
+    current_gap: FloatArray
+    margin: float
+    residual: float
+    draws_recognition: FloatArray
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A quantized network's circuit at several input voltages. resistances: the few values it needs."""
+
+    circuit: NetworkCircuit
+    engine: Engine
+    requested_levels: int
+    resistances: ResistanceTable
+    voltages: tuple[AtVoltage, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain numbers and lists, ready for JSON; a value that is not finite is None."""
+        table = asdict(self.resistances)
+        return {
+            "q": self.requested_levels, "resistances_ohm": list(self.resistances.ohm), "resistance_table": table,
+            "engine": self.engine, "design": self.circuit.design.name, "r_min_ohm": self.circuit.window.r_min_ohm,
+            "voltages": [{
+                "input_volt": at.input_volt, "recognition": at.recognition,
+                "current_gap": [_finite(gap) for gap in at.current_gap], "margin": at.margin,
+                "residual": _finite(at.residual), "draws_recognition": at.draws_recognition.tolist(),
+            } for at in self.voltages],
+        }  # fmt: skip
+
+
+def simulate(
+    networks: Networks,
+    quantized: Quantized,
+    samples: Samples,
+    *,
+    input_volts: Sequence[float] = INPUT_VOLTS,
+    design: str | StageDesign = DEFAULT_DESIGN,
+    off_pixels: OffPixels | None = None,
+    r_min_ohm: float = 10e3,
+    wire_ohm: float = 0.0,
+    selector: Diode | None = Diode(),  # noqa: B008, frozen
+    engine: Engine = "native",
+    draws: int = 0,
+    spread: float = 0.05,
+    seed: int = 1,
+) -> Simulation:
+    """The circuit of one quantized network: does it recognise, how far are its currents from (V - Vth) / R?
+
+    networks: one model; its weights give only the shapes. quantized: that model's, values (1, weights). wire_ohm: of
+    every segment, both ways. draws: circuits whose resistances vary by exp(spread * normal), native engine only.
+    Raises CircuitError for what cannot be, NotConvergedError and EngineError where an engine fails.
+    """
+    if quantized.values.shape != (1, networks.joint().shape[1]):
+        raise CircuitError(f"quantized must hold one model of {networks.joint().shape[1]} weights, got shape "
+                           f"{quantized.values.shape}")  # fmt: skip
+    circuit = NetworkCircuit.from_networks(
+        Networks.from_joint(quantized.values, networks.shapes), design=find_design(design, off_pixels),
+        window=Window(r_min_ohm=r_min_ohm), selector=selector, word_wire_ohm=wire_ohm, bit_wire_ohm=wire_ohm,
+    )  # fmt: skip
+    voltages = []
+    for index, volt in enumerate(input_volts):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
+        drawn = circuit.run_draws(samples.x, volt, draws=draws, spread=spread, rng=rng) if draws else None
+        voltages.append(at_voltage(circuit, run_whole(circuit, samples.x, volt, engine), samples.y, drawn))
+    return Simulation(circuit, engine, quantized.requested, circuit.resistances(), tuple(voltages))
+
+
+def at_voltage(
+    circuit: NetworkCircuit, point: NetworkPoint, y: npt.NDArray[np.int32], drawn: FloatArray | None = None
+) -> AtVoltage:
+    """Recognition, gap and margin of a point. drawn: (draws, samples, outputs), currents of drawn circuits."""
+    full = point.input_volt / circuit.window.r_min_ohm
+    ahead = margins(point.output_ampere, y, full)
+    draws = np.empty(0) if drawn is None else (margins(drawn, y, full) > 0).mean(axis=1)
+    return AtVoltage(
+        point.input_volt, float((ahead > 0).mean()), ahead > 0,
+        current_gap(point.output_ampere, point.computed_ampere, y), float(ahead.min()), point.residual, draws,
+    )  # fmt: skip
+
+
+def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
+    """NetworkCircuit.run; with ngspice, a design that cannot be cut into stages runs as one deck per sample."""
+    if engine == "native" or circuit.design.reading != "unbuffered":
+        return circuit.run(x, input_volt, engine=engine)
+    from dataclasses import replace
+
+    point = circuit.run(x, input_volt)
+    last, columns = point.stages[-1], range(circuit.crossbars[-1].bit_lines)
+    found = np.array([[values[f"i(vl{len(point.stages)}c{j})"] for j in columns]
+                      for values in (run_deck(network_deck(circuit, row, input_volt)) for row in x)])  # fmt: skip
+    ran = replace(last.point, output_ampere=found, residual=np.full(len(x), math.nan), method="ngspice")
+    stage = replace(last, point=ran, signal_ampere=circuit.signal(found))
+    return NetworkPoint(point.input_volt, (*point.stages[:-1], stage))
+
+
+def gap_by_cause(
+    circuit: NetworkCircuit, samples: Samples, input_volt: float, *, unquantized: Networks | None = None
+) -> dict[str, FloatArray]:
+    """The current gap of each sample, whole and with one cause switched off at a time: {'all': …, 'diode': …, …}.
+
+    What a cause contributes is 'all' minus its entry. unquantized: the network before quantizing; with it, 'all' counts
+    against its computed currents, at the same scale of weights onto conductances, and 'quantization' is a cause too.
+    """
+    point = circuit.run(samples.x, input_volt)
+    computed = point.computed_ampere
+    gaps = {}
+    if unquantized is not None:
+        gaps["quantization"] = current_gap(point.output_ampere, computed, samples.y)
+        computed = _computed_from(circuit, unquantized, samples.x, input_volt)
+    gaps["all"] = current_gap(point.output_ampere, computed, samples.y)
+    for cause in CAUSES:
+        off = circuit.without(cause).run(samples.x, input_volt)
+        gaps[cause] = current_gap(off.output_ampere, computed, samples.y)
+    return gaps
+
+
+def _computed_from(circuit: NetworkCircuit, networks: Networks, x: FloatArray, input_volt: float) -> FloatArray:
+    """Output currents that these weights would compute on the circuit's scale, (samples, outputs)."""
+    if circuit.design.reading == "unbuffered":
+        raise CircuitError(f"design {circuit.design.name} has no activation, so quantization cannot be told apart")
+    signal = x
+    for w in networks.weights[:-1]:
+        signal = 1 / (1 + np.exp(-(signal @ w[0])))
+    per_weight, last = circuit.map.siemens_per_weight * input_volt, networks.weights[-1][0]
+    if circuit.design.columns == "pair":
+        return per_weight * (signal @ last)
+    return input_volt * (signal @ circuit.map.conductance(last))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Native against ngspice: one row for each voltage and layer, (input_volt, layer, largest relative difference).
+
+    Differences of column currents at the same word-line voltages, relative to the current, but to no less than 1e-6 of
+    the layer's largest.
+    """
+
+    rows: tuple[tuple[float, int, float], ...]
+    tolerance: float
+    ngspice: str
+
+    @property
+    def passed(self) -> bool:
+        return all(difference <= self.tolerance for _, _, difference in self.rows)
+
+
+def verify(
+    circuit: NetworkCircuit, x: FloatArray, *, input_volts: Sequence[float] = INPUT_VOLTS, tolerance: float = 1e-9
+) -> Agreement:
+    """Run every stage through both engines. Raises EngineError where ngspice is missing or fails."""
+    rows = []
+    for volt in input_volts:
+        point = circuit.run(x, volt)
+        if circuit.design.reading == "unbuffered":
+            pairs = [(point.stages[-1].point.output_ampere,
+                      run_whole(circuit, x, volt, "ngspice").stages[-1].point.output_ampere)]  # fmt: skip
+        else:
+            pairs = [(stage.point.output_ampere,
+                      solve(stage.point.crossbar, stage.point.input_volt, engine="ngspice").output_ampere)
+                     for stage in point.stages]  # fmt: skip
+        first = len(point.stages) - len(pairs) + 1
+        for layer, (native, other) in enumerate(pairs, start=first):
+            floor = np.maximum(np.abs(other), 1e-6 * np.abs(other).max())
+            rows.append((float(volt), layer, float((np.abs(native - other) / floor).max())))
+    return Agreement(tuple(rows), tolerance, ngspice_version())
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

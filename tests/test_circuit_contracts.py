@@ -1,0 +1,43 @@
+"""Every solver of crossbars keeps the laws that any circuit keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.contracts import CHECKS, LINEAR_CHECKS, SELECTORS, SOLVERS, WIRES, example, inputs
+
+
+def fits(solver: str, wires: str, selector: str, check: str = "") -> bool:
+    if solver == "direct":
+        return wires != "ideal"
+    if solver == "ngspice":  # knows no cubic device, leaves 1e-30 A without input, reverses leaky diodes by a cubic law
+        leaks = selector == "leaky diode" and wires == "heavy wires"
+        return selector != "cubic" and check != "no_input_gives_no_output" and not leaks
+    return True
+
+
+TABLE = [(solver, wires, selector, check) for solver in SOLVERS for wires in WIRES for selector in SELECTORS
+         for check in CHECKS if fits(solver, wires, selector, check)]  # fmt: skip
+LINEAR_TABLE = [(solver, wires, check) for solver in SOLVERS for wires in WIRES for check in LINEAR_CHECKS
+                if fits(solver, wires, "resistor")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("solver", "wires", "selector", "check"), TABLE)
+def test_every_solver_keeps_the_laws_of_circuits(solver: str, wires: str, selector: str, check: str) -> None:
+    CHECKS[check](SOLVERS[solver], example(wires, selector))
+
+
+@pytest.mark.parametrize(("solver", "wires", "check"), LINEAR_TABLE)
+def test_every_solver_keeps_the_laws_of_linear_circuits(solver: str, wires: str, check: str) -> None:
+    LINEAR_CHECKS[check](SOLVERS[solver], example(wires, "resistor"))
+
+
+@pytest.mark.parametrize("wires", WIRES)
+@pytest.mark.parametrize("selector", SELECTORS)
+@pytest.mark.parametrize("other", [name for name in SOLVERS if name != "native"])
+def test_every_solver_finds_the_native_currents(other: str, selector: str, wires: str) -> None:
+    if fits(other, wires, selector):
+        crossbar = example(wires, selector, (17, 9))
+        expected = SOLVERS["native"](crossbar, inputs(crossbar)).output_ampere
+        np.testing.assert_allclose(SOLVERS[other](crossbar, inputs(crossbar)).output_ampere, expected, rtol=1e-9)
