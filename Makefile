@@ -2,13 +2,14 @@
 # make test    lint, types, tests
 # make bench   the benchmarks of docs/benchmarks.md
 # make paper   both full studies into docs/results/
+# make circuits  their best networks as circuits, after make paper
 # make wheel   a wheel in dist/
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/fewlevels/_native/*)
 
-.PHONY: study test lint bench paper wheel clean
+.PHONY: study test lint bench paper circuits wheel clean
 
 study: $(VENV)/installed
 	$(VENV)/bin/fewlevels study --preset quick --dataset digits5 --out studies/digits5
@@ -31,6 +32,9 @@ bench: $(VENV)/developing
 
 paper: $(VENV)/installed
 	$(PYTHON) tools/full_studies.py
+
+circuits: $(VENV)/installed
+	$(PYTHON) tools/circuit_results.py
 
 wheel: $(VENV)/developing
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .

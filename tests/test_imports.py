@@ -20,8 +20,11 @@ STAGES = (
     "training",
     "quantization",
     "search",
+    "circuit",
     "study",
+    "hardware",
     "figures",
+    "circuit_figures",
     "report",
     "cli",
 )

@@ -41,11 +41,13 @@ def test_the_wheel_installs_and_runs_where_there_is_no_compiler(tmp_path):
 
 
 def test_the_readmes_python_runs_as_it_stands():
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    code = "\n".join(blocks)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^[34] levels: \[", done.stdout)
     assert "recognition: 1.0" in done.stdout
+    assert "\nconverged [" in done.stdout
 
 
 def test_every_command_and_file_of_the_readme_exists():

@@ -22,7 +22,7 @@ def report(small_study, tmp_path_factory):
 
 
 def test_every_figure_is_written_as_png_and_svg(report):
-    for name in ("figure1", "figure2", "figure3", "figure4", "figure5", "solved_at"):
+    for name in ("figure1", "figure2", "figure3", "figure4", "figure5", "figure6a", "figure6b", "solved_at"):
         for kind, magic in (("png", b"\x89PNG"), ("svg", b"<?xml")):
             (path,) = (report.parent / "figures").glob(f"{name}*.{kind}")
             assert path.read_bytes().startswith(magic)
@@ -31,7 +31,7 @@ def test_every_figure_is_written_as_png_and_svg(report):
 def test_the_report_holds_its_figures_and_needs_no_network(report):
     text = report.read_text(encoding="utf-8")
     images = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
-    assert len(images) == 6
+    assert len(images) == 10
     assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
     assert not re.findall(r'(?:src|href)\s*=\s*"(?!data:)', text)
     assert "@import" not in text

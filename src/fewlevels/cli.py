@@ -14,6 +14,7 @@ from fewlevels import __version__
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:
+    from fewlevels.hardware import CircuitOptions
     from fewlevels.study.run import Progress
 
 app = typer.Typer(
@@ -163,6 +164,112 @@ def show(
 
     print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
     return None
+
+
+Model = Annotated[str, _option("--model", "best, or the index of a model. [best]", "best|INDEX")]
+InputVolt = Annotated[str, _option("--input-volt", "Input voltages, with commas between. [1,5,10]", "V,...")]
+Design = Annotated[str, _option("--design", "Stage design; a wrong name lists them. [differential-pair]", "NAME")]
+RMin = Annotated[float, _option("--r-min-ohm", "Resistance of the largest weight. [10000]", "X")]
+Wire = Annotated[float, _option("--wire-ohm", "Resistance of every wire segment. [0]", "X")]
+VOLTS = "1,5,10"
+
+
+@app.command("simulate")
+def simulate_command(
+    folder: Folder,
+    model: Model = "best",
+    engine: Annotated[str, _option("--engine", "native or ngspice. [native]", "NAME")] = "native",
+    input_volt: InputVolt = VOLTS,
+    design: Design = "differential-pair",
+    r_min_ohm: RMin = 10e3,
+    wire_ohm: Wire = 0.0,
+    draws: Annotated[int, _option("--draws", "Circuits with varied resistances. [0]", "N")] = 0,
+    spread: Annotated[float, _option("--spread", "Spread of ln(resistance) of the draws. [0.05]", "X")] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Run a model of a study as a circuit: resistors, recognition and current gap at each voltage."""
+    from fewlevels.hardware import choose_model, simulate_model, store_simulation
+    from fewlevels.study.run import load_study
+
+    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm)
+    index = choose_model(result, model, options)
+    simulation = simulate_model(result, index, options, engine=engine, draws=draws, spread=spread)
+    store_simulation(folder, index, simulation)
+    if as_json:
+        return print(json.dumps({"model": index, **simulation.as_dict()}, indent=1))
+    print(f"model {index}: {simulation.requested_levels} levels, design {design}, engine {engine}\n")
+    print(simulation.resistances)
+    print(
+        f"\n{'input':>7}  recognition  largest gap  smallest margin  residual"
+        + "  draws that recognise all" * (draws > 0)
+    )
+    for at in simulation.voltages:
+        gap = max(abs(at.current_gap))
+        drawn = f"  {(at.draws_recognition == 1).mean():.2%}" if draws else ""
+        print(
+            f"{at.input_volt:>5g} V  {at.recognition:>11.0%}  {gap:>11.2%}  {at.margin:>15.4f}  "
+            f"{at.residual:>8.1e}{drawn}"
+        )
+    print(f"\nstored: {folder / 'circuit.json'}, {folder / 'resistances.csv'}")
+    return None
+
+
+@app.command()
+def netlist(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Deck to write.", show_default=False)],
+    model: Model = "best",
+    sample: Annotated[int, _option("--sample", "Sample that drives the inputs. [0]", "N")] = 0,
+    input_volt: InputVolt = VOLTS,
+    design: Design = "differential-pair",
+    r_min_ohm: RMin = 10e3,
+    wire_ohm: Wire = 0.0,
+    dialect: Annotated[str, _option("--dialect", "spice (ngspice, LTspice) or spectre. [spice]", "NAME")] = "spice",
+) -> None:
+    """Write a model's circuit, at the first input voltage, as a deck that says what to expect of it."""
+    from fewlevels.hardware import choose_model, netlist_of
+    from fewlevels.study.run import load_study
+    from fewlevels.study.store import Store
+
+    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm)
+    deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
+    Store(out.parent).write(out.name, deck.encode())
+    print(f"netlist: {out}")
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    model: Model = "best",
+    input_volt: InputVolt = VOLTS,
+    design: Design = "differential-pair",
+    r_min_ohm: RMin = 10e3,
+    wire_ohm: Wire = 0.0,
+    tolerance: Annotated[float, _option("--tolerance", "Largest relative difference allowed. [1e-9]", "X")] = 1e-9,
+) -> None:
+    """Run a model's circuit through our engine and ngspice; exit code 1 where they differ."""
+    from fewlevels.hardware import choose_model, store_agreement, verify_model
+    from fewlevels.study.run import load_study
+
+    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm)
+    index = choose_model(result, model, options)
+    agreement = verify_model(result, index, options, tolerance)
+    store_agreement(folder, index, agreement)
+    print(f"model {index}, native against ngspice {agreement.ngspice}\n  input  layer  largest relative difference")
+    for volt, layer, difference in agreement.rows:
+        print(f"{volt:>5g} V  {layer:>5}  {difference:.2e}")
+    print("agreed" if agreement.passed else f"differs by more than {tolerance:g}")
+    raise typer.Exit(0 if agreement.passed else 1)
+
+
+def _circuit_options(input_volt: str, design: str, r_min_ohm: float, wire_ohm: float) -> CircuitOptions:
+    from fewlevels.hardware import CircuitOptions
+
+    try:
+        volts = tuple(float(volt) for volt in input_volt.split(","))
+    except ValueError:
+        raise ConfigError(f"--input-volt must be numbers with commas between, got {input_volt!r}") from None
+    return CircuitOptions(input_volts=volts, design=design, r_min_ohm=r_min_ohm, wire_ohm=wire_ohm)
 
 
 def _print_summary(folder: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import json
 import math
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
 from fewlevels.study import paper
-from fewlevels.study.analysis import Summary, summarise
+from fewlevels.study.analysis import Summary, counted, summarise
 from fewlevels.study.run import StudyResult, load_study
 from fewlevels.study.store import Store
 
@@ -20,8 +23,13 @@ CAPTIONS = {
     "figure3_weights_and_levels": "Figure 3. The best model's weights in ascending order, before and after quantizing.",
     "figure4_levels_against_range": "Figure 4. The fewest levels of every model against its weight range.",
     "figure5_zones": "Figure 5. Five starts of growing weight range, quantized while they train.",
+    "figure6a_circuit": "Figure 6a. The circuit: a differential pair of columns for each output, a diode in each cell.",
+    "figure6b_current_gap": "Figure 6b. Circuit current against the computed one, for each digit and input voltage.",
+    "current_gap_by_cause": "What the current gap is made of: the whole, and with one cause switched off at a time.",
+    "currents_and_voltages_with_wires": "Currents and voltages of the first layer where the wires have resistance.",
     "solved_at_each_number_of_levels": "How many models keep their recognition at each number of levels.",
 }
+CIRCUIT = ("figure6a_circuit", "figure6b_current_gap", "current_gap_by_cause", "currents_and_voltages_with_wires")
 
 
 def write_report(folder: Path) -> Path:
@@ -31,12 +39,16 @@ def write_report(folder: Path) -> Path:
     """
     import matplotlib
 
-    from fewlevels import figures
+    from fewlevels import circuit_figures, figures
 
     result = load_study(folder)
     store = Store(folder)
     images: dict[str, str] = {}
-    for name, figure in figures.draw(result).items():
+    drawn, options = figures.draw(result), CircuitOptions()
+    model = choose_model(result, "best", options) if counted(result).any() else None
+    if model is not None:
+        drawn |= circuit_figures.draw_circuit(result, model, options)
+    for name, figure in drawn.items():
         for kind in ("png", "svg"):
             buffer = io.BytesIO()
             with matplotlib.rc_context(figures.STYLE):
@@ -44,7 +56,7 @@ def write_report(folder: Path) -> Path:
             store.write(f"figures/{name}.{kind}", buffer.getvalue())
             if kind == "png":
                 images[name] = base64.b64encode(buffer.getvalue()).decode()
-    store.write("report.html", _page(result, images).encode())
+    store.write("report.html", _page(result, images, model, _agreement(folder)).encode())
     return folder / "report.html"
 
 
@@ -86,7 +98,13 @@ def _number(value: float, digits: int = 1) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _page(result: StudyResult, images: dict[str, str]) -> str:
+def _agreement(folder: Path) -> dict[str, Any] | None:
+    """What `fewlevels verify` stored, if it was run."""
+    file = folder / "agreement.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def _page(result: StudyResult, images: dict[str, str], model: int | None, agreement: dict[str, Any] | None) -> str:
     import jinja2
 
     template = (resources.files("fewlevels") / "templates" / "report.html").read_text(encoding="utf-8")
@@ -96,7 +114,11 @@ def _page(result: StudyResult, images: dict[str, str]) -> str:
         summary=summary,
         rows=summary_rows(summary),
         claims=paper.claims(result),
-        figures=[(CAPTIONS[name], image) for name, image in images.items()],
+        figures=[(CAPTIONS[name], image) for name, image in images.items() if name not in CIRCUIT],
+        circuit_figures=[(CAPTIONS[name], images[name]) for name in CIRCUIT if name in images],
+        model=model,
+        circuit=None if model is None else simulate_model(result, model, CircuitOptions()),
+        agreement=agreement,
         config=result.config.to_toml(),
         dataset=result.config.dataset,
         machine=result.machine,

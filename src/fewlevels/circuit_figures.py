@@ -1,0 +1,147 @@
+"""Circuit figures: the paper's Figure 6 from a simulated network, and what the wires do to it."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
+from matplotlib.ticker import PercentFormatter
+
+from fewlevels.circuit.simulation import Simulation, gap_by_cause
+from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.hardware import CircuitOptions, simulate_model
+from fewlevels.study.run import StudyResult
+
+LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
+WIRE_OHM = 10.0
+"""Of each wire segment in the heat maps."""
+
+
+def draw_circuit(result: StudyResult, model: int, options: CircuitOptions) -> dict[str, Figure]:
+    """All circuit figures of one model, by the name of their file."""
+    simulation = simulate_model(result, model, options)
+    with matplotlib.rc_context(STYLE):
+        return {
+            "figure6a_circuit": schematic(simulation),
+            "figure6b_current_gap": gap_by_digit(simulation, result),
+            "current_gap_by_cause": causes(simulation, result, model),
+            "currents_and_voltages_with_wires": heat_maps(result, model, options),
+        }
+
+
+def schematic(simulation: Simulation) -> Figure:
+    """Figure 6a: one column pair of each layer, with selector diodes and stages."""
+    figure = Figure(figsize=(WIDTH_INCHES, 2.9), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+    design, crossbars = simulation.circuit.design, simulation.circuit.crossbars
+    columns = 2 if design.columns == "pair" else 1
+    for layer, crossbar in enumerate(crossbars):
+        left = 9.5 * layer
+        for row, y in enumerate((4.2, 2.4, 0.6)):
+            axes.plot([left, left + 5.2], [y, y], color=INK, linewidth=1)
+            name = ("in", "hidden")[min(layer, 1)]
+            number = (1, 2, crossbar.word_lines)[row]
+            axes.text(left - 0.15, y, f"{name} {number}", ha="right", va="center", fontsize=7)
+            for column in range(columns):
+                _cell(axes, left + 1.2 + 2.2 * column, y)
+        axes.text(left + 0.3, 1.5, "⋮", ha="center", va="center")
+        for column in range(columns):
+            x = left + 2.1 + 2.2 * column
+            axes.plot([x, x], [3.5, -1.2], color=INK, linewidth=1)
+            if columns == 2:
+                axes.text(x + 0.12, -0.75, ("+", "\N{MINUS SIGN}")[column], fontsize=10)
+        axes.add_patch(Rectangle((left + 1.3, -2.4), 4.0, 1.2, facecolor="white", edgecolor=INK, linewidth=1))
+        last = layer == len(crossbars) - 1
+        reading = {
+            "transimpedance": "to volts (0 V input)",
+            "buffered": "R to ground, buffer",
+            "unbuffered": "R to ground",
+        }
+        label = "output current" if last else reading[design.reading]
+        axes.text(left + 3.3, -1.8, label, ha="center", va="center", fontsize=7.5)
+        axes.text(left + 2.6, 4.9, f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines",
+                  ha="center", fontsize=8)  # fmt: skip
+        if not last:
+            axes.annotate("", (left + 7.6, 0.6), (left + 5.3, -1.8),
+                          arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"})  # fmt: skip
+            stage = "" if design.reading == "unbuffered" else "sigmoid, "
+            axes.text(left + 6.9, -2.2, f"{stage}+{simulation.circuit.threshold_volt:g} V", ha="center", fontsize=7.5)
+    axes.set_title(f"Design '{design.name}': {design.summary}")
+    axes.set(xlim=(-1.6, 9.5 * len(crossbars) - 3.4), ylim=(-2.9, 5.4))
+    return figure
+
+
+def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
+    """Figure 6b: the current gap and the recognition of each sample at each input voltage."""
+    figure = Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
+    axes = figure.subplots()
+    names = [result.samples.classes[y] for y in result.samples.y]
+    places = np.arange(len(names))
+    for (marker, line), color, at in zip(LINES, (ACCENT, INK, GREY, INK), simulation.voltages, strict=False):
+        axes.plot(places, np.abs(at.current_gap), marker=marker, linestyle=line, color=color, markersize=4,
+                  label=f"{at.input_volt:g} V: recognition {at.recognition:.0%}")  # fmt: skip
+        missed = ~at.recognised
+        axes.plot(places[missed], np.abs(at.current_gap[missed]), marker="x", markersize=10, color=color, linestyle="")
+    axes.set(xticks=places, xticklabels=names, xlabel="digit shown", ylabel="|current gap| of the digit's own output",
+             ylim=(0, None), title="Circuit current against (V − Vth)/R; × marks a digit not recognised")  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend()
+    return figure
+
+
+def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
+    """The current gap at each voltage, whole and with one cause switched off at a time: mean over the samples."""
+    figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
+    axes = figure.subplots()
+    unquantized = None if simulation.circuit.design.reading == "unbuffered" else result.found.networks[model]
+    volts = [at.input_volt for at in simulation.voltages]
+    gaps = [gap_by_cause(simulation.circuit, result.samples, volt, unquantized=unquantized) for volt in volts]
+    names = ["all", *(name for name in gaps[0] if name != "all")]
+    for index, (name, hatch) in enumerate(zip(names, ("", "///", "...", "xxx", "\\\\"), strict=False)):
+        heights = [np.abs(gap[name]).mean() for gap in gaps]
+        label = "all causes" if name == "all" else f"without {name}"
+        axes.bar(np.arange(len(volts)) + (index - len(names) / 2) * 0.16, heights, 0.15, hatch=hatch, edgecolor=INK,
+                 facecolor=ACCENT if name == "all" else "white", linewidth=0.8, label=label)  # fmt: skip
+    axes.set(xticks=np.arange(len(volts)), xticklabels=[f"{volt:g} V" for volt in volts], xlabel="input voltage",
+             ylabel="mean |current gap|", title="The gap with one cause switched off at a time")  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    figure.legend(fontsize=8, ncols=5, loc="outside lower center")
+    return figure
+
+
+def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figure:
+    """Cell currents and bit-line voltages of the first layer with resistive wires, for the third sample."""
+    wired = CircuitOptions(input_volts=options.input_volts, design=options.design, r_min_ohm=options.r_min_ohm,
+                           wire_ohm=options.wire_ohm or WIRE_OHM)  # fmt: skip
+    circuit = simulate_model(result, model, wired).circuit
+    shown = min(2, len(result.samples) - 1)
+    volt = options.input_volts[-1]
+    point = circuit.run(result.samples.x[shown : shown + 1], volt, nodes=True).stages[0].point
+    figure = Figure(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    name = result.samples.classes[result.samples.y[shown]]
+    for axes, values, title, unit in (
+        (left, 1e6 * point.cell_ampere()[0], "Cell currents", "µA"),
+        (right, 1e3 * (point.word_volt() - point.input_volt[:, :, None])[0], "Word-line node minus source", "mV"),
+    ):
+        image = axes.imshow(values, aspect="auto", cmap="viridis", interpolation="nearest")
+        axes.set(title=f"{title}, '{name}' at {volt:g} V", xlabel="bit line", ylabel="word line")
+        figure.colorbar(image, ax=axes, label=unit)
+    figure.suptitle(f"Layer 1 with {wired.wire_ohm:g} Ω in every wire segment", x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+def _cell(axes: Axes, x: float, y: float) -> None:
+    """A resistor and a selector diode from the word line at y down to the bit line at x + 0.9."""
+    axes.plot([x, x], [y, y - 0.18], color=INK, linewidth=0.8)
+    axes.add_patch(Rectangle((x - 0.14, y - 0.55), 0.28, 0.37, facecolor="white", edgecolor=ACCENT, linewidth=1))
+    axes.plot([x, x, x + 0.2], [y - 0.55, y - 0.75, y - 0.75], color=INK, linewidth=0.8)
+    tip = x + 0.55
+    axes.add_patch(Polygon([(x + 0.2, y - 0.58), (x + 0.2, y - 0.92), (tip, y - 0.75)], facecolor=INK))
+    axes.plot([tip, tip], [y - 0.58, y - 0.92], color=INK, linewidth=1)
+    axes.plot([tip, x + 0.9], [y - 0.75, y - 0.75], color=INK, linewidth=0.8)
+    axes.plot([x + 0.9], [y - 0.75], marker=".", color=INK, markersize=4)

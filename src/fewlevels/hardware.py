@@ -1,0 +1,109 @@
+"""Hardware: a model of a study, quantized to its fewest levels, as a circuit; the choice of the model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from fewlevels.circuit.netlist import Dialect
+from fewlevels.circuit.network_netlist import network_deck
+from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, simulate, verify
+from fewlevels.circuit.solve import ENGINES
+from fewlevels.errors import SearchError, UsageError
+from fewlevels.study.analysis import counted
+from fewlevels.study.run import StudyResult
+from fewlevels.study.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitOptions:
+    """What a user chooses of a circuit; the paper gives none of it but the voltages."""
+
+    input_volts: tuple[float, ...] = INPUT_VOLTS
+    design: str = "differential-pair"
+    r_min_ohm: float = 10e3
+    wire_ohm: float = 0.0
+
+
+def simulate_model(
+    result: StudyResult,
+    model: int,
+    options: CircuitOptions,
+    *,
+    engine: str = "native",
+    draws: int = 0,
+    spread: float = 0.05,
+) -> Simulation:
+    """The circuit of one model at its fewest levels. Raises SearchError where it is unsolved, CircuitError as
+    `simulate` does."""
+    if engine not in ENGINES:
+        raise UsageError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    return simulate(
+        result.found.networks[model], result.found.quantization(model), result.samples, engine=engine,
+        input_volts=options.input_volts, design=options.design, r_min_ohm=options.r_min_ohm, wire_ohm=options.wire_ohm,
+        draws=draws, spread=spread, seed=result.config.seed,
+    )  # fmt: skip
+
+
+def choose_model(result: StudyResult, model: str, options: CircuitOptions) -> int:
+    """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit has
+    the largest margin at its worst voltage. Raises SearchError where there is no such model.
+    """
+    used = counted(result)
+    if model == "best":
+        if not used.any():
+            raise SearchError("no model of this study was solved, so there is none to build")
+        candidates = np.flatnonzero(used & (result.found.q == result.found.q[used].min()))
+        margins = [min(at.margin for at in simulate_model(result, int(c), options).voltages) for c in candidates]
+        return int(candidates[np.argmax(margins)])
+    try:
+        index = int(model)
+    except ValueError:
+        raise SearchError(f"model must be 'best' or an index, got {model!r}") from None
+    if not 0 <= index < len(used):
+        raise SearchError(f"model must be 0 to {len(used) - 1}, got {index}")
+    return index
+
+
+def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:
+    """Write circuit.json, and the table of resistors as resistances.csv, into a study's folder."""
+    store = Store(folder)
+    store.write("circuit.json", json.dumps({"model": model, **simulation.as_dict()}, indent=1).encode())
+    table, text = simulation.resistances, io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["weight", "resistance_ohm", "devices"])
+    rows.writerows(zip(table.level, table.ohm, table.devices, strict=True))
+    if table.rest_ohm is not None:
+        rows.writerow(["at rest", table.rest_ohm, sum(table.devices)])
+    store.write("resistances.csv", text.getvalue().encode())
+
+
+def verify_model(result: StudyResult, model: int, options: CircuitOptions, tolerance: float) -> Agreement:
+    """Native against ngspice, layer by layer. Raises EngineError where ngspice is missing or fails."""
+    circuit = simulate_model(result, model, options).circuit
+    return verify(circuit, result.samples.x, input_volts=options.input_volts, tolerance=tolerance)
+
+
+def store_agreement(folder: Path, model: int, agreement: Agreement) -> None:
+    """Write agreement.json into a study's folder, for its report."""
+    rows = [dict(zip(("input_volt", "layer", "difference"), row, strict=True)) for row in agreement.rows]
+    found = {"model": model, "ngspice": agreement.ngspice, "tolerance": agreement.tolerance, "rows": rows}
+    Store(folder).write("agreement.json", json.dumps(found, indent=1).encode())
+
+
+def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, sample: int, dialect: str) -> str:
+    """A deck of the whole network, driven by one sample at the first input voltage, with what to expect of it."""
+    if not 0 <= sample < len(result.samples):
+        raise UsageError(f"sample must be 0 to {len(result.samples) - 1}, got {sample}")
+    circuit = simulate_model(result, model, options).circuit
+    name = result.samples.classes[result.samples.y[sample]]
+    title = f"fewlevels: model {model} of {result.config.dataset}, {result.found.q[model]} levels, showing '{name}'"
+    return network_deck(
+        circuit, result.samples.x[sample], options.input_volts[0], dialect=cast(Dialect, dialect), title=title
+    )

@@ -1,0 +1,68 @@
+"""Both full studies' best networks as circuits: what share recognises all digits, by stage design and R_min.
+
+Reads the studies that full_studies.py ran; writes docs/results/circuits.md and the circuit figures of the best models.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from fewlevels import circuit_figures
+from fewlevels.circuit import DESIGNS, Diode
+from fewlevels.figures import STYLE
+from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
+from fewlevels.study.analysis import counted
+from fewlevels.study.run import StudyResult, load_study
+
+ROOT = Path(__file__).parent.parent
+VOLTS = (1.0, 5.0, 10.0)
+R_MIN_OHM = (10e3, 100e3, 1e6)
+MOST_LEVELS = 4
+HEADER = """# The networks of the fewest levels as circuits
+
+Every network of both full studies that keeps 100 % with 4 levels or fewer, at its own fewest levels, as two crossbars
+with a diode in every cell (saturation current {:g} A, ideality {:g}), ideal wires, off pixels at 0 V; made by
+`make circuits` after `make paper`. *All ten* is the share of networks whose circuit recognises every digit; *gap* is the
+5th, 50th and 95th percentile over networks and digits of the current's distance from (V - Vth)/R, relative to it.
+A gap beyond 100 % is a digit whose own computed current is close to zero: a pair's difference.
+
+The paper names neither its diode nor its resistors nor its sign scheme, so none of this confirms its Figure 6b. Its
+100 % recognition is true of a network chosen for it, not of every network with four levels. The default design,
+differential-pair, is the one that recognises most at 1 V.
+"""
+
+
+def rows(result: StudyResult, models: np.ndarray, design: str, r_min_ohm: float) -> str:
+    options = CircuitOptions(input_volts=VOLTS, design=design, r_min_ohm=r_min_ohm)
+    runs = [simulate_model(result, int(model), options) for model in models]
+    cells = []
+    for index in range(len(VOLTS)):
+        all_ten = np.mean([run.voltages[index].recognition == 1 for run in runs])
+        gaps = np.abs(np.concatenate([run.voltages[index].current_gap for run in runs]))
+        low, middle, high = np.percentile(gaps[np.isfinite(gaps)], (5, 50, 95))
+        cells.append(f"{all_ten:.0%}, {low:.1%} {middle:.1%} {high:.1%}")
+    return f"| {design} | {r_min_ohm / 1e3:g} kΩ | " + " | ".join(cells) + " |\n"
+
+
+diode = Diode()
+page = HEADER.format(diode.saturation_ampere, diode.ideality)
+for dataset in ("digits5", "digits7"):
+    result = load_study(ROOT / "studies" / "paper" / dataset)
+    models = np.flatnonzero(counted(result) & (result.found.q <= MOST_LEVELS))
+    page += f"\n## {dataset}: {len(models)} networks\n\n| design | R_min | "
+    page += " | ".join(f"{volt:g} V: all ten, gap" for volt in VOLTS) + " |\n|---|---|---|---|---|\n"
+    page += "".join(rows(result, models, design, r_min) for design in DESIGNS for r_min in R_MIN_OHM)
+    options = CircuitOptions(input_volts=VOLTS)
+    best = choose_model(result, "best", options)
+    page += (
+        f"\n`--model best` is {best}:\n\n| input | recognition | largest gap | smallest margin |\n|---|---|---|---|\n"
+    )
+    for at in simulate_model(result, best, options).voltages:
+        largest = np.abs(at.current_gap).max()
+        page += f"| {at.input_volt:g} V | {at.recognition:.0%} | {largest:.1%} | {at.margin:.3f} |\n"
+    for name, figure in circuit_figures.draw_circuit(result, best, options).items():
+        with matplotlib.rc_context(STYLE):
+            figure.savefig(ROOT / "docs" / "results" / dataset / f"{name}.png", dpi=150)
+    page += f"\n![Figure 6b, {dataset}]({dataset}/figure6b_current_gap.png)\n"
+(ROOT / "docs" / "results" / "circuits.md").write_text(page, encoding="utf-8")
