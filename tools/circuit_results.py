@@ -23,7 +23,7 @@ HEADER = """# The networks of the fewest levels as circuits
 
 Every network of both full studies that keeps 100 % with 4 levels or fewer, at its own fewest levels, as two crossbars
 with a diode in every cell (saturation current {:g} A, ideality {:g}), ideal wires, off pixels at 0 V; made by
-`make circuits` after `make paper`. *All ten* is the share of networks whose circuit recognises every digit; *gap* is the
+`make circuits` after `make paper`. *All ten* is the share of networks whose circuit recognises every digit; *gap* the
 5th, 50th and 95th percentile over networks and digits of the current's distance from (V - Vth)/R, relative to it.
 A gap beyond 100 % is a digit whose own computed current is close to zero: a pair's difference.
 
