@@ -20,6 +20,7 @@ STAGES = (
     "training",
     "quantization",
     "search",
+    "circuit",
     "study",
     "figures",
     "report",

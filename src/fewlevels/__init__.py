@@ -37,7 +37,8 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, OperatingPoint, current_gap, solve
+    from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, current_gap
+    from fewlevels.circuit.solve import OperatingPoint, solve
     from fewlevels.errors import FewlevelsError
     from fewlevels.networks import Networks
     from fewlevels.quantization import Midpoint, Quantized, Quantizer

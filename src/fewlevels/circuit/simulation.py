@@ -107,7 +107,7 @@ def simulate(
 
 
 def at_voltage(
-    circuit: NetworkCircuit, point: NetworkPoint, y: npt.NDArray[np.int32], drawn: FloatArray | None = None
+    circuit: NetworkCircuit, point: NetworkPoint, y: npt.NDArray[np.integer], drawn: FloatArray | None = None
 ) -> AtVoltage:
     """Recognition, gap and margin of a point. drawn: (draws, samples, outputs), currents of drawn circuits."""
     full = point.input_volt / circuit.window.r_min_ohm
