@@ -97,15 +97,23 @@ class Networks:
         """Which samples each network recognises, (models, samples): those whose own output is strictly the largest,
         compared before the last sigmoid, where nothing saturates. Raises NetworksError where samples do not fit.
         """
+        return self._recognise(samples, None)
+
+    def recognised_by(self, samples: Samples) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """`recognised`, and each sample's margin (models, samples): its own output minus the largest other output."""
+        margin = np.empty((len(self), len(samples)))
+        return self._recognise(samples, margin), margin
+
+    def recognition(self, samples: Samples) -> FloatArray:
+        """The fraction of samples that each network recognises, (models,)."""
+        return self.recognised(samples).mean(axis=1)
+
+    def _recognise(self, samples: Samples, margin: FloatArray | None) -> npt.NDArray[np.bool_]:
         inputs, outputs = self.weights[0].shape[1], self.weights[-1].shape[2]
         if samples.inputs != inputs or len(samples.classes) > outputs:
             raise NetworksError(f"networks of {inputs} inputs and {outputs} outputs cannot tell samples of "
                                 f"{samples.inputs} inputs and {len(samples.classes)} classes")  # fmt: skip
         recognised = np.empty((len(self), len(samples)), dtype=bool)
         if len(self):
-            _kernels.recognise(list(self.weights), samples.x, samples.y, recognised, INSTRUCTION_SET)
+            _kernels.recognise(list(self.weights), samples.x, samples.y, recognised, margin, INSTRUCTION_SET)
         return recognised
-
-    def recognition(self, samples: Samples) -> FloatArray:
-        """The fraction of samples that each network recognises, (models,)."""
-        return self.recognised(samples).mean(axis=1)

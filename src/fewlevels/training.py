@@ -29,6 +29,7 @@ class TrainingConfig:
 
     hidden: hidden units. learning_rate: of each update W += learning_rate * outer(input, delta).
     init: the start of every weight, 'uniform:LOW,HIGH' or 'normal:MEAN,SD'. steps: backpropagations of each model.
+    range_limit: the enforced weight range R: after each update every weight is projected on [-R/2, R/2]. None: free.
     Raises TrainingError for values that cannot be run.
     """
 
@@ -36,6 +37,7 @@ class TrainingConfig:
     learning_rate: float = 1.0
     init: str = "uniform:0,1"
     steps: int = 500_000
+    range_limit: float | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.hidden, int) and self.hidden >= 1):
@@ -44,6 +46,8 @@ class TrainingConfig:
             raise TrainingError(f"learning_rate must be positive, got {self.learning_rate}")
         if not (isinstance(self.steps, int) and self.steps >= 0):
             raise TrainingError(f"steps must be a whole number of at least 0, got {self.steps!r}")
+        if self.range_limit is not None and not (math.isfinite(self.range_limit) and self.range_limit > 0):
+            raise TrainingError(f"range_limit must be positive, or None for no limit, got {self.range_limit}")
         parse_init(self.init)
 
 
@@ -97,6 +101,9 @@ def trajectory(
     if list(at_steps) != sorted(at_steps) or not all(0 <= step <= config.steps for step in at_steps):
         raise TrainingError(f"at_steps must ascend within 0 to {config.steps}, got {list(at_steps)}")
     w1, w2, streams = _starts(samples, config, models, seed)
+    limit = 0.0 if config.range_limit is None else config.range_limit / 2
+    if limit:
+        w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
     snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
     jobs = jobs or available_cores()
     size = max(GROUP, -(-len(models) // (jobs * GROUP)) * GROUP)
@@ -105,7 +112,7 @@ def trajectory(
         part = slice(begin, begin + size)
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
-            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
+            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate, limit,
             config.steps, np.asarray(at_steps, np.int64), *part_snapshots, INSTRUCTION_SET,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):

@@ -73,10 +73,12 @@ void recognise(const Recognition& r, void* scratch) {
         out = swapped;
       }
       for (int lane = 0; lane < WIDE && first + lane < r.models; ++lane) {
-        bool largest = true;
         const double own = in[r.y[s]][lane];
-        for (int64_t k = 0; k < r.sizes[r.layers]; ++k) largest = largest && (k == r.y[s] || own > in[k][lane]);
-        r.recognised[(first + lane) * r.samples + s] = largest;
+        double other = -INFINITY;
+        for (int64_t k = 0; k < r.sizes[r.layers]; ++k)
+          if (k != r.y[s] && !(in[k][lane] <= other)) other = in[k][lane];
+        r.recognised[(first + lane) * r.samples + s] = own > other;
+        if (r.margin) r.margin[(first + lane) * r.samples + s] = 1.0 / (1.0 + exp(-own)) - 1.0 / (1.0 + exp(-other));
       }
     }
   }

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized
+from fewlevels.quantization.protocol import Quantized, Quantizer, check
 from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Midpoint:
+class Midpoint(Quantizer):
     """Uniform midpoint quantizer (paper, section 3.1, Equations 1 to 4).
 
     interval = range / q, level_i = min + interval * (i + 1/2) for i = 0 .. q - 1.
@@ -29,10 +28,7 @@ class Midpoint:
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: q, at least 1. Raises QuantizationError otherwise."""
-        if levels < 1:
-            raise QuantizationError(f"the number of levels must be at least 1, got {levels}")
-        if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
-            raise QuantizationError(f"weights must be (models, weights), finite and not empty, got {weights.shape}")
+        check(self, weights, levels)
         values = weights if self.signed else np.abs(weights)
         low = values.min(axis=1, keepdims=True)
         interval = (values.max(axis=1, keepdims=True) - low) / levels

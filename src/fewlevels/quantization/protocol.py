@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels import _kernels
+from fewlevels.errors import QuantizationError
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
 
 
@@ -41,9 +45,72 @@ class Quantized:
 
 
 class Quantizer(Protocol):
-    """Turns joint weights (models, weights) into at most `levels` level values per model, model by model."""
+    """Turns joint weights (models, weights) into at most `levels` level values per model, model by model.
+
+    Subclass it: only `name` and `quantize` must be given. Rows never touch each other, so that any batch gives the
+    same answer. A quantizer with a free control (a clip, a scale) chooses it by least squared error, and lists in
+    `settings` the quantizers with that control fixed, from which a search picks the one that recognises best.
+    """
+
+    least_levels: ClassVar[int] = 1
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def most_levels(self) -> int | None:
+        """The most levels it can give; None where there is no limit."""
+        return None
+
     def quantize(self, weights: FloatArray, levels: int) -> Quantized: ...
+
+    def settings(self) -> tuple[Quantizer, ...]:
+        """The quantizers that a search tries in its place."""
+        return (self,)
+
+    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[Quantized]:
+        """`quantize` for several numbers of levels, in their order."""
+        for q in levels:
+            yield self.quantize(weights, q)
+
+
+def check(quantizer: Quantizer, weights: FloatArray, levels: int) -> None:
+    """Raises QuantizationError where the weights are no (models, weights) or the number of levels is out of range."""
+    most = quantizer.most_levels
+    if levels < quantizer.least_levels or (most is not None and levels > most):
+        allowed = f"at least {quantizer.least_levels}" if most is None else f"{quantizer.least_levels} to {most}"
+        raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {levels}")
+    if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
+        raise QuantizationError(f"weights must be (models, weights), finite and not empty, got {weights.shape}")
+
+
+def assign(
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False
+) -> Quantized:
+    """Each weight, or its magnitude unless `signed`, becomes the level between whose thresholds it falls.
+
+    levels: (models, q), ascending. thresholds: (models, q - 1), ascending; halfway between levels where None. A
+    weight on a threshold falls below it.
+    """
+    assignment = np.empty(weights.shape, np.int64)
+    values = np.empty(weights.shape)
+    _assign(weights, levels, thresholds, signed, assignment, values)
+    return Quantized(levels, assignment, values)
+
+
+def squared_error(weights: FloatArray, levels: FloatArray, *, signed: bool = False) -> FloatArray:
+    """The sum over a model's weights of the squared distance to the nearest level, (models,)."""
+    return _assign(weights, levels, None, signed, None, None)
+
+
+def _assign(
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None, signed: bool,
+    assignment: npt.NDArray[np.int64] | None, values: FloatArray | None,
+) -> FloatArray:  # fmt: skip
+    error = np.empty(len(weights))
+    if thresholds is None:
+        thresholds = 0.5 * (levels[:, 1:] + levels[:, :-1])
+    arrays = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, levels, thresholds))
+    if len(weights):
+        _kernels.assign_levels(*arrays, not signed, assignment, values, error, INSTRUCTION_SET)
+    return error
