@@ -21,9 +21,24 @@ _PUBLIC = {
     "TrainingConfig": "training",
     "train": "training",
     "trajectory": "training",
+    "Binary": "quantization",
+    "Clipped": "quantization",
+    "DeadZone": "quantization",
+    "KMeans": "quantization",
     "Midpoint": "quantization",
+    "PowersOfTwo": "quantization",
     "Quantized": "quantization",
     "Quantizer": "quantization",
+    "Table": "quantization",
+    "Ternary": "quantization",
+    "additive_powers_of_two": "quantization",
+    "device_levels": "quantization",
+    "load_device_levels": "quantization",
+    "QuantizedNetworks": "quantization.sharing",
+    "quantize_networks": "quantization.sharing",
+    "Finetuned": "finetuning",
+    "FinetuningConfig": "finetuning",
+    "finetune": "finetuning",
     "FewestLevels": "search",
     "fewest_levels": "search",
 }
@@ -33,7 +48,23 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from fewlevels.errors import FewlevelsError
     from fewlevels.networks import Networks
-    from fewlevels.quantization import Midpoint, Quantized, Quantizer
+    from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
+    from fewlevels.quantization import (
+        Binary,
+        Clipped,
+        DeadZone,
+        KMeans,
+        Midpoint,
+        PowersOfTwo,
+        Quantized,
+        Quantizer,
+        Table,
+        Ternary,
+        additive_powers_of_two,
+        device_levels,
+        load_device_levels,
+    )
+    from fewlevels.quantization.sharing import QuantizedNetworks, quantize_networks
     from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
     from fewlevels.search import FewestLevels, fewest_levels
     from fewlevels.training import TrainingConfig, train, trajectory

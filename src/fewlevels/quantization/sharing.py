@@ -43,9 +43,16 @@ def quantize_networks(
 
     Raises QuantizationError for levels that the quantizer does not give, or another `share`.
     """
-    joint, occupied = quantize_joint(networks.joint(), networks.shapes, quantizer, levels, share)
-    distinct, pair, offset = count_states(joint, networks.shapes, share)
-    quantized = Networks.from_joint(joint, networks.shapes)
+    joint, _ = quantize_joint(networks.joint(), networks.shapes, quantizer, levels, share)
+    return describe(joint, networks.shapes, quantizer, levels, share)
+
+
+def describe(joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share) -> QuantizedNetworks:
+    """Quantized joint weights (models, weights) that this quantizer gave, with what their hardware needs."""
+    distinct, pair, offset = count_states(joint, shapes, share)
+    values = joint if getattr(quantizer, "signed", False) else np.abs(joint)
+    occupied = count_states(values, shapes, share)[0]
+    quantized = Networks.from_joint(joint, shapes)
     return QuantizedNetworks(quantized, share, levels, occupied, distinct, pair, offset)
 
 

@@ -23,7 +23,7 @@ class Ternary(Quantizer):
     takes the threshold of least squared error. The two levels are the magnitudes 0 and a.
     """
 
-    threshold: float | None = 0.7
+    threshold: float | None = 1.0
     least_levels: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
