@@ -39,6 +39,15 @@ _PUBLIC = {
     "Finetuned": "finetuning",
     "FinetuningConfig": "finetuning",
     "finetune": "finetuning",
+    "MethodComparison": "methods",
+    "compare_methods": "methods",
+    "parse_methods": "methods",
+    "RangeStudy": "range_study",
+    "study_range": "range_study",
+    "Robustness": "robustness",
+    "recognition_under_flips": "robustness",
+    "load_dataset": "datasets",
+    "split_samples": "datasets",
     "FewestLevels": "search",
     "fewest_levels": "search",
 }
@@ -46,7 +55,9 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from fewlevels.datasets import load_dataset, split_samples
     from fewlevels.errors import FewlevelsError
+    from fewlevels.methods import MethodComparison, compare_methods, parse_methods
     from fewlevels.networks import Networks
     from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.quantization import (
@@ -65,6 +76,8 @@ if TYPE_CHECKING:
         load_device_levels,
     )
     from fewlevels.quantization.sharing import QuantizedNetworks, quantize_networks
+    from fewlevels.range_study import RangeStudy, study_range
+    from fewlevels.robustness import Robustness, recognition_under_flips
     from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
     from fewlevels.search import FewestLevels, fewest_levels
     from fewlevels.training import TrainingConfig, train, trajectory
