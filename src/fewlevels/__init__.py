@@ -57,9 +57,9 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from fewlevels.datasets import load_dataset, split_samples
     from fewlevels.errors import FewlevelsError
+    from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.methods import MethodComparison, compare_methods, parse_methods
     from fewlevels.networks import Networks
-    from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.quantization import (
         Binary,
         Clipped,

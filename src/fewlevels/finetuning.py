@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fewlevels import _kernels
 from fewlevels.errors import FinetuningError
-from fewlevels.networks import INSTRUCTION_SET, Networks
+from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
@@ -27,10 +27,12 @@ class FinetuningConfig:
 
     steps: at most. learning_rate: of Adam, as a fraction of a model's mean magnitude at the start; it falls to
     `final_rate` of itself along a half cosine. latent_limit: magnitudes that latent weights are kept within, in mean
-    magnitudes at the start and times the levels above the first, so that no weight is out of a step's reach. batch: samples of a step, drawn anew; None takes all of them.
+    magnitudes at the start and times the levels above the first, so that no weight is out of reach of a few steps.
+    batch: samples of a step, every sample once before any comes again; None takes all of them.
     loss: 'cross-entropy' of each sigmoid output, or 'squared', the paper's. noise: relative standard deviation of
     every weight in the forward pass, drawn at each step. patience: with noise, the consecutive steps that a model
-    must reach its target in spite of it. check_every: steps between two looks at all samples, where batch is given.
+    must reach its target in spite of it. check_every: steps between two looks at all samples, where batch or
+    validation samples are given.
     Raises FinetuningError for values that cannot be run.
     """
 
@@ -108,7 +110,7 @@ def finetune(
     seed: of batches and noise. jobs: threads. A model depends on its own weights, its index and the arguments only.
     Raises FinetuningError for arguments that cannot be run, and the quantizer's and networks' own errors.
     """
-    check_search(alpha, 1)
+    check_search(alpha, 1, jobs)
     quantizer = Ternary() if quantizer is None else quantizer
     config = FinetuningConfig() if config is None else config
     levels = quantizer.most_levels if levels is None else levels
@@ -173,8 +175,8 @@ class _Group:
     def run(self) -> None:
         for step in range(self.config.steps + 1):
             values = next(sweep_joint(self.latent, self.shapes, self.quantizer, [self.levels], self.share))
-            gradient, recognised = self._gradient(values)
-            self._keep_best(step, values, recognised)
+            gradient, counts = self._gradient(values)
+            self._keep_best(step, values, counts)
             done = self._done(self.model)
             if done.all() or step == self.config.steps:
                 return
@@ -190,16 +192,16 @@ class _Group:
                 self.waiting = self.order.permutation(len(x))
             chosen, self.waiting = np.split(self.waiting, [self.config.batch])
             x, y = x[chosen], y[chosen]
-        gradient, recognised = np.empty(values.shape, np.float32), np.empty(len(values), np.int32)
+        gradient, counts = np.empty(values.shape, np.float32), np.empty(len(values), np.int32)
         _kernels.quantized_gradient(
             self.sizes, values.astype(np.float32), x, y, self.config.loss == "cross-entropy", self.config.noise,
-            self.streams, gradient, recognised, INSTRUCTION_SET,
+            self.streams, gradient, counts, INSTRUCTION_SET,
         )  # fmt: skip
-        return gradient, recognised
+        return gradient, counts
 
-    def _keep_best(self, step: int, values: FloatArray, recognised: npt.NDArray[np.int32]) -> None:
+    def _keep_best(self, step: int, values: FloatArray, counts: npt.NDArray[np.int32]) -> None:
         """Stores the quantized weights where they recognise more than ever, or as much for longer under noise."""
-        fraction = recognised / len(self.x)
+        fraction = counts / len(self.x)
         self.streak = np.where(reaches(fraction, self.alpha), self.streak + 1, 0) if self.config.noise else self.streak
         if step == 0 or self.config.noise or not self.every_step:
             look = self.every_step or step % self.config.check_every == 0 or step == self.config.steps
@@ -208,7 +210,7 @@ class _Group:
             candidates = np.flatnonzero(fraction > self.best_recognition[self.model])
         candidates = candidates[~self._done(self.model[candidates])] if step else candidates
         model, streak = self.model[candidates], self.streak[candidates]
-        recognition = Networks.from_joint(values[candidates], self.shapes).recognition(self.judge)
+        recognition = recognised(values[candidates], self.shapes, self.judge).mean(axis=1)
         if step == 0:
             self.recognition_before[model] = recognition
         best, best_streak = self.best_recognition[model], self.best_streak[model]
@@ -225,9 +227,8 @@ class _Group:
         config = self.config
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / config.steps)
         rate = self.rate * (config.final_rate + (1.0 - config.final_rate) * cosine)
-        _kernels.adam_step(
-            self.latent, gradient, *self.moments, rate, np.full(len(rate), step, np.int64), INSTRUCTION_SET
-        )
+        steps = np.full(len(rate), step, np.int64)
+        _kernels.adam_step(self.latent, gradient, self.moments[0], self.moments[1], rate, steps, INSTRUCTION_SET)
         np.clip(self.latent, -self.limit, self.limit, out=self.latent)
 
     def _leave(self, done: npt.NDArray[np.bool_]) -> None:

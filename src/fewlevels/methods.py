@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from fewlevels.errors import SearchError
 from fewlevels.finetuning import FinetuningConfig, finetune
-from fewlevels.networks import Networks
+from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import QUANTIZERS, Quantizer, load_device_levels
-from fewlevels.quantization.sharing import Share
+from fewlevels.quantization.sharing import Share, count_states
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_search, fewest_levels, first_and_stable, reaches
 
@@ -93,7 +93,8 @@ class MethodComparison:
             q = result.q[self.trained]
             solved = [(q[q > 0] <= number).sum() / max(len(q), 1) for number in numbers]
             axes.step(numbers, solved, where="post", label=result.method.name)
-        axes.set(xlabel="levels q", ylabel="networks solved with at most q levels", xlim=(0, self.q_max), ylim=(0, 1.02))
+        axes.set(xlabel="levels q", ylabel="networks solved with at most q levels")
+        axes.set(xlim=(0, self.q_max), ylim=(0, 1.02))
         axes.legend(frameon=False)
         return figure
 
@@ -120,7 +121,7 @@ def parse_methods(text: str) -> list[Method]:
     """Methods from 'paper,clipped,zero,kmeans,device:levels.csv,qat:ternary': quantizers by name, a file of
     conductances after 'device:', and 'qat:' before any of these to fine-tune for it.
 
-    Raises SearchError for a name that there is not or that stands twice, QuantizationError for a file that is not valid.
+    Raises SearchError for a name that there is not or that stands twice, QuantizationError for a file not valid.
     """
     names = [name.strip() for name in text.split(",")]
     for name in names:
@@ -168,9 +169,12 @@ def _searched(
     found = fewest_levels(
         networks, samples, quantizer=method.quantizer, alpha=alpha, q_max=q_max, share=share, jobs=jobs
     )
-    return MethodResult(method, found.q, found.stable_q, found.occupied, found.distinct_weights,
-                        found.differential_pair_states, found.offset_column_states, found.recognition_trace,
-                        found.margin_trace, found.all_quantized())  # fmt: skip
+    quantized = found.all_quantized()
+    counts = np.zeros((3, len(networks)), np.intp)
+    counts[:, found.solved] = count_states(quantized.joint(), networks.shapes, share)
+    margins = np.full_like(found.recognition_trace, np.nan) if found.margin_trace is None else found.margin_trace
+    return MethodResult(method, found.q, found.stable_q, found.occupied, counts[0], counts[1], counts[2],
+                        found.recognition_trace, margins, quantized)  # fmt: skip
 
 
 def _finetuned(
@@ -187,7 +191,9 @@ def _finetuned(
     }  # fmt: skip
     for q, run in runs.items():
         trace[:, q - 1] = run.recognition
-        margins[:, q - 1] = run.quantized.networks.recognised_by(samples)[1].min(axis=1)
+        margin = np.empty((len(networks), len(samples)))
+        recognised(run.quantized.networks.joint(), networks.shapes, samples, margin)
+        margins[:, q - 1] = margin.min(axis=1)
     first, stable = first_and_stable(trace, alpha)
     counts = np.zeros((4, len(networks)), np.intp)
     joint = networks.joint()
@@ -198,5 +204,5 @@ def _finetuned(
                                           quantized.differential_pair_states, quantized.offset_column_states),
                                  strict=True):  # fmt: skip
             count[these] = values[these]
-    return MethodResult(method, first, stable, *counts, trace, margins,
+    return MethodResult(method, first, stable, counts[0], counts[1], counts[2], counts[3], trace, margins,
                         Networks.from_joint(joint[first > 0], networks.shapes))  # fmt: skip

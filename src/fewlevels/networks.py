@@ -65,8 +65,11 @@ class Networks:
 
     def __getitem__(self, models: int | slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Networks:
         """The networks at these indices; an integer gives one network."""
-        chosen = slice(models, models + 1 or None) if isinstance(models, int | np.integer) else models
-        return Networks(tuple(w[chosen] for w in self.weights))
+        if isinstance(models, int | np.integer):
+            if not -len(self) <= models < len(self):
+                raise IndexError(f"model must be {-len(self)} to {len(self) - 1}, got {models}")
+            models = slice(models, models + 1 or None)
+        return Networks(tuple(w[models] for w in self.weights))
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -75,7 +78,7 @@ class Networks:
 
     def joint(self) -> FloatArray:
         """All weights of a model in one row, layer after layer: (models, weights); the paper's W."""
-        return np.concatenate([w.reshape(len(self), -1) for w in self.weights], axis=1)
+        return np.concatenate([w.reshape(len(w), w.shape[1] * w.shape[2]) for w in self.weights], axis=1)
 
     def weight_range(self) -> FloatArray:
         """max W - min W over all layers together, (models,) (paper, Equation 1)."""
@@ -95,25 +98,27 @@ class Networks:
 
     def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
         """Which samples each network recognises, (models, samples): those whose own output is strictly the largest,
-        compared before the last sigmoid, where nothing saturates. Raises NetworksError where samples do not fit.
+        by more than rounding (1e-12), compared before the last sigmoid, where nothing saturates. Raises NetworksError
+        where samples do not fit.
         """
-        return self._recognise(samples, None)
-
-    def recognised_by(self, samples: Samples) -> tuple[npt.NDArray[np.bool_], FloatArray]:
-        """`recognised`, and each sample's margin (models, samples): its own output minus the largest other output."""
-        margin = np.empty((len(self), len(samples)))
-        return self._recognise(samples, margin), margin
+        return recognised(self.joint(), self.shapes, samples)
 
     def recognition(self, samples: Samples) -> FloatArray:
         """The fraction of samples that each network recognises, (models,)."""
         return self.recognised(samples).mean(axis=1)
 
-    def _recognise(self, samples: Samples, margin: FloatArray | None) -> npt.NDArray[np.bool_]:
-        inputs, outputs = self.weights[0].shape[1], self.weights[-1].shape[2]
-        if samples.inputs != inputs or len(samples.classes) > outputs:
-            raise NetworksError(f"networks of {inputs} inputs and {outputs} outputs cannot tell samples of "
-                                f"{samples.inputs} inputs and {len(samples.classes)} classes")  # fmt: skip
-        recognised = np.empty((len(self), len(samples)), dtype=bool)
-        if len(self):
-            _kernels.recognise(list(self.weights), samples.x, samples.y, recognised, margin, INSTRUCTION_SET)
-        return recognised
+
+def recognised(
+    joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples, margin: FloatArray | None = None
+) -> npt.NDArray[np.bool_]:
+    """`Networks.recognised` for joint weights (models, weights) of layers of these (fan_in, fan_out).
+
+    margin: (models, samples), filled with each sample's own output minus the largest other output.
+    """
+    sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+    if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
+        raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
+                            f"{samples.inputs} inputs and {len(samples.classes)} classes")  # fmt: skip
+    found = np.empty((len(joint), len(samples)), dtype=bool)
+    _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
+    return found

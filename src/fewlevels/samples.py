@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -34,8 +35,10 @@ class Samples:
     shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        x = np.ascontiguousarray(self.x, dtype=np.float64)
-        y = np.ascontiguousarray(self.y, dtype=np.int32)
+        try:
+            x, y = np.ascontiguousarray(self.x, dtype=np.float64), np.asarray(self.y)
+        except (TypeError, ValueError) as error:
+            raise SamplesError(f"x must be an array of numbers: {error}") from None
         if x.ndim != 2 or 0 in x.shape:
             raise SamplesError(f"x must be (samples, inputs) with at least one of each, got shape {x.shape}")
         if y.shape != (len(x),):
@@ -45,12 +48,14 @@ class Samples:
             raise SamplesError(f"x must be finite, got {x[sample, value]} at sample {sample}, input {value}")
         if len(self.classes) < 2:
             raise SamplesError(f"samples need at least two classes, got {len(self.classes)}")
+        if y.dtype.kind not in "bui":
+            raise SamplesError(f"y must hold class indices, which are whole numbers, got {y.dtype}")
         if y.min() < 0 or y.max() >= len(self.classes):
             raise SamplesError(f"y must be 0 to {len(self.classes) - 1}, got {y.min()} to {y.max()}")
         if self.shape is not None and self.shape[0] * self.shape[1] != x.shape[1]:
             raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
         object.__setattr__(self, "x", x)
-        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "y", np.ascontiguousarray(y, dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -65,7 +70,7 @@ def load_digits(size: int) -> Samples:
 
     size: 5 or 7. Returns ten samples, sample d showing digit d. Raises SamplesError for any other size.
     """
-    if size not in DIGIT_SIZES:
+    if size not in DIGIT_SIZES or not isinstance(size, int):
         raise SamplesError(f"the digits come in sizes 5 and 7, got {size!r}")
     file = resources.files("fewlevels") / "data" / f"digits{size}.txt"
     return parse_glyphs(file.read_text(encoding="utf-8"), f"digits{size}.txt")
@@ -143,15 +148,14 @@ def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Gener
 
 def _load_npz(path: Path) -> Samples:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            missing = {"X", "y"} - set(arrays)
-            if missing:
-                raise SamplesError(f"{path} must hold X and y, it holds {', '.join(sorted(arrays)) or 'nothing'}")
-            x, y = arrays["X"], arrays["y"]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, SamplesError):
-            raise
+        with zipfile.ZipFile(path) as archive:  # np.load would take a .npy or a pickle for one, too
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+        arrays = dict(np.load(path, allow_pickle=False)) if {"X", "y"} <= names else {}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise SamplesError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
+    if not arrays:
+        raise SamplesError(f"{path} must hold X and y, it holds {', '.join(sorted(names)) or 'nothing'}")
+    x, y = arrays["X"], arrays["y"]
     if x.dtype.kind not in "buif" or x.ndim not in (2, 3):
         raise SamplesError(f"{path}: X must be real, (samples, inputs) or (samples, rows, columns), got {x.dtype} "
                            f"{x.shape}")  # fmt: skip

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.errors import SearchError
-from fewlevels.networks import Networks
+from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
-from fewlevels.quantization.sharing import Share, count_states, quantize_joint, quantize_networks, split, sweep_joint
+from fewlevels.quantization.sharing import Share, quantize_joint, quantize_networks, split, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.training import available_cores
 
@@ -30,10 +30,9 @@ class FewestLevels:
     recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels; NaN at a
     number of levels that the quantizer does not give.
     margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and the
-    runner-up in the quantized network. setting_trace: (models, q_max), which of `settings` it took: at each number
-    of levels the one of most recognition, then of largest margin.
-    distinct_weights, differential_pair_states, offset_column_states: (models,), at q (see QuantizedNetworks).
-    share: which weights share levels. settings: the quantizers tried for `quantizer`.
+    runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` it took: at
+    each number of levels the one of most recognition, then of largest margin. Both None where they were not kept.
+    share: which weights share levels.
     """
 
     networks: Networks
@@ -44,13 +43,9 @@ class FewestLevels:
     occupied: npt.NDArray[np.intp]
     recognition: FloatArray
     recognition_trace: FloatArray
-    margin_trace: FloatArray
-    setting_trace: npt.NDArray[np.int16]
-    distinct_weights: npt.NDArray[np.intp]
-    differential_pair_states: npt.NDArray[np.intp]
-    offset_column_states: npt.NDArray[np.intp]
-    share: Share
-    settings: tuple[Quantizer, ...]
+    margin_trace: FloatArray | None = None
+    setting_trace: npt.NDArray[np.int16] | None = None
+    share: Share = "network"
 
     minimises = "requested levels"
 
@@ -63,12 +58,6 @@ class FewestLevels:
     def trained(self) -> npt.NDArray[np.bool_]:
         """Whether the network reaches alpha before quantizing, (models,)."""
         return reaches(self.recognition, self.alpha)
-
-    @property
-    def margin(self) -> FloatArray:
-        """The margin at q, (models,); NaN where unsolved."""
-        at_q = np.take_along_axis(self.margin_trace, np.maximum(self.q, 1)[:, None] - 1, axis=1)[:, 0]
-        return np.where(self.solved, at_q, np.nan)
 
     def quantization(self, model: int) -> Quantized:
         """Levels and assignment of one model at its fewest levels. Raises SearchError where it is unsolved, or where
@@ -87,12 +76,15 @@ class FewestLevels:
         """Every solved model with its weights at their fewest levels, in order."""
         solved = np.flatnonzero(self.solved)
         shapes = self.networks.shapes
-        joint, _ = _quantize_chosen(self.networks.joint()[solved], shapes, self.settings, self.q[solved],
-                                    self._chosen()[solved], self.share)  # fmt: skip
+        settings, chosen = self.quantizer.settings(), self._chosen()
+        joint = self.networks.joint()[solved]
+        joint, _ = _quantize_chosen(joint, shapes, settings, self.q[solved], chosen[solved], self.share)
         return Networks.from_joint(joint, shapes)
 
     def pareto(self, model: int) -> list[tuple[int, float, float]]:
         """(levels, recognition, margin) of the numbers of levels that no smaller number equals in both."""
+        if self.margin_trace is None:
+            raise SearchError("margins were not kept with this result; search again for them")
         best: list[tuple[int, float, float]] = []
         traces = zip(self.recognition_trace[model], self.margin_trace[model], strict=True)
         for levels, (recognition, margin) in enumerate(traces, start=1):
@@ -101,6 +93,11 @@ class FewestLevels:
         return best
 
     def _chosen(self) -> npt.NDArray[np.intp]:
+        """The index of each model's setting at its q, (models,)."""
+        if self.setting_trace is None:
+            if len(self.quantizer.settings()) > 1:
+                raise SearchError(f"the settings of {self.quantizer.name!r} were not kept with this result")
+            return np.zeros(len(self.q), np.intp)
         at_q = np.maximum(self.q, 1)[:, None] - 1
         return np.take_along_axis(self.setting_trace, at_q, axis=1)[:, 0].astype(np.intp)
 
@@ -108,7 +105,7 @@ class FewestLevels:
         if not self.solved[model]:
             raise SearchError(f"model {model} does not reach {self.alpha:.0%} with any number of levels up to "
                               f"{self.recognition_trace.shape[1]}")  # fmt: skip
-        return self.settings[self._chosen()[model]]
+        return self.quantizer.settings()[self._chosen()[model]]
 
 
 def reaches(recognition: FloatArray, alpha: float) -> npt.NDArray[np.bool_]:
@@ -134,7 +131,7 @@ def fewest_levels(
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
     quantizer = Midpoint() if quantizer is None else quantizer
-    check_search(alpha, q_max)
+    check_search(alpha, q_max, jobs)
     joint, shapes, settings = networks.joint(), networks.shapes, quantizer.settings()
     split(joint[:0], shapes, share)  # refuses another `share` before any work
     most = q_max if quantizer.most_levels is None else min(q_max, quantizer.most_levels)
@@ -142,16 +139,17 @@ def fewest_levels(
     models = len(networks)
     trace, margin_trace = np.full((models, q_max), np.nan), np.full((models, q_max), np.nan)
     setting_trace = np.zeros((models, q_max), np.int16)
-    q, stable_q, occupied, distinct, pair, offset = np.zeros((6, models), np.intp)
+    q, stable_q, occupied = np.zeros((3, models), np.intp)
 
     def search(begin: int) -> None:
         part = slice(begin, begin + CHUNK)
         weights = joint[part]
+        margins = np.empty((len(weights), len(samples)))
         for index, setting in enumerate(settings):
             swept = sweep_joint(weights, shapes, setting, numbers, share)
             for at, values in zip(numbers, swept, strict=True):
-                recognised, margins = Networks.from_joint(values, shapes).recognised_by(samples)
-                recognition, margin = recognised.mean(axis=1), margins.min(axis=1)
+                recognition = recognised(values, shapes, samples, margins).mean(axis=1)
+                margin = margins.min(axis=1)
                 column = part, at - 1
                 tied = (recognition == trace[column]) & (margin > margin_trace[column])
                 better = np.isnan(trace[column]) | (recognition > trace[column]) | tied
@@ -161,21 +159,22 @@ def fewest_levels(
         q[part], stable_q[part] = first_and_stable(trace[part], alpha)
         solved = np.flatnonzero(q[part]) + begin
         at_q = solved, q[solved] - 1
-        chosen, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], setting_trace[at_q], share)
-        distinct[solved], pair[solved], offset[solved] = count_states(chosen, shapes, share)
+        _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], setting_trace[at_q], share)
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         list(threads.map(search, range(0, models, CHUNK)))
     return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, networks.recognition(samples), trace,
-                        margin_trace, setting_trace, distinct, pair, offset, share, settings)  # fmt: skip
+                        margin_trace, setting_trace, share)  # fmt: skip
 
 
-def check_search(alpha: float, q_max: int) -> None:
-    """Raises SearchError where a target or a largest number of levels makes no search."""
+def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
+    """Raises SearchError where a target, a largest number of levels or of threads makes no search."""
     if not 0 < alpha <= 1:
         raise SearchError(f"alpha must be in (0, 1], got {alpha}")
-    if q_max < 1:
-        raise SearchError(f"q_max must be at least 1, got {q_max}")
+    if not isinstance(q_max, int) or q_max < 1:
+        raise SearchError(f"q_max must be a whole number of at least 1, got {q_max!r}")
+    if jobs is not None and jobs < 1:
+        raise SearchError(f"jobs must be at least 1, got {jobs}")
 
 
 def first_and_stable(trace: FloatArray, alpha: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -92,10 +92,13 @@ def trajectory(
     jobs: int | None = None,
 ) -> list[Networks]:
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
+    count = models if isinstance(models, int) else len(models)
     if isinstance(models, int):
         models = [(0, repeat) for repeat in range(models)]
     if not models:
-        raise TrainingError("models must be at least 1, got 0")
+        raise TrainingError(f"models must be at least 1, got {count}")
+    if jobs is not None and jobs < 1:
+        raise TrainingError(f"jobs must be at least 1, got {jobs}")
     if seed < 0:
         raise TrainingError(f"seed must be at least 0, got {seed}")
     if list(at_steps) != sorted(at_steps) or not all(0 <= step <= config.steps for step in at_steps):
@@ -112,8 +115,8 @@ def trajectory(
         part = slice(begin, begin + size)
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
-            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate, limit,
-            config.steps, np.asarray(at_steps, np.int64), *part_snapshots, INSTRUCTION_SET,
+            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
+            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], INSTRUCTION_SET, limit,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own

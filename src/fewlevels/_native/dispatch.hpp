@@ -15,6 +15,7 @@ namespace fewlevels {
   void train(const Training& t, void* scratch);        \
   int64_t recognition_scratch(const Recognition& r);   \
   void recognise(const Recognition& r, void* scratch); \
+  void quantize(const Quantization& q);                \
   void assign(const Assignment& a);                    \
   int64_t clustering_scratch(const Clustering& c);     \
   void cluster(const Clustering& c, void* scratch);    \

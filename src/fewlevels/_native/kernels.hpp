@@ -25,7 +25,7 @@ struct Training {
 struct Recognition {
   int64_t models, samples, layers;
   const int64_t* sizes;           // (layers + 1,): inputs, hidden …, outputs
-  const double* const* weights;   // (layers,), each (models, fan_in, fan_out)
+  const double* weights;          // (models, weights of all layers), each layer (fan_in, fan_out)
   const double* x;                // (samples, inputs)
   const int32_t* y;               // (samples,)
   bool* recognised;               // (models, samples)
@@ -84,6 +84,18 @@ struct Adam {
   float *first, *second;    // (models, weights), moments
   const double* rate;       // (models,)
   const int64_t* step;      // (models,), steps taken so far, this one included
+};
+
+// Weights to levels in equal intervals from `low` on, for each model.
+struct Quantization {
+  int64_t models, n, requested;
+  bool magnitudes;          // quantize |w| and give the level w's sign
+  const double* weights;    // (models, n)
+  const double* low;        // (models,), where the first interval begins
+  const double* interval;   // (models,), its width; 0 puts every weight in level 0
+  const double* levels;     // (models, requested)
+  int64_t* assignment;      // (models, n)
+  double* values;           // (models, n)
 };
 
 }  // namespace fewlevels

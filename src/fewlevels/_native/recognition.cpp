@@ -1,7 +1,8 @@
 // Which samples do many networks recognise: the forward pass in double precision, one network per vector lane.
 //
 // A sample counts as recognised when the pre-activation of its own output is strictly the largest. The sigmoid does not
-// change that order; leaving it out at the last layer keeps saturated outputs apart. A tie is not recognition.
+// change that order; leaving it out at the last layer keeps saturated outputs apart. A tie is not recognition, and
+// outputs that differ by rounding only are a tie.
 #include <math.h>
 
 #include "kernels.hpp"
@@ -14,6 +15,7 @@ constexpr int WIDE = LANES / 2;
 typedef double vdouble __attribute__((vector_size(8 * WIDE)));
 
 constexpr int64_t COLUMNS = 8;
+constexpr double TIE = 1e-12;  // relative difference below which two outputs tie
 
 // out[j] = sum_i in[i] w[i][j]; in is per lane, or the same for all lanes where `shared` is given.
 ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdouble* w, vdouble* out, int64_t rows,
@@ -47,15 +49,13 @@ int64_t recognition_scratch(const Recognition& r) {
 
 void recognise(const Recognition& r, void* scratch) {
   vdouble* const weights = (vdouble*)(((uintptr_t)scratch + 63) / 64 * 64);
+  int64_t total = 0;
+  for (int64_t l = 0; l < r.layers; ++l) total += r.sizes[l] * r.sizes[l + 1];
+  vdouble* const end = weights + total;
   for (int64_t first = 0; first < r.models; first += WIDE) {
-    vdouble* end = weights;
-    for (int64_t l = 0; l < r.layers; ++l) {
-      const int64_t n = r.sizes[l] * r.sizes[l + 1];
-      for (int lane = 0; lane < WIDE; ++lane) {
-        const int64_t model = first + lane < r.models ? first + lane : r.models - 1;
-        for (int64_t i = 0; i < n; ++i) ((double*)(end + i))[lane] = r.weights[l][model * n + i];
-      }
-      end += n;
+    for (int lane = 0; lane < WIDE; ++lane) {
+      const double* own = r.weights + (first + lane < r.models ? first + lane : r.models - 1) * total;
+      for (int64_t i = 0; i < total; ++i) ((double*)(weights + i))[lane] = own[i];
     }
     int64_t widest = 0;
     for (int64_t l = 1; l <= r.layers; ++l) widest = r.sizes[l] > widest ? r.sizes[l] : widest;
@@ -73,12 +73,17 @@ void recognise(const Recognition& r, void* scratch) {
         out = swapped;
       }
       for (int lane = 0; lane < WIDE && first + lane < r.models; ++lane) {
+        bool largest = true;
+        double runner_up = -INFINITY;
         const double own = in[r.y[s]][lane];
-        double other = -INFINITY;
-        for (int64_t k = 0; k < r.sizes[r.layers]; ++k)
-          if (k != r.y[s] && !(in[k][lane] <= other)) other = in[k][lane];
-        r.recognised[(first + lane) * r.samples + s] = own > other;
-        if (r.margin) r.margin[(first + lane) * r.samples + s] = 1.0 / (1.0 + exp(-own)) - 1.0 / (1.0 + exp(-other));
+        for (int64_t k = 0; k < r.sizes[r.layers]; ++k) {
+          const double other = in[k][lane];
+          if (k != r.y[s] && other > runner_up) runner_up = other;
+          largest = largest && (k == r.y[s] || own - other > TIE * (__builtin_fabs(own) + __builtin_fabs(other)));
+        }
+        r.recognised[(first + lane) * r.samples + s] = largest;
+        if (r.margin)
+          r.margin[(first + lane) * r.samples + s] = 1.0 / (1.0 + exp(-own)) - 1.0 / (1.0 + exp(-runner_up));
       }
     }
   }

@@ -34,7 +34,7 @@ class Scaled(Quantizer):
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: magnitudes, a zero included. Raises QuantizationError."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         magnitudes = np.abs(weights)
         largest = magnitudes.max(axis=1, keepdims=True)
         if self.clip is not None:

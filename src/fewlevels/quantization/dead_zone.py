@@ -44,7 +44,7 @@ class DeadZone(Quantizer):
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: the zero included. Raises QuantizationError otherwise."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         largest = np.abs(weights).max(axis=1, keepdims=True)
         if self.controls is not None:
             table, ends = _table(self.controls, levels)

@@ -29,14 +29,14 @@ class KMeans(Quantizer):
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: at least 1. Raises QuantizationError otherwise."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         return assign(weights, self._centres(weights, 1, levels)[:, 0], signed=self.signed)
 
     def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[Quantized]:
         """One dynamic programme gives the optimum for every number of levels up to the largest."""
         numbers = list(levels)
         for q in numbers:
-            check(self, weights, q)
+            weights = check(self, weights, q)
         centres = self._centres(weights, max(numbers), max(numbers)) if numbers else np.empty(0)
         for q in numbers:
             yield assign(weights, centres[:, q - 1, :q], signed=self.signed)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels import _kernels
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Quantized, Quantizer, check
 from fewlevels.samples import FloatArray
 
@@ -28,12 +30,11 @@ class Midpoint(Quantizer):
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: q, at least 1. Raises QuantizationError otherwise."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         values = weights if self.signed else np.abs(weights)
         low = values.min(axis=1, keepdims=True)
         interval = (values.max(axis=1, keepdims=True) - low) / levels
         level_values = low + interval * (np.arange(levels) + 0.5)
-        scale = np.divide(1.0, interval, out=np.zeros_like(interval), where=interval > 0)  # equal weights: level 0
-        assignment = np.minimum(((values - low) * scale).astype(np.intp), levels - 1)
-        quantized = np.take_along_axis(level_values, assignment, axis=1)
-        return Quantized(level_values, assignment, quantized if self.signed else np.copysign(quantized, weights))
+        assignment, quantized = np.empty(weights.shape, np.int64), np.empty(weights.shape)
+        _kernels.quantize(weights, low, interval, level_values, not self.signed, assignment, quantized, INSTRUCTION_SET)
+        return Quantized(level_values, assignment, quantized)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.clipped import Scaled
-from fewlevels.quantization.device_levels import Table
+from fewlevels.quantization.device_table import Table
 from fewlevels.samples import FloatArray
 
 

@@ -74,14 +74,21 @@ class Quantizer(Protocol):
             yield self.quantize(weights, q)
 
 
-def check(quantizer: Quantizer, weights: FloatArray, levels: int) -> None:
-    """Raises QuantizationError where the weights are no (models, weights) or the number of levels is out of range."""
-    most = quantizer.most_levels
-    if levels < quantizer.least_levels or (most is not None and levels > most):
-        allowed = f"at least {quantizer.least_levels}" if most is None else f"{quantizer.least_levels} to {most}"
-        raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {levels}")
-    if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
-        raise QuantizationError(f"weights must be (models, weights), finite and not empty, got {weights.shape}")
+def check(quantizer: Quantizer, weights: FloatArray, levels: int) -> FloatArray:
+    """The weights as float64; raises QuantizationError where they are no (models, weights), or for a number of
+    levels that the quantizer does not give.
+    """
+    least, most = quantizer.least_levels, quantizer.most_levels
+    if not isinstance(levels, int | np.integer) or levels < least or (most is not None and levels > most):
+        allowed = f"{least}" if most == least else f"{least} to {most}"
+        allowed = f"a whole number of at least {least}" if most is None else allowed
+        raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {levels!r}")
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    if weights.ndim != 2 or weights.shape[1] == 0:
+        raise QuantizationError(f"weights must be (models, weights) and not empty, got shape {weights.shape}")
+    if not (finite := np.isfinite(weights)).all():
+        raise QuantizationError(f"weights must be finite, got {weights[~finite][0]}")
+    return weights
 
 
 def assign(
@@ -110,7 +117,6 @@ def _assign(
     error = np.empty(len(weights))
     if thresholds is None:
         thresholds = 0.5 * (levels[:, 1:] + levels[:, :-1])
-    arrays = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, levels, thresholds))
-    if len(weights):
-        _kernels.assign_levels(*arrays, not signed, assignment, values, error, INSTRUCTION_SET)
+    weights, levels, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, levels, thresholds))
+    _kernels.assign_levels(weights, levels, thresholds, not signed, assignment, values, error, INSTRUCTION_SET)
     return error

@@ -40,7 +40,7 @@ class Ternary(Quantizer):
 
     def quantize(self, weights: FloatArray, levels: int = 2) -> Quantized:
         """weights: (models, weights), finite. levels: 2. Raises QuantizationError otherwise."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         magnitudes = np.abs(weights)
         largest = magnitudes.max(axis=1)
         if self.threshold is None:
@@ -69,7 +69,7 @@ class Binary(Quantizer):
 
     def quantize(self, weights: FloatArray, levels: int = 1) -> Quantized:
         """weights: (models, weights), finite. levels: 1. Raises QuantizationError otherwise."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         return assign(weights, np.abs(weights).mean(axis=1, keepdims=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class Table(Scaled):
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: 1 to the table's. Raises QuantizationError otherwise."""
-        check(self, weights, levels)
+        weights = check(self, weights, levels)
         sorted_values = np.sort(np.abs(weights), axis=1)
         table = np.asarray(self.table)
         least = np.full(len(weights), np.inf)
@@ -100,7 +101,7 @@ def load_device_levels(path: str | Path) -> Table:
 
 
 def _check_ascending(table: tuple[float, ...]) -> None:
-    for before, after in zip(table, table[1:], strict=False):
+    for before, after in itertools.pairwise(table):
         if before == after:
             raise QuantizationError(f"levels must differ, {after} stands twice")
         if not before < after:

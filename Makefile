@@ -1,0 +1,46 @@
+# make study   both digit sets, a tenth of the paper's models, with report (about a minute)
+# make test    lint, types, tests
+# make bench   the benchmarks of docs/benchmarks.md
+# make paper   both full studies into docs/results/
+# make wheel   a wheel in dist/
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/fewlevels/_native/*)
+
+.PHONY: study test lint bench paper wheel clean
+
+study: $(VENV)/installed
+	$(VENV)/bin/fewlevels study --preset quick --dataset digits5 --out studies/digits5
+	$(VENV)/bin/fewlevels study --preset quick --dataset digits7 --out studies/digits7
+	@echo
+	@echo "Reports: $(CURDIR)/studies/digits5/report.html"
+	@echo "         $(CURDIR)/studies/digits7/report.html"
+
+test: lint
+	$(PYTHON) -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/developing
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+bench: $(VENV)/developing
+	$(PYTHON) benchmarks/training.py
+
+paper: $(VENV)/installed
+	$(PYTHON) tools/full_studies.py
+
+wheel: $(VENV)/developing
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/installed: $(SOURCES) tools/environment
+	tools/environment $(VENV)
+	@touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	$(PYTHON) -m pip install --quiet --group dev
+	@touch $@

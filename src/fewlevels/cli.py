@@ -1,0 +1,239 @@
+"""Command line: parse, call, print, exit code; nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from fewlevels import __version__
+from fewlevels.errors import ConfigError, FewlevelsError, UsageError
+
+if TYPE_CHECKING:
+    from fewlevels.study.run import Progress
+
+app = typer.Typer(
+    name="fewlevels",
+    help="How few conductance levels does a neural network need, and which ones?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ParseError: Any = typer.BadParameter.__base__
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fewlevels {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _option(name: str, help_text: str, metavar: str) -> Any:
+    parser = {"N": _whole, "X": _real}.get(metavar)
+    return typer.Option(name, help=help_text, metavar=metavar, show_default=False, parser=parser)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"a whole number is expected, got {text!r}.") from None
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"a number is expected, got {text!r}.") from None
+
+
+@app.command()
+def study(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
+    dataset: Annotated[
+        Optional[str],
+        _option("--dataset", "digits5, digits7, or a glyph file or .npz with X and y. [digits5]", "NAME|FILE"),
+    ] = None,
+    preset: Annotated[
+        Optional[str], _option("--preset", "paper: 60 x 100 models; quick: a tenth of them. [paper]", "paper|quick")
+    ] = None,
+    config: Annotated[
+        Optional[Path], _option("--config", "TOML file in place of a preset; options still win.", "FILE")
+    ] = None,
+    seed: Annotated[Optional[int], _option("--seed", "Root of all randomness. [1]", "N")] = None,
+    seeds: Annotated[Optional[int], _option("--seeds", "Seeds, each with its own repeats. [60]", "N")] = None,
+    repeats: Annotated[Optional[int], _option("--repeats", "Models of each seed. [100]", "N")] = None,
+    epochs: Annotated[Optional[int], _option("--epochs", "Epochs of training. [5000]", "N")] = None,
+    iterations: Annotated[Optional[int], _option("--iterations", "Backpropagations of an epoch. [100]", "N")] = None,
+    hidden: Annotated[Optional[int], _option("--hidden", "Hidden units. [10]", "N")] = None,
+    learning_rate: Annotated[Optional[float], _option("--learning-rate", "Learning rate. [1.0]", "X")] = None,
+    init: Annotated[
+        Optional[str],
+        _option("--init", "Start of the weights: uniform:LOW,HIGH or normal:MEAN,SD. [uniform:0,1]", "START"),
+    ] = None,
+    alpha: Annotated[
+        Optional[float], _option("--alpha", "Recognition to keep, above 0 and up to 1. [1.0]", "X")
+    ] = None,
+    q_max: Annotated[Optional[int], _option("--q-max", "Most levels tried. [64]", "N")] = None,
+    quantizer: Annotated[
+        Optional[str],
+        _option("--quantizer", "midpoint (of magnitudes, signs kept) or midpoint-signed. [midpoint]", "NAME"),
+    ] = None,
+    jobs: Annotated[Optional[int], _option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train networks, find each one's fewest levels, and write figures and a report.
+
+    Stopped at any time, the same command goes on where it was.
+    """
+    from fewlevels.report import write_report
+    from fewlevels.study.config import PRESETS, make_config, read_config
+    from fewlevels.study.engine import Threads
+    from fewlevels.study.run import run_study
+
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError(f"--preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+    if preset is not None and config is not None:
+        raise ConfigError("give either --preset or --config, not both")
+    if jobs is not None and jobs < 1:
+        raise ConfigError(f"--jobs must be at least 1, got {jobs}")
+    values = read_config(config) if config else dict(PRESETS[preset or "paper"])
+    options = {
+        "dataset": dataset, "seed": seed, "seeds": seeds, "repeats": repeats, "epochs": epochs,
+        "iterations": iterations, "hidden": hidden, "learning_rate": learning_rate, "init": init, "alpha": alpha,
+        "q_max": q_max, "quantizer": quantizer,
+    }  # fmt: skip
+    values |= {key: value for key, value in options.items() if value is not None}
+    study_config = make_config(values, str(config) if config else "study")
+
+    def say(message: str) -> None:
+        if not quiet:
+            print(message, flush=True)
+
+    with _progress(quiet) as on_progress:
+        run_study(
+            study_config, out, Threads(jobs), on_progress=on_progress,
+            on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
+        )  # fmt: skip
+    report_path = write_report(out)
+    if not quiet:
+        _print_summary(out)
+    say(f"report: {report_path}")
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Rebuild figures and report from the stored results."""
+    from fewlevels.report import write_report
+
+    print(f"report: {write_report(folder)}")
+
+
+@app.command()
+def show(
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Print the summary of a study."""
+    if not as_json:
+        return _print_summary(folder)
+    from fewlevels.report import summary_json
+    from fewlevels.study.analysis import summarise
+    from fewlevels.study.run import load_study
+
+    print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
+    return None
+
+
+def _print_summary(folder: Path) -> None:
+    from fewlevels.report import summary_rows
+    from fewlevels.study.analysis import summarise
+    from fewlevels.study.run import load_study
+
+    rows = summary_rows(summarise(load_study(folder)))
+    width = max(len(quantity) for quantity, _ in rows)
+    for quantity, value in rows:
+        print(f"{quantity:<{width}}  {value}")
+
+
+class _progress:
+    """Shows progress on standard error: a live bar on a terminal, else a line for every tenth of the models."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar: Any = None
+        self.tenth = -1
+
+    def __enter__(self) -> Any:
+        if not self.quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self.bar = Progress(
+                TextColumn("training and searching"), BarColumn(), MofNCompleteColumn(), TextColumn("models"),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=None, rate="")
+        return self.update
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def update(self, progress: Progress) -> None:
+        rate = progress.done_now / progress.seconds if progress.seconds else 0.0
+        if self.bar is not None:
+            shown = f"{rate:.0f} models/s" if rate else ""
+            self.bar.update(self.task, total=progress.models, completed=progress.done, rate=shown)
+        elif not self.quiet and (tenth := 10 * progress.done // progress.models) > self.tenth:
+            self.tenth = tenth
+            left = f", {rate:.0f} models/s, {(progress.models - progress.done) / rate:.0f} s left" if rate else ""
+            print(f"{progress.done} of {progress.models} models{left}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except FewlevelsError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"fewlevels: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except ParseError as error:
+        if len(sys.argv) == 1:
+            print(error.format_message())  # the help
+        else:
+            print(f"fewlevels: {error.format_message()} See 'fewlevels --help'.", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        print("fewlevels: interrupted; the same command goes on where it was", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(130)  # without waiting for groups that are not stored yet
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""Figures: the paper's Figures 1 to 5 from a stored study, each a function from a result to a matplotlib figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+from matplotlib.ticker import PercentFormatter
+
+from fewlevels.study import paper
+from fewlevels.study.analysis import best_model, counted, rank_correlation, regression, solved_at, wilson
+from fewlevels.study.run import StudyResult
+
+INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "savefig.bbox": "tight",
+    "svg.hashsalt": "fewlevels",
+}
+WIDTH_INCHES = 7.2
+LAYER_SPACING = 7.0
+
+
+def draw(result: StudyResult) -> dict[str, Figure]:
+    """All figures of a study by the name of their file."""
+    figures = {
+        "figure1_digits_and_network": digits_and_network,
+        "figure2_quantization": quantization,
+        "figure3_weights_and_levels": weights_and_levels,
+        "figure4_levels_against_range": levels_against_range,
+        "figure5_zones": zones,
+        "solved_at_each_number_of_levels": solved_at_each,
+    }
+    with matplotlib.rc_context(STYLE):
+        return {name: figure(result) for name, figure in figures.items()}
+
+
+def digits_and_network(result: StudyResult) -> Figure:
+    """Figure 1: the samples, the network, and one sample as its input."""
+    samples = result.samples
+    figure = Figure(figsize=(WIDTH_INCHES, 3.9), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.3), squeeze=False)[:, 0]
+    shown = min(len(samples), 10)
+    for index, axes in enumerate(top.subplots(1, shown, squeeze=False)[0]):
+        _image(axes, samples.x[index].reshape(samples.shape or (1, -1)), samples.classes[samples.y[index]])
+    top.suptitle("(a) Samples" if shown == len(samples) else f"(a) First {shown} of {len(samples)} samples",
+                 x=0.01, ha="left", fontsize=9)  # fmt: skip
+    network_axes, input_axes = bottom.subplots(1, 2, width_ratios=(1.7, 1))
+    _network(network_axes, [samples.inputs, result.config.hidden, len(samples.classes)])
+    chosen = min(2, len(samples) - 1)
+    input_axes.barh(np.arange(samples.inputs), samples.x[chosen], color=INK, height=0.7)
+    input_axes.set(title=f"(c) '{samples.classes[samples.y[chosen]]}' as input", xlabel="input value", ylabel="input",
+                   xlim=(min(0, samples.x.min()), samples.x.max() * 1.05), ylim=(samples.inputs, -1))  # fmt: skip
+    return figure
+
+
+def quantization(result: StudyResult) -> Figure:
+    """Figure 2: the search on the best model, and its weights at 1, 2 and the fewest levels."""
+    figure = Figure(figsize=(WIDTH_INCHES, 4.6), layout="constrained")
+    best = best_model(result)
+    if best < 0:
+        return _nothing(figure, "no model was solved")
+    axes = figure.subplots(2, 2).ravel()
+    found, config = result.found, result.config
+    q, trace = int(found.q[best]), found.recognition_trace[best]
+    axes[0].plot(np.arange(1, len(trace) + 1), trace, color=INK, marker="o", markersize=2.5, linewidth=0.8)
+    axes[0].axhline(config.alpha, color=GREY, linestyle=":", linewidth=1)
+    axes[0].plot([q], [trace[q - 1]], marker="o", markersize=8, markerfacecolor="none", color=ACCENT)
+    axes[0].annotate(f"first q that reaches α: {q}", (q, trace[q - 1]), (0.35, 0.35), textcoords="axes fraction",
+                     color=ACCENT, arrowprops={"arrowstyle": "-", "color": ACCENT, "linewidth": 0.8})  # fmt: skip
+    axes[0].set(title=f"(a) Search: recognition of model {best}", xlabel="number of levels q", ylabel="recognition",
+                ylim=(0, 1.08))  # fmt: skip
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
+    weights = found.networks[best].joint()
+    for letter, levels, panel in zip("bcd", (1, 2, q), axes[1:], strict=True):
+        _sorted_weights(panel, result, weights, levels)
+        panel.set_title(f"({letter}) q = {levels}: recognition {trace[levels - 1]:.0%}")
+    axes[1].legend(loc="upper left")
+    return figure
+
+
+def weights_and_levels(result: StudyResult) -> Figure:
+    """Figure 3: the best model's weights in ascending order, before and after quantizing."""
+    figure = Figure(figsize=(WIDTH_INCHES, 3.4), layout="constrained")
+    best = best_model(result)
+    if best < 0:
+        return _nothing(figure, "no model was solved")
+    axes = figure.subplots()
+    weights = result.found.networks[best].joint()
+    quantized = result.found.quantization(best)
+    _sorted_weights(axes, result, weights, quantized.requested)
+    counts, levels = quantized.counts()[0], quantized.levels[0]
+    ends = np.cumsum(counts)
+    for count, level, end in zip(counts, levels, ends, strict=True):
+        axes.annotate(f"{count} weights at {level:.2f}", (end - count / 2, level), (-6, 6), color=ACCENT,
+                      textcoords="offset points", ha="right" if end > weights.size / 2 else "center", va="bottom",
+                      annotation_clip=False)  # fmt: skip
+    axes.set_title(f"Model {best}: {weights.size} weights become {quantized.occupied()[0]} values, "
+                   f"recognition {result.found.recognition_trace[best, quantized.requested - 1]:.0%}")  # fmt: skip
+    axes.legend(loc="upper left")
+    return figure
+
+
+def levels_against_range(result: StudyResult) -> Figure:
+    """Figure 4: the fewest levels against the weight range, and the weights of the models nearest points A and B."""
+    figure = Figure(figsize=(WIDTH_INCHES, 6.4), layout="constrained")
+    used = np.flatnonzero(counted(result))
+    if used.size < 4:
+        return _nothing(figure, "fewer than four models were solved")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1), squeeze=False)[:, 0]
+    axes = top.subplots()
+    ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
+    axes.scatter(ranges, q, s=5, color=INK, alpha=0.25, linewidths=0, rasterized=True, label=f"{used.size} models")
+    line = regression(ranges, q, np.linspace(ranges.min(), ranges.max(), 100))
+    axes.plot(line.x, line.line, color=ACCENT, linewidth=1.5, label=f"regression, Pearson {line.pearson:.2f}")
+    axes.fill_between(line.x, line.line - line.point_half_width, line.line + line.point_half_width, color=ACCENT,
+                      alpha=0.12, linewidth=0, label="95 % band of a single model")  # fmt: skip
+    axes.plot(line.x, line.line - line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--",
+              label="95 % band of the line")  # fmt: skip
+    axes.plot(line.x, line.line + line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--")
+    low, high = paper.WIDE_LEVELS
+    right = max(ranges.max(), 66.0) * 1.02
+    axes.add_patch(Rectangle((paper.WIDE_RANGE, low), right - paper.WIDE_RANGE, high - low, fill=False, edgecolor=INK,
+                             linestyle=":", label="paper: range > 60, q 10 to 40"))  # fmt: skip
+    axes.axvline(paper.RANGE_AT_FOUR, color=GREY, linestyle="-.", linewidth=1, label="paper: q = 4 at range ≈ 21")
+    for name, (levels, weight_range) in paper.POINTS.items():
+        axes.plot([weight_range], [levels], marker="D", markersize=6, color="white", markeredgecolor=INK, linestyle="")
+        axes.annotate(f"{name} (paper)", (weight_range, levels), (0, 8), textcoords="offset points", fontweight="bold",
+                      ha="center")  # fmt: skip
+    rho, (rho_low, rho_high) = rank_correlation(ranges, q)
+    axes.set(title=f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})",
+             xlabel="weight range, max W − min W", ylabel="fewest levels q", xlim=(ranges.min() - 2, right),
+             ylim=(0, max(q.max(), high) + 2))  # fmt: skip
+    axes.legend(loc="upper left", fontsize=8)
+    panels = bottom.subplots(1, 2, sharey=True)
+    for panel, (name, (levels, weight_range)) in zip(panels, paper.POINTS.items(), strict=True):
+        letter = "bc"[list(paper.POINTS).index(name)]
+        distance = np.hypot((ranges - weight_range) / weight_range, (q - levels) / levels)
+        model = used[np.argmin(distance)]
+        weights = result.found.networks[model].joint()[0]
+        panel.hist(weights, bins=60, color=INK)
+        panel.set(title=f"({letter}) Nearest to {name}: model {model}, range {np.ptp(weights):.0f}, q = "
+                  f"{result.found.q[model]}", xlabel="weight", yscale="log")  # fmt: skip
+    panels[0].set_ylabel("number of weights")
+    return figure
+
+
+def zones(result: StudyResult) -> Figure:
+    """Figure 5: weight range of five starts, and recognition at a fixed number of levels while three of them train."""
+    figure = Figure(figsize=(WIDTH_INCHES, 4.8), layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
+    config = result.config.zones
+    letters = [chr(ord("A") + zone) for zone in range(len(config.starts))]
+    axes[0].boxplot(list(result.zone_ranges), tick_labels=letters, widths=0.6, medianprops={"color": ACCENT},
+                    flierprops={"markersize": 3, "markeredgecolor": GREY})  # fmt: skip
+    axes[0].set(title=f"(a) {config.models} models of each start", xlabel="zone", ylabel="weight range after training")
+    chosen = sorted({0, len(letters) // 2, len(letters) - 1})
+    for panel, label, zone in zip(axes[1:], "bcd", chosen, strict=False):
+        recognition = result.zone_recognition[zone]
+        for model in recognition[:10]:
+            panel.plot(config.at_epochs, model, color=GREY, linewidth=0.5)
+        panel.plot([], [], color=GREY, linewidth=0.5, label="ten models")
+        panel.plot(config.at_epochs, recognition.mean(axis=0), color=INK, linewidth=2, label=f"mean of {config.models}")
+        if zone in paper.ZONE_CLAIMS:
+            _, level, epoch = paper.ZONE_CLAIMS[zone]
+            panel.hlines(level, min(epoch, config.epochs * 0.9), config.epochs, color=ACCENT, linestyle="--",
+                         label=f"paper: {level:.0%}")  # fmt: skip
+        panel.set(title=f"({label}) Zone {letters[zone]}, start {config.starts[zone]}, q = {config.levels}",
+                  xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))  # fmt: skip
+        panel.yaxis.set_major_formatter(PercentFormatter(1))
+        panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8)
+    for panel in axes[1 + len(chosen) :]:
+        panel.set_axis_off()
+    return figure
+
+
+def solved_at_each(result: StudyResult) -> Figure:
+    """The fraction of trained models that keep their recognition at each number of levels, and up to it."""
+    figure = Figure(figsize=(WIDTH_INCHES, 3.0), layout="constrained")
+    trained = int(result.found.trained.sum())
+    if trained == 0:
+        return _nothing(figure, "no model trained to alpha")
+    axes = figure.subplots()
+    q = np.arange(1, result.config.q_max + 1)
+    solved = solved_at(result)
+    low, high = wilson(solved, trained)
+    axes.fill_between(q, low, high, color=GREY, alpha=0.4, linewidth=0, label="95 % Wilson interval")
+    axes.plot(q, solved / trained, color=INK, marker="o", markersize=2.5, linewidth=1, label="with exactly q levels")
+    first = result.found.q[result.found.trained]
+    axes.plot(q, [np.mean((first > 0) & (first <= n)) for n in q], color=ACCENT, linestyle="--",
+              label="with q levels or fewer")  # fmt: skip
+    axes.set(xlabel="number of levels q", ylabel=f"models at α = {result.config.alpha:.0%}", ylim=(0, 1.03),
+             xlim=(0, q[-1] + 1), title=f"{trained} models that reached α before quantizing; "
+             f"{len(result.found.trained) - trained} did not and are left out")  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _sorted_weights(axes: Axes, result: StudyResult, weights: np.ndarray, levels: int) -> None:
+    quantized = result.found.quantizer.quantize(weights, levels)
+    signed = bool((quantized.levels < 0).any())
+    before = weights[0] if signed else np.abs(weights[0])
+    order = np.argsort(before, kind="stable")
+    axes.plot(before[order], color=INK, linestyle="--", linewidth=1, label="before")
+    after = np.take_along_axis(quantized.levels, quantized.assignment, axis=1)[0]
+    axes.step(np.arange(len(order)), after[order], color=ACCENT, linewidth=1.5, where="mid", label=f"q = {levels}")
+    axes.set(xlabel="weights in ascending order", ylabel="weight W" if signed else "magnitude |W|")
+
+
+def _image(axes: Axes, pixels: np.ndarray, name: str) -> None:
+    axes.imshow(pixels, cmap="binary", vmin=min(0.0, pixels.min()), interpolation="nearest")
+    axes.set(xticks=np.arange(pixels.shape[1] + 1) - 0.5, yticks=np.arange(pixels.shape[0] + 1) - 0.5)
+    axes.tick_params(length=0, labelbottom=False, labelleft=False)
+    axes.grid(color=GREY, linewidth=0.4)
+    axes.set_xlabel(name)
+
+
+def _network(axes: Axes, sizes: list[int]) -> None:
+    """Layers of circles; of a layer with more than eleven units the middle ones are left out."""
+    axes.set_axis_off()
+    columns = [[*range(5), None, *range(size - 5, size)] if size > 11 else list(range(size)) for size in sizes]
+    places = [
+        [(LAYER_SPACING * layer, (len(units) - 1) / 2 - i) for i in range(len(units))]
+        for layer, units in enumerate(columns)
+    ]
+    for layer in range(len(sizes) - 1):
+        for (x0, y0), before in zip(places[layer], columns[layer], strict=True):
+            for (x1, y1), after in zip(places[layer + 1], columns[layer + 1], strict=True):
+                if before is not None and after is not None:
+                    axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=0.25, zorder=0)
+    for layer, (units, column) in enumerate(zip(columns, places, strict=True)):
+        for unit, (x, y) in zip(units, column, strict=True):
+            if unit is None:
+                axes.text(x, y, "⋮", ha="center", va="center")
+            else:
+                axes.add_patch(Circle((x, y), 0.36, facecolor="white", edgecolor=INK, linewidth=0.8))
+        role = ("inputs", "hidden", "outputs")[layer]
+        axes.text(column[0][0], max(map(len, columns)) / 2 + 0.3, f"{sizes[layer]} {role}", ha="center")
+        if layer:
+            axes.text(LAYER_SPACING * (layer - 0.5), -max(map(len, columns)) / 2 - 0.6,
+                      f"$W_{layer}$: {sizes[layer - 1]} × {sizes[layer]}", ha="center")  # fmt: skip
+    axes.set(title="(b) Network: sigmoid units, no biases\n", xlim=(-2, LAYER_SPACING * (len(sizes) - 1) + 2))
+    axes.set_aspect("equal")
+
+
+def _nothing(figure: Figure, why: str) -> Figure:
+    figure.text(0.5, 0.5, f"Nothing to draw: {why}.", ha="center")
+    return figure

@@ -1,0 +1,104 @@
+"""Report: figures and one self-contained HTML page, from a stored study alone."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import math
+from importlib import resources
+from pathlib import Path
+
+from fewlevels.study import paper
+from fewlevels.study.analysis import Summary, summarise
+from fewlevels.study.run import StudyResult, load_study
+from fewlevels.study.store import Store
+
+CAPTIONS = {
+    "figure1_digits_and_network": "Figure 1. What is recognised, and by what.",
+    "figure2_quantization": "Figure 2. The search on the best model, and its weights at 1, 2 and the fewest levels.",
+    "figure3_weights_and_levels": "Figure 3. The best model's weights in ascending order, before and after quantizing.",
+    "figure4_levels_against_range": "Figure 4. The fewest levels of every model against its weight range.",
+    "figure5_zones": "Figure 5. Five starts of growing weight range, quantized while they train.",
+    "solved_at_each_number_of_levels": "How many models keep their recognition at each number of levels.",
+}
+
+
+def write_report(folder: Path) -> Path:
+    """Draw all figures (PNG and SVG) and write report.html into a study's folder; returns the report's path.
+
+    Raises ConfigError or StoreError where the folder holds no complete study or cannot be written.
+    """
+    import matplotlib
+
+    from fewlevels import figures
+
+    result = load_study(folder)
+    store = Store(folder)
+    images: dict[str, str] = {}
+    for name, figure in figures.draw(result).items():
+        for kind in ("png", "svg"):
+            buffer = io.BytesIO()
+            with matplotlib.rc_context(figures.STYLE):
+                figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+            store.write(f"figures/{name}.{kind}", buffer.getvalue())
+            if kind == "png":
+                images[name] = base64.b64encode(buffer.getvalue()).decode()
+    store.write("report.html", _page(result, images).encode())
+    return folder / "report.html"
+
+
+def summary_rows(summary: Summary) -> list[tuple[str, str]]:
+    """The summary as a table a person reads: (quantity, value)."""
+    low, high = summary.rank_correlation_interval
+    return [
+        ("models", f"{summary.models}"),
+        ("weights in each", f"{summary.weights}"),
+        ("trained to alpha before quantizing", f"{summary.trained:.2%}"),
+        ("solved: also at alpha with q levels", f"{summary.solved:.2%}"),
+        ("not trained to alpha, yet at alpha quantized", f"{summary.untrained_but_solved:.2%}"),
+        ("fewest levels q", f"{summary.fewest_levels} ({summary.models_at_fewest} models)"),
+        ("levels occupied there, best model", f"{summary.occupied_at_fewest} (model {summary.best_model})"),
+        ("weight range at the fewest levels, median", _number(summary.range_at_fewest_levels)),
+        ("models with 4 levels; their median weight range",
+         f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}"),
+        ("median q", _number(summary.median_levels)),
+        ("median of the q from which all larger ones pass", _number(summary.median_stable_levels)),
+        ("rank correlation of q and weight range",
+         f"{_number(summary.rank_correlation, 3)} (95 % interval {_number(low, 3)} to {_number(high, 3)})"),
+        ("reduction of distinct values", f"{_number(summary.reduction_percent)} %"),
+        ("wall time", f"{summary.seconds:.1f} s"),
+    ]  # fmt: skip
+
+
+def summary_json(summary: Summary) -> dict[str, object]:
+    """The summary for JSON, where a statistic that does not exist is null."""
+    return {key: _finite(value) for key, value in dataclasses.asdict(summary).items()}
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: float, digits: int = 1) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _page(result: StudyResult, images: dict[str, str]) -> str:
+    import jinja2
+
+    template = (resources.files("fewlevels") / "templates" / "report.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    summary = summarise(result)
+    return environment.from_string(template).render(
+        summary=summary,
+        rows=summary_rows(summary),
+        claims=paper.claims(result),
+        figures=[(CAPTIONS[name], image) for name, image in images.items()],
+        config=result.config.to_toml(),
+        dataset=result.config.dataset,
+        machine=result.machine,
+        alpha=result.config.alpha,
+    )

@@ -1,0 +1,1 @@
+"""Study: thousands of models trained, searched and stored, resumable, then analysed."""

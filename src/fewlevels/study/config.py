@@ -1,0 +1,147 @@
+"""Study configuration: every number of a study, read from TOML and written back."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fewlevels.errors import ConfigError, TrainingError
+from fewlevels.quantization import QUANTIZERS
+from fewlevels.samples import DIGIT_SIZES, Samples, load_digits, load_samples
+from fewlevels.training import TrainingConfig, parse_init
+
+Count = Annotated[int, Field(ge=1)]
+DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
+
+
+def _init_must_parse(init: str) -> str:
+    try:
+        parse_init(init)
+    except TrainingError as error:
+        raise ValueError(str(error)) from None
+    return init
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ZonesConfig(_Strict):
+    """The five starts of growing weight range whose training Figure 5 follows at a fixed number of levels."""
+
+    starts: list[str] = ["normal:0,0.5", "normal:0,1", "normal:0,2", "normal:0,4", "normal:0,7"]
+    models: Count = 100
+    epochs: Count = 1000
+    every_epochs: Count = 25
+    levels: Count = 4
+
+    @field_validator("starts")
+    @classmethod
+    def _starts_must_parse(cls, starts: list[str]) -> list[str]:
+        if not starts:
+            raise ValueError("starts must name at least one start")
+        return [_init_must_parse(start) for start in starts]
+
+    @field_validator("every_epochs")
+    @classmethod
+    def _last_epoch_is_seen(cls, every: int, info: Any) -> int:
+        if info.data.get("epochs", every) % every:
+            raise ValueError(f"every_epochs must divide epochs ({info.data['epochs']}), got {every}")
+        return every
+
+    @property
+    def at_epochs(self) -> list[int]:
+        return list(range(0, self.epochs + 1, self.every_epochs))
+
+
+class StudyConfig(_Strict):
+    """What a study trains and how it searches; the defaults are the paper's (section 2 and 3.1).
+
+    dataset: 'digits5', 'digits7', or the path of a glyph file or .npz. seeds x repeats models, each trained for
+    epochs x iterations backpropagations. seed: the root of all randomness.
+    """
+
+    dataset: str = "digits5"
+    seed: Annotated[int, Field(ge=0)] = 1
+    seeds: Count = 60
+    repeats: Count = 100
+    epochs: Count = 5000
+    iterations: Count = 100
+    hidden: Count = 10
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    init: str = "uniform:0,1"
+    alpha: Annotated[float, Field(gt=0, le=1)] = 1.0
+    q_max: Count = 64
+    quantizer: str = "midpoint"
+    zones: ZonesConfig = ZonesConfig()
+
+    @field_validator("init")
+    @classmethod
+    def _init_is_known(cls, init: str) -> str:
+        return _init_must_parse(init)
+
+    @field_validator("quantizer")
+    @classmethod
+    def _quantizer_is_known(cls, name: str) -> str:
+        if name not in QUANTIZERS:
+            raise ValueError(f"quantizer must be one of {', '.join(QUANTIZERS)}, got {name!r}")
+        return name
+
+    @property
+    def models(self) -> int:
+        return self.seeds * self.repeats
+
+    def training(self) -> TrainingConfig:
+        return TrainingConfig(
+            hidden=self.hidden,
+            learning_rate=self.learning_rate,
+            init=self.init,
+            steps=self.epochs * self.iterations,
+        )
+
+    def samples(self) -> Samples:
+        """The samples that `dataset` names. Raises SamplesError where it cannot be read."""
+        return load_digits(DIGITS[self.dataset]) if self.dataset in DIGITS else load_samples(self.dataset)
+
+    def to_toml(self) -> str:
+        return tomlkit.dumps(self.model_dump())
+
+
+PRESETS: dict[str, dict[str, object]] = {
+    "paper": {},
+    "quick": {"repeats": 10},  # one tenth of the models, each trained in full
+}
+
+
+def make_config(values: dict[str, object], source: str) -> StudyConfig:
+    """A configuration from plain values; ConfigError names every key that is wrong. source: where they come from."""
+    try:
+        return StudyConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: " + "; ".join(map(_in_words, error.errors()))) from None
+
+
+def read_config(path: Path) -> dict[str, object]:
+    """The values of a study.toml, not yet validated. Raises ConfigError where it is not a readable TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _in_words(error: Any) -> str:
+    key = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        known = ZonesConfig if key.startswith("zones.") else StudyConfig
+        return f"{key} is not a key of a study; the keys are {', '.join(known.model_fields)}"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{key}: {message}"
+    return f"{key}: {message[0].lower()}{message[1:]}, got {error['input']!r}"

@@ -1,0 +1,35 @@
+"""Engine: where the groups of a study are computed. Threads of this process, until something larger is put here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from fewlevels.training import available_cores
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Applies a function to tasks that do not depend on each other, and hands back each result as it comes."""
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]: ...
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Threads of this process; the kernels let go of the interpreter lock. jobs: all cores where None."""
+
+    jobs: int | None = None
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
+        pool = ThreadPoolExecutor(self.jobs or available_cores())
+        try:
+            futures = {pool.submit(function, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

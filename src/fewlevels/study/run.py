@@ -1,0 +1,246 @@
+"""Run: the groups of models of a study, trained and searched, each stored as one shard; resumes what is missing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fewlevels.networks import INSTRUCTION_SET, Networks
+from fewlevels.quantization import QUANTIZERS
+from fewlevels.samples import FloatArray, Samples
+from fewlevels.search import FewestLevels, fewest_levels
+from fewlevels.study.config import StudyConfig
+from fewlevels.study.engine import Engine
+from fewlevels.study.store import Store
+from fewlevels.training import TrainingConfig, train, trajectory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+GROUP_MODELS = 96
+
+
+@dataclass(frozen=True)
+class Group:
+    """Models that are computed and stored together: a slice of the study's models, or one zone of Figure 5."""
+
+    name: str
+    models: range
+    zone: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is: models done, of these done now, all models, and seconds since this run began."""
+
+    done: int
+    done_now: int
+    models: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A complete study, as stored.
+
+    found: what the search found, with the trained networks. zone_ranges: (zones, models), weight range at the end of
+    training. zone_recognition: (zones, models, epochs), at zones.levels levels.
+    seconds: wall time of the run that completed it.
+    """
+
+    config: StudyConfig
+    samples: Samples
+    found: FewestLevels
+    zone_ranges: FloatArray
+    zone_recognition: FloatArray
+    seconds: float
+    machine: dict[str, str]
+
+
+def groups_of(config: StudyConfig) -> list[Group]:
+    """All groups of a study, in the order of their models."""
+    begins = range(0, config.models, GROUP_MODELS)
+    groups = [Group(f"models-{begin:06d}", range(begin, min(begin + GROUP_MODELS, config.models))) for begin in begins]
+    zones = [Group(f"zone-{zone}", range(config.zones.models), zone) for zone in range(len(config.zones.starts))]
+    return groups + zones
+
+
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    engine: Engine,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_damaged: Callable[[Path], None] = lambda _: None,
+) -> StudyResult:
+    """Run what is missing of a study and store it; returns the whole of it.
+
+    Stopped at any instant, it loses at most the groups in flight; the same call goes on. The result depends on the
+    configuration alone. Raises ConfigError where the folder holds a different study, StoreError where it cannot write.
+    """
+    began = time.perf_counter()
+    samples = config.samples()
+    store = Store(folder)
+    with store.locked():
+        store.begin(config, samples)
+        for path in store.discard_damaged():
+            on_damaged(path)
+        groups = {group.name: group for group in groups_of(config)}
+        missing = [groups[name] for name in store.missing(list(groups))]
+        total = sum(len(group.models) for group in groups.values())
+        done = earlier = total - sum(len(group.models) for group in missing)
+        on_progress(Progress(done, 0, total, 0.0))
+        for group, table in engine.run(lambda group: compute(config, samples, group), missing):
+            store.write_shard(group.name, table)
+            done += len(group.models)
+            on_progress(Progress(done, done - earlier, total, time.perf_counter() - began))
+        if missing or not (folder / "run.json").exists():
+            _finish(store, time.perf_counter() - began)
+        return load_study(folder)
+
+
+def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
+    """The shard of one group: a pure function of configuration and samples, on one thread."""
+    import pyarrow as pa
+
+    if group.zone is not None:
+        return _compute_zone(config, samples, group.zone)
+    keys = [divmod(model, config.repeats) for model in group.models]
+    networks = train(samples, config.training(), models=keys, seed=config.seed, jobs=1)
+    quantizer = QUANTIZERS[config.quantizer]
+    found = fewest_levels(networks, samples, quantizer=quantizer, alpha=config.alpha, q_max=config.q_max, jobs=1)
+    seed_index, repeat = np.array(keys, dtype=np.int32).T
+    columns: dict[str, Any] = {
+        "model": np.array(group.models, dtype=np.int32),
+        "seed_index": seed_index,
+        "repeat": repeat,
+        "weight_range": networks.weight_range(),
+        "weight_range_a": networks.weight_range_a(),
+        "recognition": found.recognition,
+        "q": found.q,
+        "stable_q": found.stable_q,
+        "occupied": found.occupied,
+        "recognition_trace": _rows(found.recognition_trace),
+    }
+    for layer, w in enumerate(networks.weights, start=1):
+        columns[f"w{layer}"] = _rows(w.astype(np.float32))
+    return pa.table(columns)
+
+
+def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
+    import pyarrow as pa
+
+    zones = config.zones
+    training = TrainingConfig(
+        hidden=config.hidden,
+        learning_rate=config.learning_rate,
+        init=zones.starts[zone],
+        steps=zones.epochs * config.iterations,
+    )
+    keys = [(config.seeds + zone, repeat) for repeat in range(zones.models)]
+    steps = [epoch * config.iterations for epoch in zones.at_epochs]
+    stages = trajectory(samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1)
+    recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
+    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": _rows(recognition)})
+
+
+def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:
+    quantized = QUANTIZERS[config.quantizer].quantize(networks.joint(), config.zones.levels)
+    return Networks.from_joint(quantized.values, networks.shapes).recognition(samples)
+
+
+def _finish(store: Store, seconds: float) -> None:
+    """Write the weights for NumPy and MATLAB, and when and where the study ran."""
+    import io
+    from importlib.metadata import version
+
+    from scipy.io import savemat
+
+    config, samples = store.config(), store.samples()
+    found = _load_found(store, config, samples)
+    arrays: dict[str, np.ndarray] = {
+        f"W{layer}": w.astype(np.float32) for layer, w in enumerate(found.networks.weights, start=1)
+    }
+    arrays["q"] = found.q
+    store.write_npz("weights.npz", arrays)
+    buffer = io.BytesIO()
+    savemat(buffer, arrays, do_compression=True)
+    buffer.seek(0)
+    buffer.write(b"MATLAB 5.0 MAT-file, written by fewlevels".ljust(116))  # in place of a header with the time of day
+    store.write("weights.mat", buffer.getvalue())
+    machine = {
+        "processor": _processor(),
+        "instruction_set": INSTRUCTION_SET,
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("fewlevels", "numpy", "scipy", "pyarrow")},
+    }
+    store.write("run.json", json.dumps({"seconds": round(seconds, 1), "machine": machine}, indent=1).encode())
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def load_study(folder: Path) -> StudyResult:
+    """A complete study from its folder alone. Raises ConfigError or StoreError where it is not one."""
+    store = Store(folder)
+    config, samples = store.config(), store.samples()
+    found = _load_found(store, config, samples)
+    zones = [store.read_shard(f"zone-{zone}") for zone in range(len(config.zones.starts))]
+    run_file = folder / "run.json"
+    run: dict[str, Any] = (
+        json.loads(run_file.read_text(encoding="utf-8")) if run_file.exists() else {"seconds": 0.0, "machine": {}}
+    )
+    return StudyResult(
+        config,
+        samples,
+        found,
+        np.stack([zone["weight_range"].to_numpy() for zone in zones]),
+        np.stack([_matrix(zone["recognition"]) for zone in zones]),
+        run["seconds"],
+        run["machine"],
+    )
+
+
+def _load_found(store: Store, config: StudyConfig, samples: Samples) -> FewestLevels:
+    import pyarrow as pa
+
+    table = pa.concat_tables([store.read_shard(group.name) for group in groups_of(config) if group.zone is None])
+    sizes = [samples.inputs, config.hidden, len(samples.classes)]
+    weights = [
+        _matrix(table[f"w{layer}"]).reshape(-1, *shape)
+        for layer, shape in enumerate(itertools.pairwise(sizes), start=1)
+    ]
+    q, stable_q, occupied, recognition = (
+        table[name].to_numpy() for name in ("q", "stable_q", "occupied", "recognition")
+    )
+    networks = Networks(tuple(w.astype(np.float64) for w in weights))
+    trace = _matrix(table["recognition_trace"])
+    return FewestLevels(networks, QUANTIZERS[config.quantizer], config.alpha, q, stable_q, occupied, recognition, trace)
+
+
+def _rows(matrix: np.ndarray) -> pa.FixedSizeListArray:
+    """An array (rows, …) as one fixed-size list per row."""
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix[0].size)
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """The inverse of _rows: (rows, list size)."""
+    lists = column.combine_chunks()
+    return lists.flatten().to_numpy().reshape(len(column), -1)
