@@ -13,6 +13,7 @@ from fewlevels import _kernels
 from fewlevels.errors import FinetuningError
 from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
+from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_search, reaches
@@ -113,7 +114,7 @@ def finetune(
     check_search(alpha, 1, jobs)
     quantizer = Ternary() if quantizer is None else quantizer
     config = FinetuningConfig() if config is None else config
-    levels = quantizer.most_levels if levels is None else levels
+    levels = searchable(quantizer).most_levels if levels is None else levels
     if levels is None:
         raise FinetuningError(f"levels must be given for {quantizer.name!r}, which has any number of them")
     if seed < 0:

@@ -13,6 +13,7 @@ from fewlevels.errors import SearchError
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import QUANTIZERS, Quantizer, load_device_levels
+from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Share, count_states
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_search, fewest_levels, first_and_stable, reaches
@@ -181,7 +182,7 @@ def _finetuned(
     networks: Networks, samples: Samples, method: Method, alpha: float, q_max: int, share: Share,
     config: FinetuningConfig | None, seed: int, jobs: int | None,
 ) -> MethodResult:  # fmt: skip
-    quantizer = method.quantizer
+    quantizer = searchable(method.quantizer)
     most = min(q_max, quantizer.most_levels or FINETUNED_LEVELS)
     trace, margins = np.full((2, len(networks), q_max), np.nan)
     runs = {

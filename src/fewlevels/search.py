@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
+from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Share, quantize_joint, quantize_networks, split, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.training import available_cores
@@ -76,7 +77,7 @@ class FewestLevels:
         """Every solved model with its weights at their fewest levels, in order."""
         solved = np.flatnonzero(self.solved)
         shapes = self.networks.shapes
-        settings, chosen = self.quantizer.settings(), self._chosen()
+        settings, chosen = searchable(self.quantizer).settings(), self._chosen()
         joint = self.networks.joint()[solved]
         joint, _ = _quantize_chosen(joint, shapes, settings, self.q[solved], chosen[solved], self.share)
         return Networks.from_joint(joint, shapes)
@@ -95,7 +96,7 @@ class FewestLevels:
     def _chosen(self) -> npt.NDArray[np.intp]:
         """The index of each model's setting at its q, (models,)."""
         if self.setting_trace is None:
-            if len(self.quantizer.settings()) > 1:
+            if len(searchable(self.quantizer).settings()) > 1:
                 raise SearchError(f"the settings of {self.quantizer.name!r} were not kept with this result")
             return np.zeros(len(self.q), np.intp)
         at_q = np.maximum(self.q, 1)[:, None] - 1
@@ -105,7 +106,7 @@ class FewestLevels:
         if not self.solved[model]:
             raise SearchError(f"model {model} does not reach {self.alpha:.0%} with any number of levels up to "
                               f"{self.recognition_trace.shape[1]}")  # fmt: skip
-        return self.quantizer.settings()[self._chosen()[model]]
+        return searchable(self.quantizer).settings()[self._chosen()[model]]
 
 
 def reaches(recognition: FloatArray, alpha: float) -> npt.NDArray[np.bool_]:
@@ -132,10 +133,11 @@ def fewest_levels(
     """
     quantizer = Midpoint() if quantizer is None else quantizer
     check_search(alpha, q_max, jobs)
-    joint, shapes, settings = networks.joint(), networks.shapes, quantizer.settings()
+    whole = searchable(quantizer)
+    joint, shapes, settings = networks.joint(), networks.shapes, whole.settings()
     split(joint[:0], shapes, share)  # refuses another `share` before any work
-    most = q_max if quantizer.most_levels is None else min(q_max, quantizer.most_levels)
-    numbers = range(quantizer.least_levels, most + 1)
+    most = min(q_max, whole.most_levels or q_max)
+    numbers = range(whole.least_levels, most + 1)
     models = len(networks)
     trace, margin_trace = np.full((models, q_max), np.nan), np.full((models, q_max), np.nan)
     setting_trace = np.zeros((models, q_max), np.int16)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized, Quantizer, assign, check, squared_error
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check, squared_error
 from fewlevels.samples import FloatArray
 
 CLIPS: tuple[float, ...] = tuple(float(clip) for clip in np.geomspace(1.0, 0.04, 28))
@@ -15,7 +15,7 @@ CLIPS: tuple[float, ...] = tuple(float(clip) for clip in np.geomspace(1.0, 0.04,
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scaled(Quantizer):
+class Scaled(SearchableQuantizer):
     """Levels of a fixed pattern, times a scale: magnitudes, every weight keeping its sign.
 
     clip: the top of the range as a fraction of the model's largest magnitude, in (0, 1]; a larger magnitude falls in

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized, Quantizer, assign, check
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check
 from fewlevels.samples import FloatArray
 
 SETTINGS = 512
@@ -19,7 +19,7 @@ EVEN_SETTINGS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeadZone(Quantizer):
+class DeadZone(SearchableQuantizer):
     """0 for magnitudes up to a threshold, and above it the midpoints of q - 1 intervals up to a clip.
 
     A companded quantizer with a dead zone (Gray & Neuhoff, IEEE Trans. Inf. Theory 44, 1998, section II).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
 from fewlevels.quantization.protocol import Quantized, assign, check
 from fewlevels.samples import FloatArray
+
+THREADED = 500
+"""Models from which on the search of a scale is divided over threads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,14 @@ class Table(Scaled):
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: 1 to the table's. Raises QuantizationError otherwise."""
         weights = check(self, weights, levels)
+        if self.clip is not None or len(weights) < 2 * THREADED:
+            return assign(weights, self._best_levels(weights, levels))
+        with ThreadPoolExecutor() as threads:
+            parts = np.array_split(weights, len(weights) // THREADED)
+            best = list(threads.map(lambda part: self._best_levels(part, levels), parts))
+        return assign(weights, np.concatenate(best))
+
+    def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
         sorted_values = np.sort(np.abs(weights), axis=1)
         table = np.asarray(self.table)
         least = np.full(len(weights), np.inf)
@@ -56,11 +68,10 @@ class Table(Scaled):
         chosen, error = np.empty((len(weights), levels), np.int64), np.empty(len(weights))
         for clip in CLIPS if self.clip is None else (self.clip,):
             scale = clip * sorted_values[:, -1] / (self.table[-1] or 1.0)
-            if len(weights):
-                _kernels.choose_levels(sorted_values, table, scale, True, chosen, error, INSTRUCTION_SET)
+            _kernels.choose_levels(sorted_values, table, scale, True, chosen, error, INSTRUCTION_SET)
             better = error < least
             least[better], best[better] = error[better], table[chosen[better]] * scale[better, None]
-        return assign(weights, best)
+        return best
 
 
 def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip: float | None = None) -> Table:

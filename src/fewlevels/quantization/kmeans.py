@@ -9,12 +9,12 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.networks import INSTRUCTION_SET
-from fewlevels.quantization.protocol import Quantized, Quantizer, assign, check
+from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, assign, check
 from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class KMeans(Quantizer):
+class KMeans(SearchableQuantizer):
     """The levels of least squared error (Wang & Song, The R Journal 3(2), 2011: optimal, not Lloyd's iteration).
 
     On magnitudes, every weight keeping its sign, or with `signed` on the signed values. Weights of fewer distinct
@@ -43,7 +43,6 @@ class KMeans(Quantizer):
 
     def _centres(self, weights: FloatArray, rows: int, clusters: int) -> FloatArray:
         centres = np.empty((len(weights), rows, clusters))
-        if len(weights):
-            sorted_values = np.sort(weights if self.signed else np.abs(weights), axis=1)
-            _kernels.cluster(sorted_values, centres, INSTRUCTION_SET)
+        sorted_values = np.sort(weights if self.signed else np.abs(weights), axis=1)
+        _kernels.cluster(sorted_values, centres, INSTRUCTION_SET)
         return centres

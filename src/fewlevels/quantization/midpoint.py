@@ -8,12 +8,12 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.networks import INSTRUCTION_SET
-from fewlevels.quantization.protocol import Quantized, Quantizer, check
+from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, check
 from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Midpoint(Quantizer):
+class Midpoint(SearchableQuantizer):
     """Uniform midpoint quantizer (paper, section 3.1, Equations 1 to 4).
 
     interval = range / q, level_i = min + interval * (i + 1/2) for i = 0 .. q - 1.

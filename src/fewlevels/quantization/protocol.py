@@ -47,22 +47,28 @@ class Quantized:
 class Quantizer(Protocol):
     """Turns joint weights (models, weights) into at most `levels` level values per model, model by model.
 
-    Subclass it: only `name` and `quantize` must be given. Rows never touch each other, so that any batch gives the
-    same answer. A quantizer with a free control (a clip, a scale) chooses it by least squared error, and lists in
+    Rows never touch each other, so that any batch gives the same answer.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized: ...
+
+
+class SearchableQuantizer(Quantizer):
+    """A quantizer that says what a search should try.
+
+    One with a free control (a clip, a scale) chooses it by least squared error when it quantizes, and lists in
     `settings` the quantizers with that control fixed, from which a search picks the one that recognises best.
     """
 
     least_levels: ClassVar[int] = 1
 
     @property
-    def name(self) -> str: ...
-
-    @property
     def most_levels(self) -> int | None:
         """The most levels it can give; None where there is no limit."""
         return None
-
-    def quantize(self, weights: FloatArray, levels: int) -> Quantized: ...
 
     def settings(self) -> tuple[Quantizer, ...]:
         """The quantizers that a search tries in its place."""
@@ -74,7 +80,24 @@ class Quantizer(Protocol):
             yield self.quantize(weights, q)
 
 
-def check(quantizer: Quantizer, weights: FloatArray, levels: int) -> FloatArray:
+def searchable(quantizer: Quantizer) -> SearchableQuantizer:
+    """The quantizer itself, or one that is asked for what only it can tell: to quantize."""
+    return quantizer if isinstance(quantizer, SearchableQuantizer) else _Plain(quantizer)
+
+
+@dataclass(frozen=True)
+class _Plain(SearchableQuantizer):
+    quantizer: Quantizer
+
+    @property
+    def name(self) -> str:
+        return self.quantizer.name
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
+        return self.quantizer.quantize(weights, levels)
+
+
+def check(quantizer: SearchableQuantizer, weights: FloatArray, levels: int) -> FloatArray:
     """The weights as float64; raises QuantizationError where they are no (models, weights), or for a number of
     levels that the quantizer does not give.
     """

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import Networks
-from fewlevels.quantization.protocol import Quantizer
+from fewlevels.quantization.protocol import Quantizer, searchable
 from fewlevels.samples import FloatArray
 
 Share = Literal["network", "layer", "column"]
@@ -89,7 +89,8 @@ def sweep_joint(
 ) -> Iterator[FloatArray]:
     """The quantized joint weights (models, weights) for each number of levels."""
     numbers = list(levels)
-    for parts in zip(*(quantizer.sweep(block, numbers) for block in split(joint, shapes, share)), strict=True):
+    sweeps = [searchable(quantizer).sweep(block, numbers) for block in split(joint, shapes, share)]
+    for parts in zip(*sweeps, strict=True):
         yield join([part.values for part in parts], len(joint), shapes, share)
 
 

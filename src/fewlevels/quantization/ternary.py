@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized, Quantizer, assign, check
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check
 from fewlevels.samples import FloatArray
 
 THRESHOLDS: tuple[float, ...] = tuple(float(threshold) for threshold in np.geomspace(0.1, 6.0, 28))
@@ -16,7 +16,7 @@ THRESHOLDS: tuple[float, ...] = tuple(float(threshold) for threshold in np.geoms
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ternary(Quantizer):
+class Ternary(SearchableQuantizer):
     """{-a, 0, +a}: two states per device on a differential pair (Li & Liu, Ternary weight networks, 2016).
 
     threshold: magnitudes up to threshold mean|W| become 0, and a is the mean of the others; a positive number. None
@@ -56,7 +56,7 @@ class Ternary(Quantizer):
 
 
 @dataclass(frozen=True)
-class Binary(Quantizer):
+class Binary(SearchableQuantizer):
     """{-a, +a}, a the mean magnitude (Rastegari et al., XNOR-Net, ECCV 2016)."""
 
     @property
