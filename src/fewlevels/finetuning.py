@@ -166,7 +166,6 @@ class _Group:
         scale = np.abs(joint).mean(axis=1)
         self.rate = config.learning_rate * scale
         self.limit = config.latent_limit * max(levels - 1, 1) * scale[:, None]
-        np.clip(self.latent, -self.limit, self.limit, out=self.latent)
         self.moments = np.zeros((2, *joint.shape), np.float32)
         self.streak = np.zeros(models, np.intp)
         self.streams = np.array([
