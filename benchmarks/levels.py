@@ -143,7 +143,7 @@ def binary_weights(models: int) -> Iterator[dict[str, object]]:
         trained = fl.train(samples, settings, models=models)
         begin = time.perf_counter()
         quantizer = fl.Binary()
-        found = fl.finetune(trained, samples, quantizer=quantizer, share=share, config=config)  # type: ignore[arg-type]
+        found = fl.finetune(trained, samples, quantizer=quantizer, config=config, share=share)  # type: ignore
         yield {
             "start": start, "levels shared by": share, "hidden": hidden, "bias pixel": samples is biased,
             "solved": float(found.solved.mean()), "recognition_mean": float(found.recognition.mean()),
