@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import fewlevels as fl
-from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
 
 STARTS = {
@@ -119,7 +119,7 @@ def flipped(networks: fl.Networks, samples: fl.Samples) -> list[dict[str, object
 
 def quantizer_speeds(networks: fl.Networks) -> list[dict[str, object]]:
     joint, rows = networks.joint(), []
-    for quantizer in map(searchable, [*QUANTIZERS.values(), fl.device_levels(CONDUCTANCES)]):
+    for quantizer in map(searchable, [*METHOD_QUANTIZERS.values(), fl.device_levels(CONDUCTANCES)]):
         levels = min(8, quantizer.most_levels or 8)
         seconds = []
         for _ in range(3):
@@ -135,8 +135,9 @@ def binary_weights(models: int) -> Iterator[dict[str, object]]:
     plain = fl.load_digits(5)
     biased = fl.Samples(np.pad(plain.x, ((0, 0), (0, 1)), constant_values=1.0), plain.y, plain.classes)
     variants = [("paper", "network", 10, plain), ("paper", "layer", 10, plain), ("symmetric", "network", 10, plain),
-                ("symmetric", "layer", 10, plain), ("symmetric", "layer", 10, biased), ("symmetric", "layer", 16, plain),
-                ("symmetric", "layer", 32, plain), ("symmetric", "network", 32, plain)]  # fmt: skip
+                ("symmetric", "layer", 10, plain), ("symmetric", "layer", 10, biased),
+                ("symmetric", "layer", 16, plain), ("symmetric", "layer", 32, plain),
+                ("symmetric", "network", 32, plain)]  # fmt: skip
     config = fl.FinetuningConfig(steps=5000, learning_rate=0.005, latent_limit=3.0)
     for start, share, hidden, samples in variants:
         settings = fl.TrainingConfig(init=STARTS[start].init, learning_rate=STARTS[start].learning_rate, hidden=hidden)

@@ -109,7 +109,7 @@ def trained(
     steps = epochs * (len(training) // BATCH)
     free = isinstance(quantizer, Unquantized)
     config = fl.FinetuningConfig(
-        steps=steps, batch=BATCH, learning_rate=0.1, final_rate=0.02, latent_limit=1e6 if free else 10.0,
+        steps=steps, batch=BATCH, learning_rate=0.1, final_rate=0.02, latent_limit=1e6 if free else 5.0,
         check_every=steps if free else len(training) // BATCH,
     )  # fmt: skip
     found = fl.finetune(start, training, quantizer=quantizer, levels=levels, share="layer", config=config, seed=seed)

@@ -25,11 +25,11 @@ from fewlevels import (
     load_device_levels,
 )
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 
 DEVICE = device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4])
-ALL = [searchable(quantizer) for quantizer in [*QUANTIZERS.values(), DEVICE]]
+ALL = [searchable(quantizer) for quantizer in [*METHOD_QUANTIZERS.values(), DEVICE]]
 rows = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 12)),
                   elements=st.floats(-50, 50, width=32).map(float))  # fmt: skip
 

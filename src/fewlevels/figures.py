@@ -135,12 +135,12 @@ def levels_against_range(result: StudyResult) -> Figure:
     for name, (levels, weight_range) in paper.POINTS.items():
         axes.plot([weight_range], [levels], marker="D", markersize=6, color="white", markeredgecolor=INK, linestyle="")
         axes.annotate(f"{name} (paper)", (weight_range, levels), (0, 8), textcoords="offset points", fontweight="bold",
-                      ha="center")  # fmt: skip
+                      ha="center", bbox={"color": "white", "linewidth": 0, "alpha": 0.7, "pad": 1})  # fmt: skip
     rho, (rho_low, rho_high) = rank_correlation(ranges, q)
     axes.set(title=f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})",
-             xlabel="weight range, max W − min W", ylabel="fewest levels q", xlim=(ranges.min() - 2, right),
+             xlabel="weight range, max W − min W", ylabel="fewest levels q", xlim=(0, right),
              ylim=(0, max(q.max(), high) + 2))  # fmt: skip
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=0.9)
     panels = bottom.subplots(1, 2, sharey=True)
     for panel, (name, (levels, weight_range)) in zip(panels, paper.POINTS.items(), strict=True):
         letter = "bc"[list(paper.POINTS).index(name)]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fewlevels.errors import SearchError
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.networks import Networks, recognised
-from fewlevels.quantization import QUANTIZERS, Quantizer, load_device_levels
+from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, load_device_levels
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Share, count_states
 from fewlevels.samples import FloatArray, Samples
@@ -157,9 +157,9 @@ def _parse_method(name: str) -> Method:
         return replace(_parse_method(name.removeprefix("qat:")), name=name, finetuned=True)
     if name.startswith("device:"):
         return Method(name, load_device_levels(name.removeprefix("device:")))
-    quantizer = QUANTIZERS.get(PAPER_NAMES.get(name, name))
+    quantizer = METHOD_QUANTIZERS.get(PAPER_NAMES.get(name, name))
     if quantizer is None:
-        known = ", ".join([*PAPER_NAMES, *QUANTIZERS, "device:FILE.csv", "qat:METHOD"])
+        known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:FILE.csv", "qat:METHOD"])
         raise SearchError(f"methods are {known}; got {name!r}")
     return Method(name, quantizer)
 

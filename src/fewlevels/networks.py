@@ -17,7 +17,7 @@ INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
 """The widest instruction set that this processor runs and the kernels are compiled for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Networks:
     """Feed-forward networks without biases: input -> W1 -> sigmoid -> W2 -> sigmoid …; the largest output wins.
 
@@ -48,7 +48,7 @@ class Networks:
         (models, fan_in, fan_out) for several. Raises NetworksError where they do not fit together.
         """
         try:
-            arrays = [np.asarray(w, dtype=np.float64) for w in weights]
+            arrays = [np.asarray(w).astype(np.float64, casting="same_kind") for w in weights]
         except (TypeError, ValueError) as error:
             raise NetworksError(f"weights must be arrays of numbers: {error}") from None
         return Networks(tuple(w[None] if w.ndim == 2 else w for w in arrays))
@@ -97,9 +97,9 @@ class Networks:
         return signal
 
     def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
-        """Which samples each network recognises, (models, samples): those whose own output is strictly the largest,
-        by more than rounding (1e-12), compared before the last sigmoid, where nothing saturates. Raises NetworksError
-        where samples do not fit.
+        """Which samples each network recognises, (models, samples): those whose own output is strictly the largest, by
+        more than rounding, compared before the last sigmoid, where nothing saturates.
+        Raises NetworksError where samples do not fit.
         """
         return recognised(self.joint(), self.shapes, samples)
 

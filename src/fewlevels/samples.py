@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,12 @@ import numpy.typing as npt
 from fewlevels.errors import SamplesError
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int32]
 
 DIGIT_SIZES = (5, 7)
+MOST_CLASSES = 65_536
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Labelled inputs of a classifier.
 
@@ -30,13 +31,13 @@ class Samples:
     """
 
     x: FloatArray
-    y: IntArray
+    y: npt.NDArray[np.integer[Any]]
     classes: tuple[str, ...]
     shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         try:
-            x, y = np.ascontiguousarray(self.x, dtype=np.float64), np.asarray(self.y)
+            x, y = np.asarray(self.x).astype(np.float64, order="C", casting="same_kind"), np.asarray(self.y)
         except (TypeError, ValueError) as error:
             raise SamplesError(f"x must be an array of numbers: {error}") from None
         if x.ndim != 2 or 0 in x.shape:
@@ -49,10 +50,10 @@ class Samples:
         if len(self.classes) < 2:
             raise SamplesError(f"samples need at least two classes, got {len(self.classes)}")
         if y.dtype.kind not in "bui":
-            raise SamplesError(f"y must hold class indices, which are whole numbers, got {y.dtype}")
+            raise SamplesError(f"y must hold class indices, which are whole numbers, got {y.dtype} with {y.flat[0]}")
         if y.min() < 0 or y.max() >= len(self.classes):
             raise SamplesError(f"y must be 0 to {len(self.classes) - 1}, got {y.min()} to {y.max()}")
-        if self.shape is not None and self.shape[0] * self.shape[1] != x.shape[1]:
+        if self.shape is not None and (min(self.shape) < 1 or self.shape[0] * self.shape[1] != x.shape[1]):
             raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "y", np.ascontiguousarray(y, dtype=np.int32))
@@ -88,7 +89,7 @@ def load_samples(path: str | Path) -> Samples:
     if path.suffix == ".npz":
         return _load_npz(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise SamplesError(f"{path} is not a text file; expected glyphs of 0 and 1, or a .npz with X and y") from None
     return parse_glyphs(text, str(path))
@@ -122,7 +123,10 @@ def parse_glyphs(text: str, name: str) -> Samples:
         raise SamplesError(f"{name} holds no glyph; expected 'class NAME' followed by rows of 0 and 1")
     shapes = [(len(rows), len(rows[0]) if rows else 0) for rows in glyphs]
     for label, shape in zip(labels, shapes, strict=True):
-        if shape != shapes[0] or 0 in shape:
+        if 0 in shape:
+            expected = "rows of 0 and 1" if 0 in shapes[0] else f"{shapes[0][0]} x {shapes[0][1]} pixels"
+            raise SamplesError(f"{name}: glyph {label!r} has no rows; expected {expected} after 'class {label}'")
+        if shape != shapes[0]:
             raise SamplesError(f"{name}: every glyph must be {shapes[0][0]} x {shapes[0][1]}, {label!r} is "
                                f"{shape[0]} x {shape[1]}")  # fmt: skip
     classes = tuple(dict.fromkeys(labels))
@@ -140,6 +144,8 @@ def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Gener
         raise SamplesError("only binary samples have pixels to flip; this x holds values other than 0 and 1")
     if not 0 <= pixels <= samples.inputs:
         raise SamplesError(f"pixels must be 0 to {samples.inputs}, got {pixels}")
+    if copies < 1:
+        raise SamplesError(f"copies must be at least 1, got {copies}")
     x = np.repeat(samples.x, copies, axis=0)
     chosen = np.argsort(rng.random(x.shape), axis=1)[:, :pixels]
     np.put_along_axis(x, chosen, 1.0 - np.take_along_axis(x, chosen, axis=1), axis=1)
@@ -156,15 +162,16 @@ def _load_npz(path: Path) -> Samples:
     if not arrays:
         raise SamplesError(f"{path} must hold X and y, it holds {', '.join(sorted(names)) or 'nothing'}")
     x, y = arrays["X"], arrays["y"]
-    if x.dtype.kind not in "buif" or x.ndim not in (2, 3):
+    if x.dtype.kind not in "buif" or x.ndim not in (2, 3) or x.size == 0:
         raise SamplesError(f"{path}: X must be real, (samples, inputs) or (samples, rows, columns), got {x.dtype} "
                            f"{x.shape}")  # fmt: skip
     shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
     if y.ndim != 1 or y.dtype.kind not in "buiU" or y.size == 0:
         raise SamplesError(f"{path}: y must be a list of class numbers or names, got {y.dtype} {y.shape}")
+    x = x.reshape(len(x), -1)
     if y.dtype.kind == "U":
-        names, y = np.unique(y, return_inverse=True)
-        classes = tuple(map(str, names))
-    else:
-        classes = tuple(map(str, range(int(y.max()) + 1)))
-    return Samples(x.reshape(len(x), -1), y, classes, shape)
+        labels, indices = np.unique(y, return_inverse=True)
+        return Samples(x, indices, tuple(map(str, labels)), shape)
+    if y.max() >= MOST_CLASSES:
+        raise SamplesError(f"{path}: class numbers must be 0 to {MOST_CLASSES - 1}, got {y.max()}")
+    return Samples(x, y, tuple(map(str, range(int(y.max()) + 1))), shape)

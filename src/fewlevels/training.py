@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from fewlevels.samples import Samples
 
 GROUP = 16
 """Models that the widest kernel trains side by side."""
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 ModelKey = tuple[int, int]
 """(seed index, repeat): a model's place in a study. With the root seed it fixes the model's start and samples."""
@@ -40,11 +43,11 @@ class TrainingConfig:
     range_limit: float | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.hidden, int) and self.hidden >= 1):
+        if not (isinstance(self.hidden, Integral) and self.hidden >= 1):
             raise TrainingError(f"hidden must be a whole number of at least 1, got {self.hidden!r}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise TrainingError(f"learning_rate must be positive, got {self.learning_rate}")
-        if not (isinstance(self.steps, int) and self.steps >= 0):
+        if not 0 < self.learning_rate <= FLOAT32_MAX:
+            raise TrainingError(f"learning_rate must be positive and within float32, got {self.learning_rate}")
+        if not (isinstance(self.steps, Integral) and self.steps >= 0):
             raise TrainingError(f"steps must be a whole number of at least 0, got {self.steps!r}")
         if self.range_limit is not None and not (math.isfinite(self.range_limit) and self.range_limit > 0):
             raise TrainingError(f"range_limit must be positive, or None for no limit, got {self.range_limit}")
@@ -58,7 +61,8 @@ def parse_init(init: str) -> tuple[str, float, float]:
         first, second = (float(number) for number in numbers.split(","))
     except ValueError:
         first = second = math.nan
-    valid = math.isfinite(first) and math.isfinite(second) and (first < second if kind == "uniform" else second > 0)
+    within = abs(first) <= FLOAT32_MAX and abs(second) <= FLOAT32_MAX  # not so for NaN
+    valid = within and (first < second if kind == "uniform" else second > 0)
     if kind not in ("uniform", "normal") or not valid:
         raise TrainingError(f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, "
                             f"got {init!r}")  # fmt: skip
@@ -92,24 +96,25 @@ def trajectory(
     jobs: int | None = None,
 ) -> list[Networks]:
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
-    count = models if isinstance(models, int) else len(models)
-    if isinstance(models, int):
-        models = [(0, repeat) for repeat in range(models)]
-    if not models:
-        raise TrainingError(f"models must be at least 1, got {count}")
+    keys = [(0, repeat) for repeat in range(models)] if isinstance(models, int | np.integer) else list(models)
+    if not keys or any(part < 0 for key in keys for part in key):
+        raise TrainingError(f"models must be at least 1, or keys of numbers from 0 on, got {models}")
     if jobs is not None and jobs < 1:
         raise TrainingError(f"jobs must be at least 1, got {jobs}")
     if seed < 0:
         raise TrainingError(f"seed must be at least 0, got {seed}")
-    if list(at_steps) != sorted(at_steps) or not all(0 <= step <= config.steps for step in at_steps):
-        raise TrainingError(f"at_steps must ascend within 0 to {config.steps}, got {list(at_steps)}")
-    w1, w2, streams = _starts(samples, config, models, seed)
+    whole = all(isinstance(step, Integral) and 0 <= step <= config.steps for step in at_steps)
+    if not whole or list(at_steps) != sorted(at_steps):
+        raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {at_steps}")
+    if (largest := np.abs(samples.x).max()) > FLOAT32_MAX:
+        raise TrainingError(f"training is in float32, which ends at {FLOAT32_MAX:.1e}; x goes to {largest}")
+    w1, w2, streams = _starts(samples, config, keys, seed)
     limit = 0.0 if config.range_limit is None else config.range_limit / 2
     if limit:
         w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
     snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
     jobs = jobs or available_cores()
-    size = max(GROUP, -(-len(models) // (jobs * GROUP)) * GROUP)
+    size = max(GROUP, -(-len(keys) // (jobs * GROUP)) * GROUP)
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
@@ -121,14 +126,13 @@ def trajectory(
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own
 
-    begins = range(0, len(models), size)
+    begins = range(0, len(keys), size)
     if len(begins) == 1:
         run(0)
     else:
         with ThreadPoolExecutor(jobs) as threads:
             list(threads.map(run, begins))
-    trained = [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
-    return trained
+    return [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
 
 
 def available_cores() -> int:

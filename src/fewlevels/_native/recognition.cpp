@@ -15,7 +15,7 @@ constexpr int WIDE = LANES / 2;
 typedef double vdouble __attribute__((vector_size(8 * WIDE)));
 
 constexpr int64_t COLUMNS = 8;
-constexpr double TIE = 1e-12;  // relative difference below which two outputs tie
+constexpr double TIE = 1e-12;  // difference of two outputs that is a tie, relative to the largest sum of terms
 
 // out[j] = sum_i in[i] w[i][j]; in is per lane, or the same for all lanes where `shared` is given.
 ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdouble* w, vdouble* out, int64_t rows,
@@ -34,6 +34,16 @@ ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdoubl
     }
     for (int64_t j = 0; j < width; ++j) out[begin + j] = sum[j];
   }
+}
+
+// sum_i |in[i]|
+ALWAYS_INLINE vdouble magnitude(const vdouble* in, const double* shared, int64_t rows) {
+  vdouble sum = {};
+  for (int64_t i = 0; i < rows; ++i) {
+    const vdouble value = shared ? shared[i] - vdouble{} : in[i];
+    sum += value < 0 ? -value : value;
+  }
+  return sum;
 }
 
 }  // namespace
@@ -59,10 +69,17 @@ void recognise(const Recognition& r, void* scratch) {
     }
     int64_t widest = 0;
     for (int64_t l = 1; l <= r.layers; ++l) widest = r.sizes[l] > widest ? r.sizes[l] : widest;
+    vdouble largest_weight = {};  // of the last layer
+    for (const vdouble* w = end - r.sizes[r.layers - 1] * r.sizes[r.layers]; w < end; ++w) {
+      const vdouble size = *w < 0 ? -*w : *w;
+      largest_weight = size > largest_weight ? size : largest_weight;
+    }
     for (int64_t s = 0; s < r.samples; ++s) {
       vdouble *in = end, *out = end + widest;
       const vdouble* w = weights;
+      vdouble tie = {};
       for (int64_t l = 0; l < r.layers; ++l) {
+        if (l + 1 == r.layers) tie = TIE * largest_weight * magnitude(in, l ? nullptr : r.x + s * r.sizes[0], r.sizes[l]);
         product(in, l ? nullptr : r.x + s * r.sizes[0], w, out, r.sizes[l], r.sizes[l + 1]);
         w += r.sizes[l] * r.sizes[l + 1];
         if (l + 1 < r.layers)
@@ -79,7 +96,7 @@ void recognise(const Recognition& r, void* scratch) {
         for (int64_t k = 0; k < r.sizes[r.layers]; ++k) {
           const double other = in[k][lane];
           if (k != r.y[s] && other > runner_up) runner_up = other;
-          largest = largest && (k == r.y[s] || own - other > TIE * (__builtin_fabs(own) + __builtin_fabs(other)));
+          largest = largest && (k == r.y[s] || own - other > tie[lane]);
         }
         r.recognised[(first + lane) * r.samples + s] = largest;
         if (r.margin)

@@ -9,16 +9,19 @@ from fewlevels.quantization.powers import PowersOfTwo, additive_powers_of_two
 from fewlevels.quantization.protocol import Quantized, Quantizer
 from fewlevels.quantization.ternary import Binary, Ternary
 
-QUANTIZERS: dict[str, Quantizer] = {
+QUANTIZERS = {quantizer.name: quantizer for quantizer in (Midpoint(), Midpoint(signed=True))}
+"""The paper's quantizers by the name that the study configuration uses."""
+
+METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
     quantizer.name: quantizer
     for quantizer in (
-        Midpoint(), Midpoint(signed=True), Clipped(), Clipped(zero=True), DeadZone(), KMeans(), KMeans(signed=True),
-        PowersOfTwo(), additive_powers_of_two(), Ternary(), Binary(),
+        Clipped(), Clipped(zero=True), DeadZone(), KMeans(), KMeans(signed=True), PowersOfTwo(),
+        additive_powers_of_two(), Ternary(), Binary(),
     )
 }  # fmt: skip
-"""Quantizers by the name that the command line and the study configuration use."""
+"""Every quantizer that needs no file, by the name that a method uses (see methods.py)."""
 
 __all__ = [
-    "QUANTIZERS", "Binary", "Clipped", "DeadZone", "KMeans", "Midpoint", "PowersOfTwo", "Quantized", "Quantizer",
-    "Table", "Ternary", "additive_powers_of_two", "device_levels", "load_device_levels",
+    "METHOD_QUANTIZERS", "QUANTIZERS", "Binary", "Clipped", "DeadZone", "KMeans", "Midpoint", "PowersOfTwo",
+    "Quantized", "Quantizer", "Table", "Ternary", "additive_powers_of_two", "device_levels", "load_device_levels",
 ]  # fmt: skip

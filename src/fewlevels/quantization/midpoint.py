@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, check
 from fewlevels.samples import FloatArray
@@ -34,6 +35,8 @@ class Midpoint(SearchableQuantizer):
         values = weights if self.signed else np.abs(weights)
         low = values.min(axis=1, keepdims=True)
         interval = (values.max(axis=1, keepdims=True) - low) / levels
+        if not np.isfinite(interval).all():
+            raise QuantizationError(f"the weight range must be below 1.8e308, got weights up to {values.max()}")
         level_values = low + interval * (np.arange(levels) + 0.5)
         assignment, quantized = np.empty(weights.shape, np.int64), np.empty(weights.shape)
         _kernels.quantize(weights, low, interval, level_values, not self.signed, assignment, quantized, INSTRUCTION_SET)

@@ -128,11 +128,14 @@ class Store:
         partial = path.with_name(path.name + ".partial")
         with _failures(f"write {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(partial, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+            try:
+                with open(partial, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(partial, path)
+            finally:
+                partial.unlink(missing_ok=True)  # there only where writing failed
             if hasattr(os, "O_DIRECTORY"):
                 directory = os.open(path.parent, os.O_DIRECTORY)
                 os.fsync(directory)

@@ -1,0 +1,95 @@
+"""Analysis of a study, against SciPy, closed forms and hand-worked numbers."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fewlevels.study.analysis import best_model, rank_correlation, regression, solved_at, summarise, wilson
+from fewlevels.study.paper import claims
+
+
+def test_wilson_interval_equals_scipys():
+    for successes, trials in [(0, 10), (3, 10), (10, 10), (125, 6000)]:
+        expected = stats.binomtest(successes, trials).proportion_ci(method="wilson")
+        np.testing.assert_allclose(wilson(np.array(successes), trials), expected, rtol=1e-12, atol=1e-16)
+
+
+def test_rank_correlation_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    pearson, n = 0.6, 60
+    truth = 6 / np.pi * np.arcsin(pearson / 2)  # Spearman's of a bivariate normal
+    covered = 0
+    for _ in range(600):
+        x, e = rng.standard_normal((2, n))
+        _, (low, high) = rank_correlation(x, pearson * x + np.sqrt(1 - pearson**2) * e)
+        covered += low <= truth <= high
+    assert stats.binomtest(covered, 600, 0.95).pvalue > 1e-3
+
+
+def test_rank_correlation_of_ranks_that_agree_is_one_and_of_constants_does_not_exist():
+    assert rank_correlation(np.arange(9.0), np.arange(9) ** 3)[0] == pytest.approx(1, rel=1e-12)
+    assert np.isnan(rank_correlation(np.arange(9.0), np.ones(9))[0])
+    assert np.isnan(rank_correlation(np.arange(3.0), np.arange(3))[0])
+
+
+def test_regression_bands_are_the_textbook_ones():
+    # y = 1 + 2 x + (-1, 1, 1, -1) at x = 0, 1, 2, 3: slope 2, intercept 1, residual variance 4 / 2.
+    x, y = np.arange(4.0), 1 + 2 * np.arange(4) + np.array([-1, 1, 1, -1])
+    line = regression(x, y, np.array([1.5, 3.5]))
+    t = stats.t.ppf(0.975, 2)
+    assert (line.slope, line.intercept) == pytest.approx((2, 1), rel=1e-12)
+    np.testing.assert_allclose(line.line, [4, 8], rtol=1e-12)
+    np.testing.assert_allclose(line.line_half_width, t * np.sqrt(2) * np.sqrt([1 / 4, 1 / 4 + 4 / 5]), rtol=1e-12)
+    np.testing.assert_allclose(line.point_half_width, t * np.sqrt(2) * np.sqrt([5 / 4, 5 / 4 + 4 / 5]), rtol=1e-12)
+
+
+def test_the_summary_counts_every_model(small_study):
+    _, result = small_study
+    summary, found = summarise(result), result.found
+    trained = found.recognition == 1
+    both = trained & (found.q > 0)
+    assert summary.models == 200
+    assert summary.trained == trained.mean()
+    assert summary.solved == both.mean()
+    assert summary.untrained_but_solved == (~trained & (found.q > 0)).mean()
+    assert summary.fewest_levels == found.q[both].min()
+    assert summary.models_at_fewest == (found.q[both] == found.q[both].min()).sum()
+    assert summary.median_levels == np.median(found.q[both])
+    assert summary.reduction_percent == pytest.approx(100 * (1 - summary.fewest_levels / 350), rel=1e-12)
+    expected = stats.spearmanr(found.networks.weight_range()[both], found.q[both]).statistic
+    assert summary.rank_correlation == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_best_model_has_the_fewest_levels_and_then_the_smallest_range(small_study):
+    _, result = small_study
+    found, best = result.found, best_model(result)
+    ranges = found.networks.weight_range()
+    rivals = found.trained & (found.q == found.q[best])
+    assert found.q[best] == found.q[found.trained & found.solved].min()
+    assert ranges[best] == ranges[rivals].min()
+
+
+def test_solved_at_counts_trained_models_at_each_q(small_study):
+    _, result = small_study
+    trace = result.found.recognition_trace[result.found.recognition == 1]
+    np.testing.assert_array_equal(solved_at(result), (trace == 1).sum(axis=0))
+
+
+def test_claims_give_a_verdict_each_and_name_the_rule(small_study):
+    _, result = small_study
+    found = claims(result)
+    assert len(found) >= 11
+    assert all(claim.says and claim.found and claim.rule for claim in found)
+    assert {claim.verdict for claim in found} <= {"reproduced", "partly", "not reproduced", "not in this run"}
+
+
+def test_a_claim_that_does_not_hold_is_said_not_to(small_study):
+    import dataclasses
+
+    _, result = small_study
+    rng = np.random.default_rng(2)
+    shuffled = dataclasses.replace(result.found, q=rng.permutation(result.found.q))
+    broken = dataclasses.replace(result, found=shuffled, zone_recognition=1 - result.zone_recognition)
+    verdicts = {claim.where + claim.says: claim.verdict for claim in claims(broken)}
+    rising = next(verdict for claim, verdict in verdicts.items() if "rise with the weight range" in claim)
+    assert rising in ("not reproduced", "partly")

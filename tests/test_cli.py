@@ -1,0 +1,225 @@
+"""The command line, in real subprocesses."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.test_study_run import contents
+
+SMALL = ["--seeds", "2", "--repeats", "40", "--epochs", "40", "--q-max", "12", "--jobs", "2"]
+KEYS = {
+    "models", "trained", "solved", "fewest_levels", "occupied_at_fewest", "range_at_fewest_levels", "median_levels",
+    "rank_correlation", "reduction_percent", "seconds",
+}  # fmt: skip
+
+
+def run(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fewlevels.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "study"
+    done = run("study", "--out", folder, *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_study_says_its_summary_and_where_the_report_is(study):
+    folder, done = study
+    assert f"report: {folder / 'report.html'}" in done.stdout
+    assert "fewest levels q" in done.stdout
+    assert (folder / "report.html").is_file()
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(study):
+    _, done = study
+    assert "580 of 580 models" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_progress_is_a_live_bar_on_a_terminal(tmp_path):
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(tmp_path / "study"), *SMALL]
+    process = subprocess.Popen(command, stderr=child, stdout=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm"})
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(parent, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    assert process.wait(timeout=60) == 0
+    assert b"\x1b[" in shown
+    assert b"580/580" in shown
+    assert b"models/s" in shown
+
+
+def test_quiet_prints_nothing(tmp_path):
+    done = run("study", "--out", tmp_path / "study", "--quiet", *SMALL)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_show_json_is_json_and_nothing_else(study):
+    folder, _ = study
+    done = run("show", folder, "--json")
+    values = json.loads(done.stdout)
+    assert set(values) >= KEYS
+    assert values["models"] == 80
+    assert done.stderr == ""
+
+
+def test_show_prints_the_summary(study):
+    assert "rank correlation of q and weight range" in run("show", study[0]).stdout
+
+
+def test_the_written_configuration_gives_the_same_bytes_with_other_jobs(study, tmp_path):
+    folder, _ = study
+    done = run("study", "--config", folder / "study.toml", "--jobs", 1, "--out", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    one, other = contents(folder), contents(tmp_path / "again")
+    one.pop("report.html"), other.pop("report.html")  # states the wall time
+    assert one == other
+
+
+def test_report_is_rebuilt_from_the_stored_results_alone(study, tmp_path):
+    folder, _ = study
+    kept = tmp_path / "kept"
+    (kept / "shards").mkdir(parents=True)
+    for name in ("study.toml", "samples.npz", "run.json", *(f"shards/{p.name}" for p in (folder / "shards").iterdir())):
+        (kept / name).write_bytes((folder / name).read_bytes())
+    assert run("report", kept).returncode == 0
+    assert (kept / "report.html").read_bytes() == (folder / "report.html").read_bytes()
+
+
+def test_a_study_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(tmp_path):
+    size = ["--seeds", "6", "--repeats", "96", "--epochs", "400", "--q-max", "8", "--jobs", "2"]
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(broken), *size]
+    kills = 0
+    for shards in (1, 3):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(list((broken / "shards").glob("*.parquet"))) < shards:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 2
+    assert 3 <= len(list((broken / "shards").glob("*.parquet"))) < 11
+    done = run("study", "--out", broken, *size)
+    assert done.returncode == 0, done.stderr
+    assert run("study", "--out", whole, *size).returncode == 0
+    one, other = contents(broken), contents(whole)
+    one.pop("report.html"), other.pop("report.html")  # states the wall time
+    assert one == other
+
+
+def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
+    command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(tmp_path / "study"), "--jobs", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not list((tmp_path / "study" / "shards").glob("*.parquet")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.endswith("fewlevels: interrupted; the same command goes on where it was\n")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "fast"], "--preset must be one of paper, quick, got 'fast'"),
+        (["--dataset", "nowhere.txt"], "no samples file at nowhere.txt"),
+        (["--alpha", "1.5"], "alpha: input should be less than or equal to 1, got 1.5"),
+        (["--q-max", "0"], "q_max: input should be greater than or equal to 1, got 0"),
+        (["--q-max", "many"], "'--q-max': a whole number is expected, got 'many'"),
+        (["--init", "beta:1,1"], "init must be 'uniform:LOW,HIGH'"),
+        (["--learning-rate", "nan"], "learning_rate: "),
+        (["--jobs", "0"], "--jobs must be at least 1, got 0"),
+        (["--config", "none.toml"], "cannot read the configuration none.toml: No such file"),
+        (["--colour"], "No such option: --colour"),
+        (["--config", "none.toml", "--preset", "quick"], "either --preset or --config"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path, arguments, said):
+    done = run("study", "--out", tmp_path / "study", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(("text", "said"), [("class a\n1x\n", "line 2"), ("", "holds no glyph")])
+def test_a_bad_glyph_file_is_one_sentence(tmp_path, text, said):
+    (tmp_path / "glyphs.txt").write_text(text, encoding="utf-8")
+    done = run("study", "--out", tmp_path / "study", "--dataset", tmp_path / "glyphs.txt")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_nan_in_a_users_data_is_one_sentence(tmp_path):
+    np.savez(tmp_path / "data.npz", X=np.array([[0.0, np.nan], [1, 1]]), y=[0, 1])
+    done = run("study", "--out", tmp_path / "study", "--dataset", tmp_path / "data.npz")
+    assert done.returncode == 2
+    assert "x must be finite, got nan at sample 0, input 1" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_exit_code_1(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    done = run("study", "--out", tmp_path / "file" / "study", *SMALL)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fewlevels: cannot write in ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = run("--debug", "show", tmp_path)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_a_users_own_npz_is_studied(tmp_path):
+    rng = np.random.default_rng(3)
+    y = np.repeat(np.arange(3), 20)
+    np.savez(tmp_path / "own.npz", X=rng.normal(size=(60, 6)) * 0.3 + np.eye(3, 6)[y] * 3, y=y)
+    done = run("study", "--out", tmp_path / "study", "--dataset", tmp_path / "own.npz", "--alpha", 0.95, *SMALL)
+    assert done.returncode == 0, done.stderr
+    values = json.loads(run("show", tmp_path / "study", "--json").stdout)
+    assert values["weights"] == 6 * 10 + 10 * 3
+    assert values["solved"] > 0.5
+
+
+def test_help_names_every_command():
+    assert all(command in run("--help").stdout for command in ("study", "report", "show"))
+
+
+def test_the_version_is_the_packages():
+    from importlib.metadata import version
+
+    assert run("--version").stdout.strip() == f"fewlevels {version('fewlevels')}"
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; sys.argv = ['fewlevels', '--help']\nfrom fewlevels.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "print([m for m in ('numpy', 'scipy', 'matplotlib', 'pyarrow', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.endswith("[]\n")
+
+
+def test_the_folder_listing_holds_no_unfinished_files(study):
+    assert not list(Path(study[0]).rglob("*.partial"))

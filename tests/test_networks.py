@@ -1,0 +1,186 @@
+"""Networks: a user's own weights, the weight range, and who is recognised."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from fewlevels import Networks, Samples, load_digits
+from fewlevels.errors import NetworksError
+from tests.oracles import ISAS, recognised
+
+
+def random_networks(rng: np.random.Generator, models: int, sizes: list[int], scale: float = 1.0) -> Networks:
+    return Networks.from_weights([scale * rng.normal(size=(models, a, b)) for a, b in itertools.pairwise(sizes)])
+
+
+def two_class_samples(*x: float) -> Samples:
+    return Samples(np.array([x]), np.array([0]), ("own", "other"))
+
+
+def test_two_dimensional_weights_make_one_network() -> None:
+    w1, w2 = [[1, 2, 3], [4, 5, 6]], [[7], [8], [9]]
+    networks = Networks.from_weights([w1, w2])
+    assert len(networks) == 1 and networks.shapes == [(2, 3), (3, 1)]
+    assert networks.joint().tolist() == [[1, 2, 3, 4, 5, 6, 7, 8, 9]]
+    assert [w.dtype for w in networks.weights] == [np.float64, np.float64]
+
+
+def test_three_dimensional_weights_make_as_many_networks() -> None:
+    w1, w2 = np.arange(24.0).reshape(4, 2, 3), np.arange(12.0).reshape(4, 3, 1)
+    networks = Networks.from_weights([w1, w2])
+    assert len(networks) == 4
+    assert np.array_equal(networks.weights[0], w1) and np.array_equal(networks.weights[1], w2)
+
+
+@pytest.mark.parametrize(
+    ("weights", "named"),
+    [
+        ([], "none"),
+        ([np.ones(3)], "(3,)"),
+        ([np.ones((2, 0))], "(1, 2, 0)"),
+        ([np.ones((1, 1, 2, 3))], "(1, 1, 2, 3)"),
+        ([np.ones((2, 3)), np.ones((2, 3))], "(1, 2, 3)"),
+        ([np.ones((2, 2, 3)), np.ones((3, 3, 1))], "(3, 3, 1)"),
+        ([np.ones((2, 3)), np.ones((5, 3, 1))], "(5, 3, 1)"),
+        ([[[1, np.nan], [3, 4]]], "nan"),
+        ([np.ones((2, 2)), [[1, 2], [-np.inf, 4]]], "layer 2 must be finite, got -inf"),
+        ([[[1, 2], [3]]], "arrays of numbers"),
+        (["weights"], "arrays of numbers"),
+        (3, "arrays of numbers"),
+    ],
+)
+def test_weights_that_do_not_make_networks_are_refused(weights: object, named: str) -> None:
+    with pytest.raises(NetworksError) as caught:
+        Networks.from_weights(weights)  # type: ignore[arg-type]
+    assert named in str(caught.value)
+
+
+def test_joint_and_from_joint_are_inverse() -> None:
+    networks = random_networks(np.random.default_rng(0), 5, [4, 3, 7, 2])
+    again = Networks.from_joint(networks.joint(), networks.shapes)
+    assert networks.joint().shape == (5, 4 * 3 + 3 * 7 + 7 * 2)
+    assert all(np.array_equal(a, b) for a, b in zip(networks.weights, again.weights, strict=True))
+
+
+def test_weight_range_and_range_a_span_both_layers() -> None:
+    w1 = [[[1.0, -2.0]], [[3.0, 4.0]]]
+    w2 = [[[0.5], [-4.5]], [[2.0], [9.0]]]
+    networks = Networks.from_weights([w1, w2])
+    assert networks.weight_range().tolist() == [1.0 - -4.5, 9.0 - 2.0]
+    assert networks.weight_range_a().tolist() == [4.5 - 0.5, 9.0 - 2.0]  # all positive: the two ranges agree
+
+
+def test_an_index_picks_networks_as_an_array_does() -> None:
+    networks = random_networks(np.random.default_rng(0), 3, [2, 2])
+    w = networks.weights[0]
+    for index, rows in [
+        (0, w[:1]),
+        (-1, w[2:]),
+        (np.int64(1), w[1:2]),
+        (slice(1, None), w[1:]),
+        (np.array([2, 0]), w[[2, 0]]),
+        (np.array([True, False, True]), w[[0, 2]]),
+    ]:
+        assert np.array_equal(networks[index].weights[0], rows)
+
+
+@pytest.mark.parametrize("index", [3, -4, 100])
+def test_an_index_past_the_last_network_is_an_error(index: int) -> None:
+    networks = random_networks(np.random.default_rng(0), 3, [2, 2])
+    with pytest.raises(IndexError):
+        networks[index]
+
+
+def test_networks_can_be_looped_over() -> None:
+    networks = random_networks(np.random.default_rng(0), 3, [2, 2])
+    assert len(list(itertools.islice(iter(networks), 10))) == 3
+
+
+def test_outputs_are_the_sigmoids_of_each_layer() -> None:
+    networks = Networks.from_weights([[[2.0], [-1.0]], [[1.0, -3.0]]])
+    hidden = 1 / (1 + np.exp(-(2.0 * 1.5 - 1.0 * 0.5)))
+    expected = 1 / (1 + np.exp([-hidden, 3 * hidden]))
+    np.testing.assert_allclose(networks.outputs(np.array([[1.5, 0.5]]))[0, 0], expected, rtol=1e-15)
+    assert Networks.from_weights([[[-1e4, 1e4]]]).outputs(np.ones((1, 1))).tolist() == [[[0.0, 1.0]]]
+
+
+@pytest.fixture(params=ISAS)
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Recognition runs on each instruction set in turn."""
+    monkeypatch.setattr("fewlevels.networks.INSTRUCTION_SET", request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("sizes", [[5, 4], [7, 19], [25, 10, 10], [6, 9, 17, 8], [1, 1, 2]])
+@pytest.mark.parametrize("models", [1, 3, 8, 19])
+@pytest.mark.usefixtures("isa")
+def test_recognition_is_that_of_a_plain_loop(sizes: list[int], models: int) -> None:
+    rng = np.random.default_rng([models, *sizes])
+    networks = random_networks(rng, models, sizes, scale=2.0)
+    x = rng.normal(size=(23, sizes[0])) * rng.integers(0, 2, (23, sizes[0]))  # real values and zeros
+    x[:, 0] += 0.1  # a sample of zeros alone ties everywhere
+    y = rng.integers(0, sizes[-1], 23)
+    expected = [recognised([w[model] for w in networks.weights], x, y) for model in range(models)]
+    samples = Samples(x, y, tuple(map(str, range(sizes[-1]))))
+    assert np.array_equal(networks.recognised(samples), expected)
+    np.testing.assert_array_equal(networks.recognition(samples), np.mean(expected, axis=1))
+
+
+def test_recognition_covers_hits_and_misses() -> None:
+    hits = random_networks(np.random.default_rng(3), 500, [25, 10, 10]).recognised(load_digits(5))
+    assert 0.05 < hits.mean() < 0.15  # untrained networks guess: one in ten
+
+
+def test_every_instruction_set_recognises_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = random_networks(np.random.default_rng(1), 101, [49, 10, 10])
+    hits = []
+    for isa in ISAS:
+        monkeypatch.setattr("fewlevels.networks.INSTRUCTION_SET", isa)
+        hits.append(networks.recognised(load_digits(7)))
+        assert np.array_equal(hits[-1], hits[0])
+    assert hits[0].any() and not hits[0].all()
+
+
+@pytest.mark.usefixtures("isa")
+def test_a_tie_is_not_recognition() -> None:
+    assert Networks.from_weights([[[1.0, 1.0]]]).recognition(two_class_samples(1.0)).tolist() == [0.0]
+    assert Networks.from_weights([[[1.0, 1.0 - 1e-9]]]).recognition(two_class_samples(1.0)).tolist() == [1.0]
+    assert not Networks.from_weights([np.ones((25, 10))]).recognised(load_digits(5)).any()
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("terms", [(0.1, 0.2, 0.3), (0.1, 0.2, -0.3)])
+def test_a_tie_stays_a_tie_whatever_the_order_of_the_sum(terms: tuple[float, ...]) -> None:
+    # 0.1 + 0.2 + 0.3 and 0.3 + 0.2 + 0.1 differ in their last bit; 0.1 + 0.2 - 0.3 and -0.3 + 0.2 + 0.1 in all of them.
+    # Networks of few levels meet this: equal hidden units under the same levels in another order.
+    columns = np.array([terms, terms[::-1]])
+    networks = Networks.from_weights([np.stack([columns.T, columns[::-1].T])])
+    assert not networks.recognised(two_class_samples(1.0, 1.0, 1.0)).any()
+
+
+@pytest.mark.usefixtures("isa")
+def test_saturated_outputs_do_not_tie() -> None:
+    networks = Networks.from_weights([[[[50.0, 40.0]], [[40.0, 50.0]], [[-800.0, -900.0]]]])
+    samples = two_class_samples(1.0)
+    outputs = networks.outputs(samples.x)[:, 0]
+    assert (outputs[:, 0] == outputs[:, 1]).all()  # in double precision both are 1, or both 0
+    assert networks.recognition(samples).tolist() == [1.0, 0.0, 1.0]
+
+
+def test_no_networks_have_no_recognition() -> None:
+    assert random_networks(np.random.default_rng(0), 0, [25, 10]).recognition(load_digits(5)).shape == (0,)
+
+
+@pytest.mark.parametrize("sizes", [[24, 10, 10], [25, 10, 9]])
+def test_samples_that_do_not_fit_are_refused_with_both_sizes(sizes: list[int]) -> None:
+    networks = random_networks(np.random.default_rng(0), 1, sizes)
+    with pytest.raises(NetworksError, match=f"{sizes[0]} inputs and {sizes[-1]} outputs .* 25 inputs and 10 classes"):
+        networks.recognition(load_digits(5))
+
+
+def test_more_outputs_than_classes_are_allowed_and_compete() -> None:
+    networks = Networks.from_weights([[[[2.0, 1.0, 0.0]], [[2.0, 1.0, 3.0]]]])
+    assert networks.recognition(two_class_samples(1.0)).tolist() == [1.0, 0.0]

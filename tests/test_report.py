@@ -1,0 +1,99 @@
+"""Figures and report of a stored study."""
+
+import base64
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from fewlevels import figures
+from fewlevels.errors import StoreError
+from fewlevels.report import summary_json, summary_rows, write_report
+from fewlevels.study.analysis import summarise
+
+
+@pytest.fixture(scope="module")
+def report(small_study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "study"
+    shutil.copytree(small_study[0], folder)
+    return write_report(folder)
+
+
+def test_every_figure_is_written_as_png_and_svg(report):
+    for name in ("figure1", "figure2", "figure3", "figure4", "figure5", "solved_at"):
+        for kind, magic in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+            (path,) = (report.parent / "figures").glob(f"{name}*.{kind}")
+            assert path.read_bytes().startswith(magic)
+
+
+def test_the_report_holds_its_figures_and_needs_no_network(report):
+    text = report.read_text(encoding="utf-8")
+    images = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
+    assert len(images) == 6
+    assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
+    assert not re.findall(r'(?:src|href)\s*=\s*"(?!data:)', text)
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_the_report_is_well_formed_and_says_how_to_repeat_it(report):
+    open_tags: list[str] = []
+
+    class Balance(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("meta", "img"):
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag):
+            assert open_tags.pop() == tag
+
+    text = report.read_text(encoding="utf-8")
+    Balance().feed(text)
+    assert open_tags == []
+    assert "fewlevels study --config study.toml" in text
+    assert "paper says" in text
+    assert "seeds = 5" in text
+
+
+def test_figures_are_the_same_bytes_when_made_again(report):
+    before = {path.name: path.read_bytes() for path in (report.parent / "figures").iterdir()}
+    page = report.read_bytes()
+    write_report(report.parent)
+    assert {path.name: path.read_bytes() for path in (report.parent / "figures").iterdir()} == before
+    assert report.read_bytes() == page
+
+
+def test_figure_4_shows_every_solved_model_and_the_papers_points(small_study):
+    _, result = small_study
+    figure = figures.levels_against_range(result)
+    axes = figure.axes[0]
+    used = result.found.trained & result.found.solved
+    shown = np.asarray(axes.collections[0].get_offsets())
+    np.testing.assert_array_equal(shown[:, 1], result.found.q[used])
+    np.testing.assert_array_equal(shown[:, 0], result.found.networks.weight_range()[used])
+    points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "D"}
+    assert points == {(32, 8), (62, 25)}
+    assert axes.get_xlabel().startswith("weight range")
+    assert axes.get_ylabel() == "fewest levels q"
+
+
+def test_an_incomplete_study_is_refused(report, tmp_path):
+    shutil.copytree(report.parent, tmp_path / "study")
+    sorted((tmp_path / "study" / "shards").iterdir())[0].unlink()
+    with pytest.raises(StoreError, match="is not complete: models-000000 is missing"):
+        write_report(tmp_path / "study")
+
+
+def test_a_statistic_that_does_not_exist_is_null_and_a_dash(small_study):
+    import dataclasses
+
+    _, result = small_study
+    nothing = dataclasses.replace(result.found, q=np.zeros_like(result.found.q))
+    summary = summarise(dataclasses.replace(result, found=nothing))
+    assert summary_json(summary)["median_levels"] is None
+    assert summary_json(summary)["rank_correlation_interval"] == [None, None]
+    assert dict(summary_rows(summary))["median q"] == "-"
+    for figure in figures.draw(dataclasses.replace(result, found=nothing)).values():
+        figure.canvas.draw()

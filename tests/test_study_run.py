@@ -1,0 +1,183 @@
+"""Running, storing and resuming a study."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewlevels import fewest_levels, load_digits, train
+from fewlevels.errors import ConfigError, StoreError
+from fewlevels.networks import Networks
+from fewlevels.quantization import Midpoint
+from fewlevels.study import store as store_module
+from fewlevels.study.config import make_config
+from fewlevels.study.engine import Threads
+from fewlevels.study.run import compute, groups_of, load_study, run_study
+from fewlevels.study.store import Store
+from fewlevels.training import TrainingConfig, trajectory
+
+TINY = {"seeds": 3, "repeats": 60, "epochs": 20, "q_max": 4, "zones": {"models": 3, "epochs": 10, "every_epochs": 5}}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every result file's bytes; run.json holds the wall time and is left out."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", "lock"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_stored_results_are_what_train_and_search_give(small_study):
+    folder, result = small_study
+    samples = load_digits(5)
+    keys = [(seed, repeat) for seed in range(5) for repeat in range(40)]
+    networks = train(samples, result.config.training(), models=keys, seed=1)
+    found = fewest_levels(networks, samples, q_max=24)
+    for stored in (result, load_study(folder)):
+        for one, other in zip(stored.found.networks.weights, networks.weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+        for name in ("q", "stable_q", "occupied", "recognition", "recognition_trace"):
+            np.testing.assert_array_equal(getattr(stored.found, name), getattr(found, name))
+
+
+def test_zones_are_the_starts_quantized_while_they_train(small_study):
+    _, result = small_study
+    zones, samples = result.config.zones, load_digits(5)
+    assert result.zone_recognition.shape == (5, 12, 3)
+    config = TrainingConfig(init=zones.starts[2], steps=100 * 100)
+    stages = trajectory(samples, config, at_steps=[0, 5000, 10000], models=[(5 + 2, n) for n in range(12)], seed=1)
+    for epoch, stage in enumerate(stages):
+        values = Midpoint().quantize(stage.joint(), 4).values
+        quantized = Networks.from_joint(values, stage.shapes)
+        np.testing.assert_array_equal(result.zone_recognition[2, :, epoch], quantized.recognition(samples))
+    np.testing.assert_array_equal(result.zone_ranges[2], stages[-1].weight_range())
+
+
+def test_the_result_does_not_depend_on_jobs(tmp_path):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path / "one", Threads(1))
+    run_study(config, tmp_path / "two", Threads(2))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+class Stopping:
+    """An engine that breaks off after a number of groups, as a killed process would."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def run(self, function, tasks):
+        for task in tasks[: self.after]:
+            yield task, function(task)
+        raise InterruptedError
+
+
+def test_a_study_broken_off_goes_on_and_ends_the_same(tmp_path):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path / "whole", Threads(1))
+    for after in (1, 2):
+        with pytest.raises(InterruptedError):
+            run_study(config, tmp_path / "broken", Stopping(after))
+    assert len(list((tmp_path / "broken" / "shards").iterdir())) == 3
+    run_study(config, tmp_path / "broken", Threads(1))
+    assert contents(tmp_path / "whole") == contents(tmp_path / "broken")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "emptied"])
+def test_a_damaged_shard_is_named_and_computed_again(tmp_path, damage):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    before = contents(tmp_path)
+    victim = sorted((tmp_path / "shards").iterdir())[1]
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes({"truncated": content[:-7], "altered": content, "emptied": b""}[damage])
+    with pytest.raises(StoreError, match=f"{victim.name} is damaged"):
+        load_study(tmp_path)
+    named: list[Path] = []
+    run_study(config, tmp_path, Threads(1), on_damaged=named.append)
+    assert named == [victim]
+    assert contents(tmp_path) == before
+
+
+def test_a_finished_study_computes_nothing_again(tmp_path):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    seen: list[object] = []
+
+    class Recording(Threads):
+        def run(self, function, tasks):
+            seen.extend(tasks)
+            return super().run(function, tasks)
+
+    run_study(config, tmp_path, Recording(1))
+    assert seen == []
+
+
+def test_a_different_study_in_the_same_folder_is_refused_by_what_differs(tmp_path):
+    run_study(make_config(TINY, "test"), tmp_path, Threads(1))
+    before = contents(tmp_path)
+    other = make_config(TINY | {"seed": 2, "alpha": 0.9}, "test")
+    with pytest.raises(ConfigError, match=r"seed is 1 there and 2 here; alpha is 1.0 there and 0.9 here"):
+        run_study(other, tmp_path, Threads(1))
+    assert contents(tmp_path) == before
+
+
+def test_a_changed_glyph_file_is_a_different_study(tmp_path):
+    glyphs = tmp_path / "glyphs.txt"
+    glyphs.write_text("class a\n10\n01\nclass b\n01\n10\n", encoding="utf-8")
+    config = make_config(TINY | {"dataset": str(glyphs)}, "test")
+    result = run_study(config, tmp_path / "study", Threads(1))
+    assert result.found.networks.shapes == [(4, 10), (10, 2)]
+    glyphs.write_text("class a\n11\n01\nclass b\n01\n10\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"the content of .*glyphs.txt has changed"):
+        run_study(config, tmp_path / "study", Threads(1))
+
+
+def test_a_second_process_on_the_folder_is_refused(tmp_path):
+    with Store(tmp_path).locked(), pytest.raises(StoreError, match="another process runs a study"):
+        run_study(make_config(TINY, "test"), tmp_path, Threads(1))
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path, monkeypatch):
+    config = make_config(TINY, "test")
+    real, written = os.fsync, []
+
+    def full_after_eight(descriptor):
+        written.append(descriptor)
+        if len(written) > 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(store_module.os, "fsync", full_after_eight)
+    with pytest.raises(StoreError, match=r"cannot write .*: no space left on device; free some space"):
+        run_study(config, tmp_path, Threads(1))
+    stored = contents(tmp_path)
+    monkeypatch.undo()
+    run_study(config, tmp_path, Threads(1))
+    assert stored
+    assert not [name for name in stored if name.endswith(".partial")]
+    assert stored.items() <= contents(tmp_path).items()
+
+
+def test_a_group_is_a_pure_function_of_the_configuration():
+    config = make_config(TINY, "test")
+    group = groups_of(config)[1]
+    assert compute(config, load_digits(5), group).equals(compute(config, load_digits(5), group))
+
+
+def test_weights_open_in_numpy_and_matlab_form(small_study):
+    from scipy.io import loadmat
+
+    folder, result = small_study
+    matlab = loadmat(folder / "weights.mat")
+    with np.load(folder / "weights.npz") as numpy:
+        for layer, w in enumerate(result.found.networks.weights, start=1):
+            np.testing.assert_array_equal(numpy[f"W{layer}"], w)
+            np.testing.assert_array_equal(matlab[f"W{layer}"], w)
+        np.testing.assert_array_equal(numpy["q"], result.found.q)
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"is not a study: it holds no study.toml"):
+        load_study(tmp_path)
