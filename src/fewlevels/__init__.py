@@ -18,12 +18,37 @@ _PUBLIC = {
     "load_digits": "samples",
     "load_samples": "samples",
     "Networks": "networks",
+    "load_networks": "networks",
     "TrainingConfig": "training",
     "train": "training",
     "trajectory": "training",
+    "Binary": "quantization",
+    "Clipped": "quantization",
+    "DeadZone": "quantization",
+    "KMeans": "quantization",
     "Midpoint": "quantization",
+    "PowersOfTwo": "quantization",
     "Quantized": "quantization",
     "Quantizer": "quantization",
+    "Table": "quantization",
+    "Ternary": "quantization",
+    "additive_powers_of_two": "quantization",
+    "device_levels": "quantization",
+    "load_device_levels": "quantization",
+    "QuantizedNetworks": "quantization.sharing",
+    "quantize_networks": "quantization.sharing",
+    "Finetuned": "finetuning",
+    "FinetuningConfig": "finetuning",
+    "finetune": "finetuning",
+    "MethodComparison": "methods",
+    "compare_methods": "methods",
+    "parse_methods": "methods",
+    "RangeStudy": "range_study",
+    "study_range": "range_study",
+    "Robustness": "robustness",
+    "recognition_under_flips": "robustness",
+    "load_dataset": "datasets",
+    "split_samples": "datasets",
     "FewestLevels": "search",
     "fewest_levels": "search",
     "Crossbar": "circuit",
@@ -39,9 +64,29 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, current_gap
     from fewlevels.circuit.solve import OperatingPoint, solve
+    from fewlevels.datasets import load_dataset, split_samples
     from fewlevels.errors import FewlevelsError
-    from fewlevels.networks import Networks
-    from fewlevels.quantization import Midpoint, Quantized, Quantizer
+    from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
+    from fewlevels.methods import MethodComparison, compare_methods, parse_methods
+    from fewlevels.networks import Networks, load_networks
+    from fewlevels.quantization import (
+        Binary,
+        Clipped,
+        DeadZone,
+        KMeans,
+        Midpoint,
+        PowersOfTwo,
+        Quantized,
+        Quantizer,
+        Table,
+        Ternary,
+        additive_powers_of_two,
+        device_levels,
+        load_device_levels,
+    )
+    from fewlevels.quantization.sharing import QuantizedNetworks, quantize_networks
+    from fewlevels.range_study import RangeStudy, study_range
+    from fewlevels.robustness import Robustness, recognition_under_flips
     from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
     from fewlevels.search import FewestLevels, fewest_levels
     from fewlevels.training import TrainingConfig, train, trajectory

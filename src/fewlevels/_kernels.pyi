@@ -17,6 +17,7 @@ def train(
     snapshot_w1: npt.NDArray[np.float32],
     snapshot_w2: npt.NDArray[np.float32],
     isa: str,
+    weight_limit: float = 0.0,
 ) -> None: ...
 def recognise(
     weights: npt.NDArray[np.float64],
@@ -25,6 +26,7 @@ def recognise(
     y: npt.NDArray[np.integer[Any]],
     recognised: npt.NDArray[np.bool_],
     isa: str,
+    margin: npt.NDArray[np.float64] | None = None,
 ) -> None: ...
 def quantize(
     weights: npt.NDArray[np.float64],
@@ -77,5 +79,46 @@ def wired(
     residual: npt.NDArray[np.float64],
     converged: npt.NDArray[np.bool_],
     threads: int,
+    isa: str,
+) -> None: ...
+def assign_levels(
+    weights: npt.NDArray[np.float64],
+    levels: npt.NDArray[np.float64],
+    thresholds: npt.NDArray[np.float64],
+    magnitudes: bool,
+    assignment: npt.NDArray[np.int64] | None,
+    values: npt.NDArray[np.float64] | None,
+    squared_error: npt.NDArray[np.float64],
+    isa: str,
+) -> None: ...
+def cluster(sorted: npt.NDArray[np.float64], centres: npt.NDArray[np.float64], isa: str) -> None: ...
+def choose_levels(
+    sorted: npt.NDArray[np.float64],
+    table: npt.NDArray[np.float64],
+    scale: npt.NDArray[np.float64],
+    lowest: bool,
+    chosen: npt.NDArray[np.int64],
+    squared_error: npt.NDArray[np.float64],
+    isa: str,
+) -> None: ...
+def quantized_gradient(
+    sizes: Sequence[int],
+    weights: npt.NDArray[np.float32],
+    x: npt.NDArray[np.float32],
+    y: npt.NDArray[np.integer[Any]],
+    cross_entropy: bool,
+    noise: float,
+    streams: npt.NDArray[np.uint32],
+    gradient: npt.NDArray[np.float32],
+    recognised: npt.NDArray[np.int32],
+    isa: str,
+) -> None: ...
+def adam_step(
+    latent: npt.NDArray[np.float64],
+    gradient: npt.NDArray[np.float32],
+    first: npt.NDArray[np.float32],
+    second: npt.NDArray[np.float32],
+    rate: npt.NDArray[np.float64],
+    step: npt.NDArray[np.int64],
     isa: str,
 ) -> None: ...

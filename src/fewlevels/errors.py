@@ -21,6 +21,10 @@ class TrainingError(UsageError):
     """A training configuration that cannot be run."""
 
 
+class FinetuningError(UsageError):
+    """A fine-tuning configuration that cannot be run."""
+
+
 class QuantizationError(UsageError):
     """A quantizer or a number of levels that cannot be used."""
 

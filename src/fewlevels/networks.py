@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -108,12 +111,34 @@ class Networks:
         return self.recognised(samples).mean(axis=1)
 
 
-def recognised(joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples) -> npt.NDArray[np.bool_]:
-    """`Networks.recognised` for joint weights (models, weights) of layers of these (fan_in, fan_out)."""
+def recognised(
+    joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples, margin: FloatArray | None = None
+) -> npt.NDArray[np.bool_]:
+    """`Networks.recognised` for joint weights (models, weights) of layers of these (fan_in, fan_out).
+
+    margin: (models, samples), filled with each sample's own output minus the largest other output.
+    """
     sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
         raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
                             f"{samples.inputs} inputs and {len(samples.classes)} classes")  # fmt: skip
     found = np.empty((len(joint), len(samples)), dtype=bool)
-    _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET)
+    _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
     return found
+
+
+def load_networks(path: str | Path) -> Networks:
+    """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several.
+
+    Raises NetworksError where the file cannot be read or its layers do not fit together.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+        arrays = dict(np.load(path, allow_pickle=False)) if "W1" in names else {}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise NetworksError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
+    if not arrays:
+        raise NetworksError(f"{path} must hold W1, W2 …, it holds {', '.join(sorted(names)) or 'nothing'}")
+    layers = itertools.takewhile(lambda name: name in arrays, (f"W{layer}" for layer in itertools.count(1)))
+    return Networks.from_weights([arrays[name] for name in layers])

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from fewlevels.comparison import COLUMNS
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
 from fewlevels.study import paper
 from fewlevels.study.analysis import Summary, counted, summarise
@@ -48,6 +49,10 @@ def write_report(folder: Path) -> Path:
     model = choose_model(result, "best", options) if counted(result).any() else None
     if model is not None:
         drawn |= circuit_figures.draw_circuit(result, model, options)
+    comparison = _stored(folder, "search.json")
+    if comparison is not None:
+        with matplotlib.rc_context(figures.STYLE):
+            drawn["levels_by_method"] = figures.levels_by_method(comparison)
     for name, figure in drawn.items():
         for kind in ("png", "svg"):
             buffer = io.BytesIO()
@@ -56,7 +61,7 @@ def write_report(folder: Path) -> Path:
             store.write(f"figures/{name}.{kind}", buffer.getvalue())
             if kind == "png":
                 images[name] = base64.b64encode(buffer.getvalue()).decode()
-    store.write("report.html", _page(result, images, model, _agreement(folder)).encode())
+    store.write("report.html", _page(result, images, model, folder).encode())
     return folder / "report.html"
 
 
@@ -98,13 +103,13 @@ def _number(value: float, digits: int = 1) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _agreement(folder: Path) -> dict[str, Any] | None:
-    """What `fewlevels verify` stored, if it was run."""
-    file = folder / "agreement.json"
+def _stored(folder: Path, name: str) -> dict[str, Any] | None:
+    """What `fewlevels verify` or `fewlevels search` stored, if it was run."""
+    file = folder / name
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
-def _page(result: StudyResult, images: dict[str, str], model: int | None, agreement: dict[str, Any] | None) -> str:
+def _page(result: StudyResult, images: dict[str, str], model: int | None, folder: Path) -> str:
     import jinja2
 
     template = (resources.files("fewlevels") / "templates" / "report.html").read_text(encoding="utf-8")
@@ -114,11 +119,16 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, agreem
         summary=summary,
         rows=summary_rows(summary),
         claims=paper.claims(result),
-        figures=[(CAPTIONS[name], image) for name, image in images.items() if name not in CIRCUIT],
+        figures=[
+            (CAPTIONS[name], image) for name, image in images.items() if name not in (*CIRCUIT, "levels_by_method")
+        ],
+        method_image=images.get("levels_by_method"),
         circuit_figures=[(CAPTIONS[name], images[name]) for name in CIRCUIT if name in images],
         model=model,
         circuit=None if model is None else simulate_model(result, model, CircuitOptions()),
-        agreement=agreement,
+        agreement=_stored(folder, "agreement.json"),
+        comparison=_stored(folder, "search.json"),
+        columns=COLUMNS,
         config=result.config.to_toml(),
         dataset=result.config.dataset,
         machine=result.machine,

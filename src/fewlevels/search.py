@@ -1,7 +1,8 @@
-"""Search: the fewest levels that keep a network's recognition (paper, Figure 2a), for many networks at once."""
+"""Search: the fewest levels that keep a network's recognition, with the whole trace over the number of levels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
+from fewlevels.quantization.protocol import searchable
+from fewlevels.quantization.sharing import Share, quantize_joint, quantize_networks, split, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.training import available_cores
 
@@ -20,12 +23,17 @@ CHUNK = 128
 
 @dataclass(frozen=True)
 class FewestLevels:
-    """What a search found, for each model.
+    """What a search found, for each model. What it minimises is q, the requested levels.
 
     q: (models,), the first number of levels that reaches alpha; 0 where none up to q_max does.
     stable_q: (models,), the smallest number from which every one up to q_max reaches alpha; 0 where none.
-    occupied: (models,), levels that hold a weight at q; 0 where unsolved.
-    recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels.
+    occupied: (models,), levels that hold a weight at q; 0 where unsolved, as in all that follows about q.
+    recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels; NaN at a
+    number of levels that the quantizer does not give.
+    margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and the
+    runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` it took: at
+    each number of levels the one of most recognition, then of largest margin. Both None where they were not kept.
+    share: which weights share levels.
     """
 
     networks: Networks
@@ -36,6 +44,11 @@ class FewestLevels:
     occupied: npt.NDArray[np.intp]
     recognition: FloatArray
     recognition_trace: FloatArray
+    margin_trace: FloatArray | None = None
+    setting_trace: npt.NDArray[np.int16] | None = None
+    share: Share = "network"
+
+    minimises = "requested levels"
 
     @property
     def solved(self) -> npt.NDArray[np.bool_]:
@@ -48,15 +61,52 @@ class FewestLevels:
         return reaches(self.recognition, self.alpha)
 
     def quantization(self, model: int) -> Quantized:
-        """Levels and assignment of one model at its fewest levels. Raises SearchError where it is unsolved."""
-        if not self.solved[model]:
-            raise SearchError(f"model {model} does not reach {self.alpha:.0%} with any number of levels up to "
-                              f"{self.recognition_trace.shape[1]}")  # fmt: skip
-        return self.quantizer.quantize(self.networks[model].joint(), int(self.q[model]))
+        """Levels and assignment of one model at its fewest levels. Raises SearchError where it is unsolved, or where
+        levels are not shared by the whole network.
+        """
+        if self.share != "network":
+            raise SearchError(f"a network has one list of levels only where share is 'network', it is {self.share!r}")
+        return self._setting(model).quantize(self.networks[model].joint(), int(self.q[model]))
 
     def quantized(self, model: int) -> Networks:
         """One model with its weights at their fewest levels. Raises SearchError where it is unsolved."""
-        return Networks.from_joint(self.quantization(model).values, self.networks.shapes)
+        network = self.networks[model]
+        return quantize_networks(network, self._setting(model), int(self.q[model]), share=self.share).networks
+
+    def all_quantized(self) -> Networks:
+        """Every solved model with its weights at their fewest levels, in order."""
+        solved = np.flatnonzero(self.solved)
+        shapes = self.networks.shapes
+        settings, chosen = searchable(self.quantizer).settings(), self._chosen()
+        joint = self.networks.joint()[solved]
+        joint, _ = _quantize_chosen(joint, shapes, settings, self.q[solved], chosen[solved], self.share)
+        return Networks.from_joint(joint, shapes)
+
+    def pareto(self, model: int) -> list[tuple[int, float, float]]:
+        """(levels, recognition, margin) of the numbers of levels that no smaller number equals in both."""
+        if self.margin_trace is None:
+            raise SearchError("margins were not kept with this result; search again for them")
+        best: list[tuple[int, float, float]] = []
+        traces = zip(self.recognition_trace[model], self.margin_trace[model], strict=True)
+        for levels, (recognition, margin) in enumerate(traces, start=1):
+            if np.isfinite(recognition) and not any(r >= recognition and m >= margin for _, r, m in best):
+                best.append((levels, float(recognition), float(margin)))
+        return best
+
+    def _chosen(self) -> npt.NDArray[np.intp]:
+        """The index of each model's setting at its q, (models,)."""
+        if self.setting_trace is None:
+            if len(searchable(self.quantizer).settings()) > 1:
+                raise SearchError(f"the settings of {self.quantizer.name!r} were not kept with this result")
+            return np.zeros(len(self.q), np.intp)
+        at_q = np.maximum(self.q, 1)[:, None] - 1
+        return np.take_along_axis(self.setting_trace, at_q, axis=1)[:, 0].astype(np.intp)
+
+    def _setting(self, model: int) -> Quantizer:
+        if not self.solved[model]:
+            raise SearchError(f"model {model} does not reach {self.alpha:.0%} with any number of levels up to "
+                              f"{self.recognition_trace.shape[1]}")  # fmt: skip
+        return searchable(self.quantizer).settings()[self._chosen()[model]]
 
 
 def reaches(recognition: FloatArray, alpha: float) -> npt.NDArray[np.bool_]:
@@ -71,39 +121,81 @@ def fewest_levels(
     quantizer: Quantizer | None = None,
     alpha: float = 1.0,
     q_max: int = 64,
+    share: Share = "network",
     jobs: int | None = None,
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
 
-    quantizer: Midpoint() where None, the paper's. alpha: target recognition, in (0, 1]. jobs: threads.
+    quantizer: Midpoint() where None, the paper's; all its settings are tried. alpha: target recognition, in (0, 1].
+    share: which weights share levels. jobs: threads.
     Every q up to q_max is tried, because recognition does not only rise with q.
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
+    quantizer = Midpoint() if quantizer is None else quantizer
+    check_search(alpha, q_max, jobs)
+    whole = searchable(quantizer)
+    joint, shapes, settings = networks.joint(), networks.shapes, whole.settings()
+    split(joint[:0], shapes, share)  # refuses another `share` before any work
+    most = min(q_max, whole.most_levels or q_max)
+    numbers = range(whole.least_levels, most + 1)
+    models = len(networks)
+    trace, margin_trace = np.full((models, q_max), np.nan), np.full((models, q_max), np.nan)
+    setting_trace = np.zeros((models, q_max), np.int16)
+    q, stable_q, occupied = np.zeros((3, models), np.intp)
+
+    def search(begin: int) -> None:
+        part = slice(begin, begin + CHUNK)
+        weights = joint[part]
+        margins = np.empty((len(weights), len(samples)))
+        for index, setting in enumerate(settings):
+            swept = sweep_joint(weights, shapes, setting, numbers, share)
+            for at, values in zip(numbers, swept, strict=True):
+                recognition = recognised(values, shapes, samples, margins).mean(axis=1)
+                margin = margins.min(axis=1)
+                column = part, at - 1
+                tied = (recognition == trace[column]) & (margin > margin_trace[column])
+                better = np.isnan(trace[column]) | (recognition > trace[column]) | tied
+                trace[column] = np.where(better, recognition, trace[column])
+                margin_trace[column] = np.where(better, margin, margin_trace[column])
+                setting_trace[column] = np.where(better, index, setting_trace[column])
+        q[part], stable_q[part] = first_and_stable(trace[part], alpha)
+        solved = np.flatnonzero(q[part]) + begin
+        at_q = solved, q[solved] - 1
+        _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], setting_trace[at_q], share)
+
+    with ThreadPoolExecutor(jobs or available_cores()) as threads:
+        list(threads.map(search, range(0, models, CHUNK)))
+    return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, networks.recognition(samples), trace,
+                        margin_trace, setting_trace, share)  # fmt: skip
+
+
+def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
+    """Raises SearchError where a target, a largest number of levels or of threads makes no search."""
     if not 0 < alpha <= 1:
         raise SearchError(f"alpha must be in (0, 1], got {alpha}")
     if not isinstance(q_max, int) or q_max < 1:
         raise SearchError(f"q_max must be a whole number of at least 1, got {q_max!r}")
     if jobs is not None and jobs < 1:
         raise SearchError(f"jobs must be at least 1, got {jobs}")
-    quantizer = Midpoint() if quantizer is None else quantizer
-    joint, shapes = networks.joint(), networks.shapes
-    trace = np.empty((len(networks), q_max))
-    q, stable_q, occupied = (np.zeros(len(networks), np.intp) for _ in range(3))
 
-    def search(begin: int) -> None:
-        part = slice(begin, begin + CHUNK)
-        weights = joint[part]
-        for levels in range(1, q_max + 1):
-            quantized = quantizer.quantize(weights, levels)
-            trace[part, levels - 1] = recognised(quantized.values, shapes, samples).mean(axis=1)
-        passes = reaches(trace[part], alpha)
-        q[part] = np.where(passes.any(axis=1), passes.argmax(axis=1) + 1, 0)
-        trailing = np.argmin(np.pad(passes[:, ::-1], ((0, 0), (0, 1))), axis=1)  # passing numbers at the end
-        stable_q[part] = np.where(trailing > 0, q_max + 1 - trailing, 0)
-        for levels in np.unique(q[part][q[part] > 0]):
-            chosen = np.flatnonzero(q[part] == levels)
-            occupied[begin + chosen] = quantizer.quantize(weights[chosen], int(levels)).occupied()
 
-    with ThreadPoolExecutor(jobs or available_cores()) as threads:
-        list(threads.map(search, range(0, len(networks), CHUNK)))
-    return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, networks.recognition(samples), trace)
+def first_and_stable(trace: FloatArray, alpha: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The first number of levels that reaches alpha, and the first from which all tried do; 0 where there is none."""
+    passes, tried = reaches(trace, alpha), ~np.isnan(trace)
+    first = np.where(passes.any(axis=1), passes.argmax(axis=1) + 1, 0)
+    after_last_failure = trace.shape[1] - np.argmax((tried & ~passes)[:, ::-1], axis=1)
+    after_last_failure[~(tried & ~passes).any(axis=1)] = 0
+    later = passes & (np.arange(trace.shape[1]) >= after_last_failure[:, None])
+    return first, np.where(later.any(axis=1), later.argmax(axis=1) + 1, 0)
+
+
+def _quantize_chosen(
+    joint: FloatArray, shapes: Sequence[tuple[int, int]], settings: Sequence[Quantizer], q: npt.NDArray[np.intp],
+    setting: npt.NDArray[np.integer], share: Share,
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:  # fmt: skip
+    """Each model's weights (models, weights) at its own number of levels and setting, and its occupied levels."""
+    values, occupied = np.empty_like(joint), np.zeros(len(joint), np.intp)
+    for number, index in np.unique(np.stack([q, setting], axis=1), axis=0):
+        these = (q == number) & (setting == index)
+        values[these], occupied[these] = quantize_joint(joint[these], shapes, settings[index], int(number), share)
+    return values, occupied

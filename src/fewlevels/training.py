@@ -32,6 +32,7 @@ class TrainingConfig:
 
     hidden: hidden units. learning_rate: of each update W += learning_rate * outer(input, delta).
     init: the start of every weight, 'uniform:LOW,HIGH' or 'normal:MEAN,SD'. steps: backpropagations of each model.
+    range_limit: the enforced weight range R: after each update every weight is projected on [-R/2, R/2]. None: free.
     Raises TrainingError for values that cannot be run.
     """
 
@@ -39,6 +40,7 @@ class TrainingConfig:
     learning_rate: float = 1.0
     init: str = "uniform:0,1"
     steps: int = 500_000
+    range_limit: float | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.hidden, Integral) and self.hidden >= 1):
@@ -47,6 +49,8 @@ class TrainingConfig:
             raise TrainingError(f"learning_rate must be positive and within float32, got {self.learning_rate}")
         if not (isinstance(self.steps, Integral) and self.steps >= 0):
             raise TrainingError(f"steps must be a whole number of at least 0, got {self.steps!r}")
+        if self.range_limit is not None and not (math.isfinite(self.range_limit) and self.range_limit > 0):
+            raise TrainingError(f"range_limit must be positive, or None for no limit, got {self.range_limit}")
         parse_init(self.init)
 
 
@@ -105,6 +109,9 @@ def trajectory(
     if (largest := np.abs(samples.x).max()) > FLOAT32_MAX:
         raise TrainingError(f"training is in float32, which ends at {FLOAT32_MAX:.1e}; x goes to {largest}")
     w1, w2, streams = _starts(samples, config, keys, seed)
+    limit = 0.0 if config.range_limit is None else config.range_limit / 2
+    if limit:
+        w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
     snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
     jobs = jobs or available_cores()
     size = max(GROUP, -(-len(keys) // (jobs * GROUP)) * GROUP)
@@ -114,7 +121,7 @@ def trajectory(
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
             samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
-            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], INSTRUCTION_SET,
+            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], INSTRUCTION_SET, limit,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own

@@ -16,6 +16,14 @@ namespace fewlevels {
   int64_t recognition_scratch(const Recognition& r);   \
   void recognise(const Recognition& r, void* scratch); \
   void quantize(const Quantization& q);                \
+  void assign(const Assignment& a);                    \
+  int64_t clustering_scratch(const Clustering& c);     \
+  void cluster(const Clustering& c, void* scratch);    \
+  int64_t choice_scratch(const Choice& c);             \
+  void choose(const Choice& c, void* scratch);         \
+  int64_t gradient_scratch(const Gradient& g);         \
+  void gradient(const Gradient& g, void* scratch);     \
+  void adam(const Adam& a);                            \
   }
 FEWLEVELS_FOR_EACH_ISA(DECLARE)
 #undef DECLARE

@@ -13,6 +13,7 @@ struct Training {
   float* w2;               // (models, hidden, outputs)
   uint32_t* streams;       // (models, 4), state of each model's sample stream, in and out
   float learning_rate;
+  float weight_limit;      // every weight is kept in [-weight_limit, weight_limit]; 0: no limit
   int64_t steps;           // backpropagations of each model
   int64_t snapshots;       // how many times weights are copied on the way
   const int64_t* snapshot_steps;  // (snapshots,), ascending, each in 0 .. steps
@@ -28,6 +29,61 @@ struct Recognition {
   const double* x;                // (samples, inputs)
   const int32_t* y;               // (samples,)
   bool* recognised;               // (models, samples)
+  double* margin;                 // (models, samples), own output minus the largest other; null: not wanted
+};
+
+// The level of each weight: level k where thresholds[k - 1] < weight <= thresholds[k].
+struct Assignment {
+  int64_t models, weights, levels;
+  bool magnitudes;           // compare |weight|, and give the level the weight's sign
+  const double* weight;      // (models, weights)
+  const double* level;       // (models, levels), ascending
+  const double* threshold;   // (models, levels - 1), ascending
+  int64_t* assignment;       // (models, weights); null: not wanted
+  double* value;             // (models, weights); null: not wanted
+  double* squared_error;     // (models,), sum over the weights
+};
+
+// Optimal one-dimensional k-means of each row, for k = 1 .. clusters, or for k = clusters alone.
+struct Clustering {
+  int64_t models, values, clusters, rows;  // rows: clusters, or 1
+  const double* sorted;                    // (models, values), ascending
+  double* centre;                          // (models, rows, clusters), ascending; the last repeats where k is less
+};
+
+// Which `levels` of a table, times a scale of each model's own, represent a row with least squared error.
+struct Choice {
+  int64_t models, values, entries, levels;
+  bool lowest;            // the lowest entry is always among the chosen
+  const double* sorted;   // (models, values), ascending
+  const double* table;    // (entries,), ascending
+  const double* scale;    // (models,)
+  int64_t* chosen;        // (models, levels), ascending indices of the table
+  double* squared_error;  // (models,), sum over the values
+};
+
+// The gradient of the loss over all samples, for networks of any number of layers.
+struct Gradient {
+  int64_t models, samples, layers;
+  const int64_t* sizes;     // (layers + 1,)
+  const float* weights;     // (models, weights), layer after layer
+  const float* x;           // (samples, inputs)
+  const int32_t* y;         // (samples,)
+  bool cross_entropy;       // delta = t - o; otherwise (t - o) o (1 - o), squared error
+  float noise;              // relative standard deviation of each weight, drawn once for all samples
+  uint32_t* streams;        // (models, 4), state of each model's noise, in and out
+  float* gradient;          // (models, weights), of minus the mean loss: the direction to go
+  int32_t* recognised;      // (models,), samples whose own output is strictly the largest
+};
+
+// One step of Adam on latent weights.
+struct Adam {
+  int64_t models, weights;
+  double* latent;           // (models, weights)
+  const float* gradient;    // (models, weights), the direction to go
+  float *first, *second;    // (models, weights), moments
+  const double* rate;       // (models,)
+  const int64_t* step;      // (models,), steps taken so far, this one included
 };
 
 // Weights to levels in equal intervals from `low` on, for each model.

@@ -1,17 +1,12 @@
 // The Python face of the kernels: checks shapes, lets go of the interpreter lock, picks the instruction set.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
+#include "binding.hpp"
+
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
-#include <memory>
-#include <stdexcept>
-#include <string>
+#include <optional>
 #include <vector>
 
-#include "dispatch.hpp"
-
-namespace nb = nanobind;
 using namespace nb::literals;
 
 void bind_circuit(nb::module_& m);  // circuit_module.cpp
@@ -19,13 +14,6 @@ void bind_circuit(nb::module_& m);  // circuit_module.cpp
 using namespace fewlevels;
 
 namespace {
-
-template <class T, int N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-
-void require(bool fits, const char* message) {
-  if (!fits) throw std::invalid_argument(message);
-}
 
 // x86-64-v3 and -v4 as their ABI defines them, as far as the kernels use them.
 std::vector<std::string> instruction_sets() {
@@ -45,7 +33,7 @@ std::vector<std::string> instruction_sets() {
 void train_models(Array<const float, 2> x, Array<const int32_t, 1> y, Array<float, 3> w1, Array<float, 3> w2,
                   Array<uint32_t, 2> streams, float learning_rate, int64_t steps,
                   Array<const int64_t, 1> snapshot_steps, Array<float, 4> snapshot_w1, Array<float, 4> snapshot_w2,
-                  const std::string& isa) {
+                  const std::string& isa, float weight_limit) {
   Training t{};
   t.models = w1.shape(0), t.inputs = w1.shape(1), t.hidden = w1.shape(2), t.outputs = w2.shape(2);
   t.samples = x.shape(0);
@@ -62,7 +50,7 @@ void train_models(Array<const float, 2> x, Array<const int32_t, 1> y, Array<floa
             "snapshots do not fit");
   }
   t.x = x.data(), t.y = y.data(), t.w1 = w1.data(), t.w2 = w2.data(), t.streams = streams.data();
-  t.learning_rate = learning_rate, t.steps = steps;
+  t.learning_rate = learning_rate, t.weight_limit = weight_limit, t.steps = steps;
   t.snapshot_steps = snapshot_steps.data(), t.snapshot_w1 = snapshot_w1.data(), t.snapshot_w2 = snapshot_w2.data();
 #define RUN(set)                                                            \
   if (isa == #set) {                                                        \
@@ -76,7 +64,8 @@ void train_models(Array<const float, 2> x, Array<const int32_t, 1> y, Array<floa
 }
 
 void recognise_samples(Array<const double, 2> weights, const std::vector<int64_t>& sizes, Array<const double, 2> x,
-                       Array<const int32_t, 1> y, Array<bool, 2> recognised, const std::string& isa) {
+                       Array<const int32_t, 1> y, Array<bool, 2> recognised, const std::string& isa,
+                       std::optional<Array<double, 2>> margin) {
   require(sizes.size() > 1, "no layers");
   Recognition r{};
   r.models = weights.shape(0), r.samples = x.shape(0), r.layers = sizes.size() - 1;
@@ -87,7 +76,10 @@ void recognise_samples(Array<const double, 2> weights, const std::vector<int64_t
   for (int64_t s = 0; s < r.samples; ++s) require(y.data()[s] >= 0 && y.data()[s] < sizes.back(), "class out of range");
   require((int64_t)recognised.shape(0) == r.models && (int64_t)recognised.shape(1) == r.samples,
           "recognised must be (models, samples)");
+  require(!margin || ((int64_t)margin->shape(0) == r.models && (int64_t)margin->shape(1) == r.samples),
+          "margin must be (models, samples)");
   r.sizes = sizes.data(), r.weights = weights.data(), r.x = x.data(), r.y = y.data(), r.recognised = recognised.data();
+  r.margin = margin ? margin->data() : nullptr;
 #define RUN(set)                                                               \
   if (isa == #set) {                                                           \
     const std::unique_ptr<char[]> scratch(new char[set::recognition_scratch(r)]); \
@@ -123,13 +115,17 @@ void quantize_weights(Array<const double, 2> weights, Array<const double, 2> low
 
 }  // namespace
 
+void bind_levels(nb::module_& m);  // levels_module.cpp
+
 NB_MODULE(_kernels, m) {
   m.def("instruction_sets", &instruction_sets, "Instruction sets this processor runs, the widest first.");
   m.def("train", &train_models, "x"_a, "y"_a, "w1"_a, "w2"_a, "streams"_a, "learning_rate"_a, "steps"_a,
-        "snapshot_steps"_a, "snapshot_w1"_a, "snapshot_w2"_a, "isa"_a, "Trains w1 and w2 in place; see training.py.");
+        "snapshot_steps"_a, "snapshot_w1"_a, "snapshot_w2"_a, "isa"_a, "weight_limit"_a = 0.0f,
+        "Trains w1 and w2 in place; see training.py.");
   m.def("recognise", &recognise_samples, "weights"_a, "sizes"_a, "x"_a, "y"_a, "recognised"_a, "isa"_a,
-        "Writes which samples each network recognises; see networks.py.");
+        "margin"_a = nb::none(), "Writes which samples each network recognises, and by how much; see networks.py.");
   m.def("quantize", &quantize_weights, "weights"_a, "low"_a, "interval"_a, "levels"_a, "magnitudes"_a, "assignment"_a,
         "values"_a, "isa"_a, "Assigns weights to levels in equal intervals; see quantization/midpoint.py.");
   bind_circuit(m);
+  bind_levels(m);
 }

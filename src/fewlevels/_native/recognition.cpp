@@ -91,12 +91,16 @@ void recognise(const Recognition& r, void* scratch) {
       }
       for (int lane = 0; lane < WIDE && first + lane < r.models; ++lane) {
         bool largest = true;
+        double runner_up = -INFINITY;
         const double own = in[r.y[s]][lane];
         for (int64_t k = 0; k < r.sizes[r.layers]; ++k) {
           const double other = in[k][lane];
+          if (k != r.y[s] && other > runner_up) runner_up = other;
           largest = largest && (k == r.y[s] || own - other > tie[lane]);
         }
         r.recognised[(first + lane) * r.samples + s] = largest;
+        if (r.margin)
+          r.margin[(first + lane) * r.samples + s] = 1.0 / (1.0 + exp(-own)) - 1.0 / (1.0 + exp(-runner_up));
       }
     }
   }

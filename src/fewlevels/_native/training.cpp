@@ -9,6 +9,8 @@
 // sample s changes P[r] by (x_r . x_s) rate d1, so that a step costs samples x hidden and not inputs x hidden (Dual).
 // W1 itself is then W1_start + X' A, with A[s] the sum of the updates made on sample s. P and A take up STEPS updates
 // at a time, because storing them is the bottleneck; until then each new x W1 adds what the waiting updates would.
+//
+// With a weight limit every update ends in a projection on [-limit, limit] (Limited). W1 must then be at hand: Primal.
 #include "kernels.hpp"
 #include "simd.hpp"
 
@@ -36,6 +38,20 @@ ALWAYS_INLINE void in_blocks(int64_t n, const Body& body) {
     else run(Width<1>{}, Width<2>{}, Width<3>{}, Width<4>{}, Width<5>{});
   }
 }
+
+struct Free {
+  ALWAYS_INLINE vfloat operator()(vfloat weight) const { return weight; }
+};
+
+// Projection on [-limit, limit].
+struct Limited {
+  float limit;
+  ALWAYS_INLINE vfloat operator()(vfloat weight) const {
+    const vfloat high = broadcast(limit), low = -high;
+    weight = weight < high ? weight : high;
+    return weight > low ? weight : low;
+  }
+};
 
 // Memory of one group of LANES models, one vector for each of the numbers in brackets.
 struct Group {
@@ -65,8 +81,10 @@ struct Forward {
 };
 
 // e[j] = sum_k d2[k] w2[j][k], then w2[j][k] += rate h[j] d2[k]
+template <class Bound>
 struct OutputLayer {
   const Group& group;
+  Bound bound;
   float rate;
   int64_t hidden, outputs;
   template <int N>
@@ -80,7 +98,7 @@ struct OutputLayer {
       for (int k = 0; k < N; ++k) {
         const vfloat weight = row[k];
         if (k % 2) odd += weight * d2[k]; else even += weight * d2[k];
-        row[k] = weight + step * d2[k];
+        row[k] = bound(weight + step * d2[k]);
       }
       group.e[j] = (begin ? group.e[j] : vfloat{}) + (even + odd);
     }
@@ -88,8 +106,10 @@ struct OutputLayer {
 };
 
 // The pending update of W1 and the next x W1 in one pass.
+template <class Bound>
 struct PrimalPass {
   const Group& group;
+  Bound bound;
   int64_t inputs, hidden;
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
@@ -99,7 +119,7 @@ struct PrimalPass {
       vfloat* row = group.w1 + i * hidden + begin;
       const vfloat before = group.before[i], now = group.now[i];
       for (int j = 0; j < N; ++j) {
-        const vfloat weight = row[j] + before * g1[j];
+        const vfloat weight = bound(row[j] + before * g1[j]);
         row[j] = weight;
         sum[j] += now * weight;
       }
@@ -160,7 +180,8 @@ struct DualForward {
 };
 
 // What follows x W1 in both forms: activations, both errors, the update of W2; leaves rate * d1 in g1.
-ALWAYS_INLINE void output_step(const Group& group, const Training& t, vfloat target) {
+template <class Bound>
+ALWAYS_INLINE void output_step(const Group& group, const Training& t, Bound bound, vfloat target) {
   sigmoid(group.h, t.hidden);
   in_blocks<BLOCK>(t.outputs, Forward{group.h, group.w2, group.d2, t.hidden, t.outputs});
   sigmoid(group.d2, t.outputs);
@@ -169,7 +190,7 @@ ALWAYS_INLINE void output_step(const Group& group, const Training& t, vfloat tar
     const vfloat wanted = target == (float)k ? broadcast(1.0f) : vfloat{};
     group.d2[k] = (wanted - o) * o * (1.0f - o);
   }
-  in_blocks<BLOCK>(t.outputs, OutputLayer{group, t.learning_rate, t.hidden, t.outputs});
+  in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, t.learning_rate, t.hidden, t.outputs});
   for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = group.e[j] * group.h[j] * (1.0f - group.h[j]) * t.learning_rate;
 }
 
@@ -189,9 +210,11 @@ ALWAYS_INLINE void store_lanes(float* to, const vfloat* from, int64_t first, int
 // samples / 2^32; classes() gives the class of each lane's sample; forward() leaves x W1 in group.h; maintain() is
 // called before each step; copy_w1() gives W1 with all updates so far.
 
+template <class Bound>
 struct Primal {
   const Training& t;
   Group& group;
+  Bound bound;
 
   ALWAYS_INLINE void start() {
     for (int64_t i = 0; i < t.inputs; ++i) group.now[i] = vfloat{};
@@ -215,12 +238,13 @@ struct Primal {
       const float* x = t.x + (int64_t)sample[lane] * t.inputs;
       for (int64_t i = 0; i < t.inputs; ++i) ((float*)(group.now + i))[lane] = x[i];
     }
-    in_blocks<BLOCK>(t.hidden, PrimalPass{group, t.inputs, t.hidden});
+    in_blocks<BLOCK>(t.hidden, PrimalPass<Bound>{group, bound, t.inputs, t.hidden});
   }
   ALWAYS_INLINE void maintain(int64_t) {}
   ALWAYS_INLINE void copy_w1(vfloat* to) const {
     for (int64_t i = 0; i < t.inputs; ++i)
-      for (int64_t j = 0; j < t.hidden; ++j) to[i * t.hidden + j] = group.w1[i * t.hidden + j] + group.now[i] * group.g1[j];
+      for (int64_t j = 0; j < t.hidden; ++j)
+        to[i * t.hidden + j] = bound(group.w1[i * t.hidden + j] + group.now[i] * group.g1[j]);
   }
 };
 
@@ -228,6 +252,7 @@ struct Dual {
   static constexpr int64_t RESYNC = 1024;  // steps after which W1 takes up A and P is computed afresh
   const Training& t;
   Group& group;
+  Free bound;
   int waiting = 0;
   vint sample[STEPS] = {};
   alignas(64) float gram[TABLE * TABLE] = {}, class_of[TABLE] = {};
@@ -286,7 +311,8 @@ struct Dual {
 };
 
 template <class Form>
-ALWAYS_INLINE void train_group(const Training& t, Group& group, int64_t first) {
+ALWAYS_INLINE void train_group(Form form, Group& group, int64_t first) {
+  const Training& t = form.t;
   const int64_t w1_size = t.inputs * t.hidden, w2_size = t.hidden * t.outputs;
   load_lanes(group.w1, t.w1, first, t.models, w1_size);
   load_lanes(group.w2, t.w2, first, t.models, w2_size);
@@ -295,7 +321,6 @@ ALWAYS_INLINE void train_group(const Training& t, Group& group, int64_t first) {
     for (int word = 0; word < 4; ++word)
       state[word][lane] = (int32_t)t.streams[4 * (first + lane < t.models ? first + lane : t.models - 1) + word];
   Streams streams{(vuint)state[0], (vuint)state[1], (vuint)state[2], (vuint)state[3]};
-  Form form{t, group};
   form.start();
   int64_t taken = 0;
   for (int64_t step = 0;; ++step) {
@@ -308,7 +333,7 @@ ALWAYS_INLINE void train_group(const Training& t, Group& group, int64_t first) {
     form.maintain(step);
     const vint sample = form.draw(streams.next());
     form.forward(sample);
-    output_step(group, t, form.classes(sample));
+    output_step(group, t, form.bound, form.classes(sample));
   }
   form.copy_w1(group.w1_copy);
   store_lanes(t.w1, group.w1_copy, first, t.models, w1_size);
@@ -338,7 +363,8 @@ void train(const Training& t, void* scratch) {
   group.g1 = take(t.hidden);
   group.e = take(t.hidden);
   group.d2 = take(t.outputs);
-  const bool dual = t.samples <= TABLE && t.samples < t.inputs;
+  const bool limited = t.weight_limit > 0;
+  const bool dual = !limited && t.samples <= TABLE && t.samples < t.inputs;
   if (dual) {
     group.p = take(t.samples * t.hidden);
     group.a = take(t.samples * t.hidden);
@@ -348,8 +374,9 @@ void train(const Training& t, void* scratch) {
     group.now = take(t.inputs);
   }
   for (int64_t first = 0; first < t.models; first += LANES) {
-    if (dual) train_group<Dual>(t, group, first);
-    else train_group<Primal>(t, group, first);
+    if (dual) train_group(Dual{t, group, Free{}}, group, first);
+    else if (limited) train_group(Primal<Limited>{t, group, Limited{t.weight_limit}}, group, first);
+    else train_group(Primal<Free>{t, group, Free{}}, group, first);
   }
 }
 

@@ -1,9 +1,27 @@
 """Quantization: a network's joint weights become few level values."""
 
+from fewlevels.quantization.clipped import Clipped
+from fewlevels.quantization.dead_zone import DeadZone
+from fewlevels.quantization.device_table import Table, device_levels, load_device_levels
+from fewlevels.quantization.kmeans import KMeans
 from fewlevels.quantization.midpoint import Midpoint
+from fewlevels.quantization.powers import PowersOfTwo, additive_powers_of_two
 from fewlevels.quantization.protocol import Quantized, Quantizer
+from fewlevels.quantization.ternary import Binary, Ternary
 
 QUANTIZERS = {quantizer.name: quantizer for quantizer in (Midpoint(), Midpoint(signed=True))}
-"""Quantizers by the name that the command line and the study configuration use."""
+"""The paper's quantizers by the name that the study configuration uses."""
 
-__all__ = ["QUANTIZERS", "Midpoint", "Quantized", "Quantizer"]
+METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
+    quantizer.name: quantizer
+    for quantizer in (
+        Clipped(), Clipped(zero=True), DeadZone(), KMeans(), KMeans(signed=True), PowersOfTwo(),
+        additive_powers_of_two(), Ternary(), Binary(),
+    )
+}  # fmt: skip
+"""Every quantizer that needs no file, by the name that a method uses (see methods.py)."""
+
+__all__ = [
+    "METHOD_QUANTIZERS", "QUANTIZERS", "Binary", "Clipped", "DeadZone", "KMeans", "Midpoint", "PowersOfTwo",
+    "Quantized", "Quantizer", "Table", "Ternary", "additive_powers_of_two", "device_levels", "load_device_levels",
+]  # fmt: skip

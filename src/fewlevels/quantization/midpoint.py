@@ -9,12 +9,12 @@ import numpy as np
 from fewlevels import _kernels
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
-from fewlevels.quantization.protocol import Quantized
+from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, check
 from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Midpoint:
+class Midpoint(SearchableQuantizer):
     """Uniform midpoint quantizer (paper, section 3.1, Equations 1 to 4).
 
     interval = range / q, level_i = min + interval * (i + 1/2) for i = 0 .. q - 1.
@@ -31,13 +31,7 @@ class Midpoint:
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: q, at least 1. Raises QuantizationError otherwise."""
-        if not isinstance(levels, int | np.integer) or levels < 1:
-            raise QuantizationError(f"the number of levels must be a whole number of at least 1, got {levels!r}")
-        weights = np.ascontiguousarray(weights, dtype=np.float64)
-        if weights.ndim != 2 or weights.shape[1] == 0:
-            raise QuantizationError(f"weights must be (models, weights) and not empty, got shape {weights.shape}")
-        if not (finite := np.isfinite(weights)).all():
-            raise QuantizationError(f"weights must be finite, got {weights[~finite][0]}")
+        weights = check(self, weights, levels)
         values = weights if self.signed else np.abs(weights)
         low = values.min(axis=1, keepdims=True)
         interval = (values.max(axis=1, keepdims=True) - low) / levels

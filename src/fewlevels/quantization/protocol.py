@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels import _kernels
+from fewlevels.errors import QuantizationError
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
 
 
@@ -41,9 +45,101 @@ class Quantized:
 
 
 class Quantizer(Protocol):
-    """Turns joint weights (models, weights) into at most `levels` level values per model, model by model."""
+    """Turns joint weights (models, weights) into at most `levels` level values per model, model by model.
+
+    Rows never touch each other, so that any batch gives the same answer.
+    """
 
     @property
     def name(self) -> str: ...
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized: ...
+
+
+class SearchableQuantizer(Quantizer):
+    """A quantizer that says what a search should try.
+
+    One with a free control (a clip, a scale) chooses it by least squared error when it quantizes, and lists in
+    `settings` the quantizers with that control fixed, from which a search picks the one that recognises best.
+    """
+
+    least_levels: ClassVar[int] = 1
+
+    @property
+    def most_levels(self) -> int | None:
+        """The most levels it can give; None where there is no limit."""
+        return None
+
+    def settings(self) -> tuple[Quantizer, ...]:
+        """The quantizers that a search tries in its place."""
+        return (self,)
+
+    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[Quantized]:
+        """`quantize` for several numbers of levels, in their order."""
+        for q in levels:
+            yield self.quantize(weights, q)
+
+
+def searchable(quantizer: Quantizer) -> SearchableQuantizer:
+    """The quantizer itself, or one that is asked for what only it can tell: to quantize."""
+    return quantizer if isinstance(quantizer, SearchableQuantizer) else _Plain(quantizer)
+
+
+@dataclass(frozen=True)
+class _Plain(SearchableQuantizer):
+    quantizer: Quantizer
+
+    @property
+    def name(self) -> str:
+        return self.quantizer.name
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
+        return self.quantizer.quantize(weights, levels)
+
+
+def check(quantizer: SearchableQuantizer, weights: FloatArray, levels: int) -> FloatArray:
+    """The weights as float64; raises QuantizationError where they are no (models, weights), or for a number of
+    levels that the quantizer does not give.
+    """
+    least, most = quantizer.least_levels, quantizer.most_levels
+    if not isinstance(levels, int | np.integer) or levels < least or (most is not None and levels > most):
+        allowed = f"{least}" if most == least else f"{least} to {most}"
+        allowed = f"a whole number of at least {least}" if most is None else allowed
+        raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {levels!r}")
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    if weights.ndim != 2 or weights.shape[1] == 0:
+        raise QuantizationError(f"weights must be (models, weights) and not empty, got shape {weights.shape}")
+    if not (finite := np.isfinite(weights)).all():
+        raise QuantizationError(f"weights must be finite, got {weights[~finite][0]}")
+    return weights
+
+
+def assign(
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False
+) -> Quantized:
+    """Each weight, or its magnitude unless `signed`, becomes the level between whose thresholds it falls.
+
+    levels: (models, q), ascending. thresholds: (models, q - 1), ascending; halfway between levels where None. A
+    weight on a threshold falls below it.
+    """
+    assignment = np.empty(weights.shape, np.int64)
+    values = np.empty(weights.shape)
+    _assign(weights, levels, thresholds, signed, assignment, values)
+    return Quantized(levels, assignment, values)
+
+
+def squared_error(weights: FloatArray, levels: FloatArray, *, signed: bool = False) -> FloatArray:
+    """The sum over a model's weights of the squared distance to the nearest level, (models,)."""
+    return _assign(weights, levels, None, signed, None, None)
+
+
+def _assign(
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None, signed: bool,
+    assignment: npt.NDArray[np.int64] | None, values: FloatArray | None,
+) -> FloatArray:  # fmt: skip
+    error = np.empty(len(weights))
+    if thresholds is None:
+        thresholds = 0.5 * (levels[:, 1:] + levels[:, :-1])
+    weights, levels, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, levels, thresholds))
+    _kernels.assign_levels(weights, levels, thresholds, not signed, assignment, values, error, INSTRUCTION_SET)
+    return error

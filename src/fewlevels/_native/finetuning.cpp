@@ -1,0 +1,195 @@
+// Quantization-aware fine-tuning: the gradient at the quantized weights, and a step of the latent ones.
+//
+// The straight-through estimator (Bengio et al., arXiv:1308.3432, 2013) takes the gradient at the quantized weights
+// for that at the latent ones, so that a kernel needs to know nothing of the quantizer. One model per vector lane.
+#include <math.h>
+
+#include "kernels.hpp"
+#include "simd.hpp"
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+namespace fewlevels::FEWLEVELS_ISA {
+namespace {
+
+constexpr int64_t COLUMNS = 8;
+
+// body(begin, width) over n columns; the full width is a constant to the compiler.
+template <class Body>
+ALWAYS_INLINE void in_columns(int64_t n, const Body& body) {
+  int64_t begin = 0;
+  for (; begin + COLUMNS <= n; begin += COLUMNS) body(begin, COLUMNS);
+  if (begin < n) body(begin, n - begin);
+}
+
+// out[j] = sum_i in[i] w[i][j]; a shared input is the same for all lanes, and often 0.
+ALWAYS_INLINE void forward(const vfloat* in, const float* shared, const vfloat* w, vfloat* out, int64_t rows,
+                           int64_t columns) {
+  in_columns(columns, [&](int64_t begin, int64_t width) __attribute__((always_inline)) {
+    vfloat sum[COLUMNS] = {};
+    for (int64_t i = 0; i < rows; ++i) {
+      if (shared && shared[i] == 0.0f) continue;
+      const vfloat value = shared ? broadcast(shared[i]) : in[i];
+      for (int64_t j = 0; j < width; ++j) sum[j] += value * w[i * columns + begin + j];
+    }
+    for (int64_t j = 0; j < width; ++j) out[begin + j] = sum[j];
+  });
+}
+
+// gradient[i][j] += in[i] delta[j], and back[i] = sum_j delta[j] w[i][j] where it is wanted.
+ALWAYS_INLINE void backward(const vfloat* in, const float* shared, const vfloat* w, const vfloat* delta,
+                            vfloat* gradient, vfloat* back, int64_t rows, int64_t columns) {
+  if (back)
+    for (int64_t i = 0; i < rows; ++i) back[i] = vfloat{};
+  in_columns(columns, [&](int64_t begin, int64_t width) __attribute__((always_inline)) {
+    vfloat d[COLUMNS];
+    for (int64_t j = 0; j < width; ++j) d[j] = delta[begin + j];
+    for (int64_t i = 0; i < rows; ++i) {
+      if (shared && shared[i] == 0.0f) continue;
+      const vfloat value = shared ? broadcast(shared[i]) : in[i];
+      vfloat* const row = gradient + i * columns + begin;
+      for (int64_t j = 0; j < width; ++j) row[j] += value * d[j];
+      if (!back) continue;
+      vfloat sum = {};
+      for (int64_t j = 0; j < width; ++j) sum += d[j] * w[i * columns + begin + j];
+      back[i] += sum;
+    }
+  });
+}
+
+// About normal, mean 0, standard deviation 1: the sum of four uniform numbers (never beyond 3.5).
+ALWAYS_INLINE vfloat normal(Streams& streams) {
+  const vuint one = streams.next(), two = streams.next();
+  const vuint sum = (one >> 16) + (one & 0xffff) + (two >> 16) + (two & 0xffff);
+  vfloat value;
+  for (int lane = 0; lane < LANES; ++lane) value[lane] = (float)(int32_t)sum[lane];
+  return (value - 131070.0f) * (1.7320508f / 65536.0f);
+}
+
+// While it lives, numbers too small for full precision count as 0: the errors of saturated units and their squares
+// are such, and the processor would take a hundred times as long over each.
+struct FlushToZero {
+#if defined(__SSE2__)
+  unsigned before;
+  FlushToZero() : before(_mm_getcsr()) { _mm_setcsr(before | 0x8040); }
+  ~FlushToZero() { _mm_setcsr(before); }
+#endif
+};
+
+struct Memory {
+  vfloat *weights, *gradient, *signals, *delta, *back;
+};
+
+int64_t all_weights(const Gradient& g) {
+  int64_t n = 0;
+  for (int64_t l = 0; l < g.layers; ++l) n += g.sizes[l] * g.sizes[l + 1];
+  return n;
+}
+int64_t all_units(const Gradient& g) {
+  int64_t n = 0;
+  for (int64_t l = 1; l <= g.layers; ++l) n += g.sizes[l];
+  return n;
+}
+
+// One sample of one group: adds to the gradient and returns 1 in the lanes that recognise it.
+ALWAYS_INLINE vint one_sample(const Gradient& g, const Memory& memory, int64_t sample) {
+  const float* x = g.x + sample * g.sizes[0];
+  vfloat *signal = memory.signals, *w = memory.weights, *gradient = memory.gradient;
+  const vfloat* in = nullptr;
+  for (int64_t l = 0; l < g.layers; ++l) {
+    forward(in, l ? nullptr : x, w, signal, g.sizes[l], g.sizes[l + 1]);
+    if (l + 1 < g.layers) {
+      sigmoid(signal, g.sizes[l + 1]);
+      in = signal;
+      signal += g.sizes[l + 1];
+      w += g.sizes[l] * g.sizes[l + 1];
+    }
+  }
+  const int64_t outputs = g.sizes[g.layers], own = g.y[sample];
+  vint recognised = vint{} + 1;
+  for (int64_t k = 0; k < outputs; ++k)
+    if (k != own) recognised &= signal[own] > signal[k];
+  sigmoid(signal, outputs);
+  for (int64_t k = 0; k < outputs; ++k) {
+    const vfloat o = signal[k], error = (k == own ? 1.0f : 0.0f) - o;
+    memory.delta[k] = g.cross_entropy ? error : error * o * (1.0f - o);
+  }
+  gradient += w - memory.weights;
+  vfloat *delta = memory.delta, *back = memory.back;
+  for (int64_t l = g.layers - 1; l >= 0; --l) {
+    const vfloat* const below = l ? signal - g.sizes[l] : nullptr;
+    backward(below, l ? nullptr : x, w, delta, gradient, l ? back : nullptr, g.sizes[l], g.sizes[l + 1]);
+    if (!l) break;
+    for (int64_t i = 0; i < g.sizes[l]; ++i) back[i] *= below[i] * (1.0f - below[i]);
+    vfloat* const swapped = delta;
+    delta = back;
+    back = swapped;
+    signal -= g.sizes[l];
+    w -= g.sizes[l - 1] * g.sizes[l];
+    gradient -= g.sizes[l - 1] * g.sizes[l];
+  }
+  return recognised;
+}
+
+}  // namespace
+
+int64_t gradient_scratch(const Gradient& g) {
+  return 64 + (int64_t)sizeof(vfloat) * (2 * all_weights(g) + 3 * all_units(g));
+}
+
+void gradient(const Gradient& g, void* scratch) {
+  [[maybe_unused]] const FlushToZero flush;
+  const int64_t n = all_weights(g), units = all_units(g);
+  Memory memory{};
+  memory.weights = (vfloat*)(((uintptr_t)scratch + 63) / 64 * 64);
+  memory.gradient = memory.weights + n;
+  memory.signals = memory.gradient + n;
+  memory.delta = memory.signals + units;
+  memory.back = memory.delta + units;
+  for (int64_t first = 0; first < g.models; first += LANES) {
+    vint state[4];
+    for (int lane = 0; lane < LANES; ++lane) {
+      const int64_t model = first + lane < g.models ? first + lane : g.models - 1;
+      for (int64_t i = 0; i < n; ++i) ((float*)(memory.weights + i))[lane] = g.weights[model * n + i];
+      for (int word = 0; word < 4; ++word) state[word][lane] = (int32_t)g.streams[4 * model + word];
+    }
+    if (g.noise > 0.0f) {
+      Streams streams{(vuint)state[0], (vuint)state[1], (vuint)state[2], (vuint)state[3]};
+      for (int64_t i = 0; i < n; ++i) memory.weights[i] *= 1.0f + g.noise * normal(streams);
+      const vuint after[4] = {streams.s0, streams.s1, streams.s2, streams.s3};
+      for (int lane = 0; lane < LANES && first + lane < g.models; ++lane)
+        for (int word = 0; word < 4; ++word) g.streams[4 * (first + lane) + word] = after[word][lane];
+    }
+    for (int64_t i = 0; i < n; ++i) memory.gradient[i] = vfloat{};
+    vint recognised = {};
+    for (int64_t s = 0; s < g.samples; ++s) recognised += one_sample(g, memory, s);
+    const float scale = 1.0f / (float)g.samples;
+    for (int lane = 0; lane < LANES && first + lane < g.models; ++lane) {
+      for (int64_t i = 0; i < n; ++i)
+        g.gradient[(first + lane) * n + i] = scale * ((const float*)(memory.gradient + i))[lane];
+      g.recognised[first + lane] = recognised[lane];
+    }
+  }
+}
+
+// Kingma & Ba, arXiv:1412.6980, 2014, with its default decays.
+void adam(const Adam& a) {
+  [[maybe_unused]] const FlushToZero flush;
+  const float b1 = 0.9f, b2 = 0.999f;
+  for (int64_t model = 0; model < a.models; ++model) {
+    const double step = (double)a.step[model];
+    const float rate = (float)(a.rate[model] / (1.0 - pow(0.9, step)));
+    const float unbias = (float)(1.0 / (1.0 - pow(0.999, step)));
+    const int64_t begin = model * a.weights;
+    for (int64_t i = begin; i < begin + a.weights; ++i) {
+      const float g = a.gradient[i];
+      const float m = b1 * a.first[i] + (1.0f - b1) * g, v = b2 * a.second[i] + (1.0f - b2) * g * g;
+      a.first[i] = m;
+      a.second[i] = v;
+      a.latent[i] += (double)(rate * m / (sqrtf(v * unbias) + 1e-8f));
+    }
+  }
+}
+
+}  // namespace fewlevels::FEWLEVELS_ISA

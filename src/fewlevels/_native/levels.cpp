@@ -1,0 +1,199 @@
+// Quantizers' inner loops: the level of each weight, optimal one-dimensional k-means, the best levels of a table.
+//
+// Both optima are dynamic programmes over the sorted weights, with the squared error of a run of weights from prefix
+// sums. For k-means the best last cut moves only forward with the end of the run, which divide and conquer uses
+// (Groenlund et al., arXiv:1701.07204, 2017): O(values log values) for each number of clusters.
+#include <math.h>
+
+#include "kernels.hpp"
+#include "simd.hpp"
+
+namespace fewlevels::FEWLEVELS_ISA {
+namespace {
+
+// Sums over sorted values, of the differences from their middle one so that squares do not cancel.
+struct Runs {
+  int64_t n;
+  double middle;
+  double *sum, *square;  // (n + 1,)
+
+  ALWAYS_INLINE void take(const double* sorted) {
+    middle = sorted[n / 2];
+    sum[0] = square[0] = 0.0;
+    for (int64_t i = 0; i < n; ++i) {
+      const double value = sorted[i] - middle;
+      sum[i + 1] = sum[i] + value;
+      square[i + 1] = square[i] + value * value;
+    }
+  }
+  // Squared error of values begin .. end - 1 against their mean, and against a given value.
+  ALWAYS_INLINE double around_mean(int64_t begin, int64_t end) const {
+    if (end - begin < 2) return 0.0;
+    const double s = sum[end] - sum[begin];
+    const double error = square[end] - square[begin] - s * s / (double)(end - begin);
+    return error > 0.0 ? error : 0.0;
+  }
+  ALWAYS_INLINE double around(double value, int64_t begin, int64_t end) const {
+    const double v = value - middle;
+    return square[end] - square[begin] - 2.0 * v * (sum[end] - sum[begin]) + v * v * (double)(end - begin);
+  }
+  ALWAYS_INLINE double mean(int64_t begin, int64_t end) const {
+    return middle + (sum[end] - sum[begin]) / (double)(end - begin);
+  }
+};
+
+// least[j] = min over i in [low, high] of before[i] + error of i .. j - 1, for every j in [begin, end).
+void divide(const Runs& runs, const double* before, double* least, int32_t* cut, int64_t begin, int64_t end,
+            int64_t low, int64_t high) {
+  if (begin >= end) return;
+  const int64_t j = (begin + end) / 2;
+  double best = INFINITY;
+  int64_t best_cut = low;
+  for (int64_t i = low; i <= high && i <= j; ++i) {
+    const double error = before[i] + runs.around_mean(i, j);
+    if (error < best) best = error, best_cut = i;
+  }
+  least[j] = best;
+  cut[j] = (int32_t)best_cut;
+  divide(runs, before, least, cut, begin, j, low, best_cut);
+  divide(runs, before, least, cut, j + 1, end, best_cut, high);
+}
+
+// The first of sorted values begin .. end - 1 that is above `value`; end where none is.
+ALWAYS_INLINE int64_t first_above(const double* sorted, int64_t begin, int64_t end, double value) {
+  int64_t n = end - begin;
+  while (n > 0) {
+    const int64_t half = n / 2;
+    const bool below = !(sorted[begin + half] > value);
+    begin = below ? begin + half + 1 : begin;
+    n = below ? n - half - 1 : half;
+  }
+  return begin;
+}
+
+}  // namespace
+
+void assign(const Assignment& a) {
+  for (int64_t model = 0; model < a.models; ++model) {
+    const double* weight = a.weight + model * a.weights;
+    const double* level = a.level + model * a.levels;
+    const double* threshold = a.threshold + model * (a.levels - 1);
+    double error = 0.0;
+    constexpr int64_t BLOCK = 64;
+    for (int64_t begin = 0; begin < a.weights; begin += BLOCK) {
+      const int64_t n = a.weights - begin < BLOCK ? a.weights - begin : BLOCK;
+      double compared[BLOCK];
+      int64_t index[BLOCK] = {};
+      for (int64_t i = 0; i < n; ++i) compared[i] = a.magnitudes ? fabs(weight[begin + i]) : weight[begin + i];
+      for (int64_t k = 0; k + 1 < a.levels; ++k) {
+        const double t = threshold[k];
+        for (int64_t i = 0; i < n; ++i) index[i] += compared[i] > t;
+      }
+      for (int64_t i = 0; i < n; ++i) {
+        const double value = level[index[i]];
+        error += (compared[i] - value) * (compared[i] - value);
+        if (a.value) a.value[model * a.weights + begin + i] = a.magnitudes ? copysign(value, weight[begin + i]) : value;
+        if (a.assignment) a.assignment[model * a.weights + begin + i] = index[i];
+      }
+    }
+    a.squared_error[model] = error;
+  }
+}
+
+int64_t clustering_scratch(const Clustering& c) {
+  return (c.values + 1) * (int64_t)(4 * sizeof(double) + c.clusters * sizeof(int32_t));
+}
+
+void cluster(const Clustering& c, void* scratch) {
+  const int64_t n = c.values;
+  double* const numbers = (double*)scratch;
+  Runs runs{n, 0.0, numbers, numbers + (n + 1)};
+  int32_t* const cuts = (int32_t*)(numbers + 4 * (n + 1));  // (clusters, n + 1)
+  for (int64_t model = 0; model < c.models; ++model) {
+    runs.take(c.sorted + model * n);
+    double *before = numbers + 2 * (n + 1), *least = numbers + 3 * (n + 1);
+    for (int64_t j = 0; j <= n; ++j) least[j] = runs.around_mean(0, j), cuts[j] = 0;
+    for (int64_t k = 1; k <= c.clusters; ++k) {
+      int32_t* const cut = cuts + (k - 1) * (n + 1);
+      if (k > 1) {
+        double* const swapped = before;
+        before = least;
+        least = swapped;
+        // Only the whole row matters for the last number of clusters.
+        if (k == c.clusters) divide(runs, before, least, cut, n, n + 1, 0, n);
+        else divide(runs, before, least, cut, 0, n + 1, 0, n);
+      }
+      if (c.rows == 1 && k < c.clusters) continue;
+      double* const centre = c.centre + (model * c.rows + (c.rows == 1 ? 0 : k - 1)) * c.clusters;
+      int64_t end = n, written = c.clusters;
+      for (int64_t m = k; m >= 1; --m) {  // from the last cluster to the first; empty ones are left out
+        const int64_t begin = m == 1 ? 0 : cuts[(m - 1) * (n + 1) + end];
+        if (begin < end) centre[--written] = runs.mean(begin, end);
+        end = begin;
+      }
+      const int64_t found = c.clusters - written;
+      for (int64_t m = 0; m < c.clusters; ++m) centre[m] = m < found ? centre[written + m] : centre[found - 1];
+    }
+  }
+}
+
+int64_t choice_scratch(const Choice& c) {
+  return (int64_t)sizeof(double) * (2 * (c.values + 1) + c.entries * (c.entries + 3)) +
+         (int64_t)sizeof(int32_t) * (c.levels + 1) * c.entries;
+}
+
+void choose(const Choice& c, void* scratch) {
+  const int64_t n = c.values, entries = c.entries;
+  double* const numbers = (double*)scratch;
+  Runs runs{n, 0.0, numbers, numbers + (n + 1)};
+  double* const value = numbers + 2 * (n + 1);        // (entries,), the table times the scale
+  double* least = value + entries;                    // (entries,), error up to this entry when it is the last chosen
+  double* before = least + entries;                   // (entries,)
+  double* const between = before + entries;           // (entries, entries), error of the weights between two neighbours
+  int32_t* const previous = (int32_t*)(between + entries * entries);  // (levels, entries)
+  int32_t* const above = previous + c.levels * entries;               // (entries,), the first weight above an entry
+  for (int64_t model = 0; model < c.models; ++model) {
+    const double* sorted = c.sorted + model * n;
+    runs.take(sorted);
+    for (int64_t i = 0; i < entries; ++i) {
+      value[i] = c.table[i] * c.scale[model];
+      above[i] = (int32_t)first_above(sorted, i ? above[i - 1] : 0, n, value[i]);
+    }
+    for (int64_t i = 0; i < entries; ++i) {
+      const int64_t from = above[i];
+      int64_t middle = from;  // the first weight nearer to j than to i moves only forward with j
+      least[i] = c.lowest && i ? INFINITY : runs.around(value[i], 0, from);
+      for (int64_t j = i + 1; j < entries; ++j) {
+        const int64_t to = above[j];
+        middle = first_above(sorted, middle, to, 0.5 * (value[i] + value[j]));
+        between[i * entries + j] = runs.around(value[i], from, middle) + runs.around(value[j], middle, to);
+      }
+    }
+    for (int64_t k = 1; k < c.levels; ++k) {
+      double* const swapped = before;
+      before = least;
+      least = swapped;
+      for (int64_t j = 0; j < entries; ++j) {
+        least[j] = INFINITY;
+        previous[k * entries + j] = 0;
+        for (int64_t i = 0; i < j; ++i) {
+          const double error = before[i] + between[i * entries + j];
+          if (error < least[j]) least[j] = error, previous[k * entries + j] = (int32_t)i;
+        }
+      }
+    }
+    int64_t last = c.levels - 1;
+    double best = INFINITY;
+    for (int64_t i = c.levels - 1; i < entries; ++i) {
+      const double error = least[i] + runs.around(value[i], above[i], n);
+      if (error < best) best = error, last = i;
+    }
+    c.squared_error[model] = best;
+    for (int64_t k = c.levels - 1; k >= 0; --k) {
+      c.chosen[model * c.levels + k] = last;
+      if (k) last = previous[k * entries + last];
+    }
+  }
+}
+
+}  // namespace fewlevels::FEWLEVELS_ISA

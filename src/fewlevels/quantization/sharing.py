@@ -1,0 +1,128 @@
+"""Which weights share levels: all of a network (the paper), those of a layer, or those of a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.errors import QuantizationError
+from fewlevels.networks import Networks
+from fewlevels.quantization.protocol import Quantizer, searchable
+from fewlevels.samples import FloatArray
+
+Share = Literal["network", "layer", "column"]
+Shapes = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class QuantizedNetworks:
+    """Networks that hold level values only, and what their hardware needs, each (models,).
+
+    share: which weights share levels. Levels of their own for a layer or a column cost a scale each in hardware (an
+    amplifier or a shift), and the counts below are then of the group that needs most.
+    requested: levels asked for. occupied: levels that hold a weight. distinct_weights: different signed weights.
+    """
+
+    networks: Networks
+    share: Share
+    requested: int
+    occupied: npt.NDArray[np.intp]
+    distinct_weights: npt.NDArray[np.intp]
+    differential_pair_states: npt.NDArray[np.intp]
+    offset_column_states: npt.NDArray[np.intp]
+
+
+def quantize_networks(
+    networks: Networks, quantizer: Quantizer, levels: int, *, share: Share = "network"
+) -> QuantizedNetworks:
+    """Quantize networks with this many levels for all weights that share them.
+
+    Raises QuantizationError for levels that the quantizer does not give, or another `share`.
+    """
+    joint, _ = quantize_joint(networks.joint(), networks.shapes, quantizer, levels, share)
+    return describe(joint, networks.shapes, quantizer, levels, share)
+
+
+def describe(joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share) -> QuantizedNetworks:
+    """Quantized joint weights (models, weights) that this quantizer gave, with what their hardware needs."""
+    distinct, pair, offset = count_states(joint, shapes, share)
+    values = joint if getattr(quantizer, "signed", False) else np.abs(joint)
+    occupied = count_states(values, shapes, share)[0]
+    quantized = Networks.from_joint(joint, shapes)
+    return QuantizedNetworks(quantized, share, levels, occupied, distinct, pair, offset)
+
+
+def count_states(
+    joint: FloatArray, shapes: Shapes, share: Share = "network"
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """What quantized weights (models, weights) ask of a device, each (models,), of the group that asks most.
+
+    Returns the distinct signed weights; the conductance states of a device in a differential pair, whose resting
+    device needs a state of its own, the one of weight 0; and those of a device in an offset column, one for each
+    signed weight (its reference column, of fixed value, is not counted).
+    """
+    counts = []
+    for block in split(joint, shapes, share):
+        distinct = _distinct(block)
+        magnitudes = np.abs(block)
+        pair = _distinct(magnitudes) + (magnitudes.min(axis=1) > 0)
+        counts.append([_most(count, len(joint)) for count in (distinct, pair, distinct)])
+    distinct, pair, offset = np.max(counts, axis=0)
+    return distinct, pair, offset
+
+
+def quantize_joint(
+    joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """The quantized joint weights (models, weights), and the occupied levels (models,) of the fullest group."""
+    parts = [quantizer.quantize(block, levels) for block in split(joint, shapes, share)]
+    occupied = [_most(part.occupied(), len(joint)) for part in parts]
+    return join([part.values for part in parts], len(joint), shapes, share), np.max(occupied, axis=0)
+
+
+def sweep_joint(
+    joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: Iterable[int], share: Share
+) -> Iterator[FloatArray]:
+    """The quantized joint weights (models, weights) for each number of levels."""
+    numbers = list(levels)
+    sweeps = [searchable(quantizer).sweep(block, numbers) for block in split(joint, shapes, share)]
+    for parts in zip(*sweeps, strict=True):
+        yield join([part.values for part in parts], len(joint), shapes, share)
+
+
+def split(joint: FloatArray, shapes: Shapes, share: Share) -> list[FloatArray]:
+    """Joint weights (models, weights) as blocks (models * groups, weights of a group)."""
+    if share not in get_args(Share):
+        raise QuantizationError(f"share must be {', '.join(get_args(Share))}, got {share!r}")
+    if share == "network":
+        return [joint]
+    blocks = np.split(joint, np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1], axis=1)
+    if share == "layer":
+        return blocks
+    return [
+        block.reshape(-1, fan_in, fan_out).transpose(0, 2, 1).reshape(-1, fan_in)
+        for block, (fan_in, fan_out) in zip(blocks, shapes, strict=True)
+    ]
+
+
+def join(blocks: Sequence[FloatArray], models: int, shapes: Shapes, share: Share) -> FloatArray:
+    """The inverse of `split`."""
+    if share == "column":
+        blocks = [
+            block.reshape(models, fan_out, fan_in).transpose(0, 2, 1).reshape(models, -1)
+            for block, (fan_in, fan_out) in zip(blocks, shapes, strict=True)
+        ]
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
+
+def _most(counts: npt.NDArray[np.intp], models: int) -> npt.NDArray[np.intp]:
+    return counts.reshape(models, -1).max(axis=1) if models else counts
+
+
+def _distinct(rows: FloatArray) -> npt.NDArray[np.intp]:
+    ordered = np.sort(rows, axis=1)
+    return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)

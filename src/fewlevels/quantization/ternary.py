@@ -1,0 +1,82 @@
+"""One magnitude, with and without a zero: ternary and binary weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from fewlevels.errors import QuantizationError
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check
+from fewlevels.samples import FloatArray
+
+THRESHOLDS: tuple[float, ...] = tuple(float(threshold) for threshold in np.geomspace(0.1, 6.0, 28))
+"""Thresholds, in mean magnitudes, that a search tries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ternary(SearchableQuantizer):
+    """{-a, 0, +a}: two states per device on a differential pair (Li & Liu, Ternary weight networks, 2016).
+
+    threshold: magnitudes up to threshold mean|W| become 0, and a is the mean of the others; a positive number. None
+    takes the threshold of least squared error. The two levels are the magnitudes 0 and a.
+    """
+
+    threshold: float | None = 1.0
+    least_levels: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not self.threshold > 0:
+            raise QuantizationError(f"threshold must be positive, got {self.threshold}")
+
+    @property
+    def name(self) -> str:
+        return "ternary"
+
+    @property
+    def most_levels(self) -> int | None:
+        return 2
+
+    def quantize(self, weights: FloatArray, levels: int = 2) -> Quantized:
+        """weights: (models, weights), finite. levels: 2. Raises QuantizationError otherwise."""
+        weights = check(self, weights, levels)
+        magnitudes = np.abs(weights)
+        largest = magnitudes.max(axis=1)
+        if self.threshold is None:
+            threshold = _best_threshold(magnitudes)
+        else:
+            threshold = np.minimum(self.threshold * magnitudes.mean(axis=1), np.nextafter(largest, -1.0))
+        above = magnitudes > threshold[:, None]
+        level = np.where(above, magnitudes, 0.0).sum(axis=1) / np.maximum(above.sum(axis=1), 1)
+        return assign(weights, np.stack([np.zeros_like(level), level], axis=1), threshold[:, None])
+
+    def settings(self) -> tuple[Quantizer, ...]:
+        return tuple(replace(self, threshold=threshold) for threshold in THRESHOLDS)
+
+
+@dataclass(frozen=True)
+class Binary(SearchableQuantizer):
+    """{-a, +a}, a the mean magnitude (Rastegari et al., XNOR-Net, ECCV 2016)."""
+
+    @property
+    def name(self) -> str:
+        return "binary"
+
+    @property
+    def most_levels(self) -> int | None:
+        return 1
+
+    def quantize(self, weights: FloatArray, levels: int = 1) -> Quantized:
+        """weights: (models, weights), finite. levels: 1. Raises QuantizationError otherwise."""
+        weights = check(self, weights, levels)
+        return assign(weights, np.abs(weights).mean(axis=1, keepdims=True))
+
+
+def _best_threshold(magnitudes: FloatArray) -> FloatArray:
+    """With the k largest at their mean, the error is sum |w|^2 - (sum of the k largest)^2 / k: k by the largest."""
+    descending = -np.sort(-magnitudes, axis=1)
+    gain = np.cumsum(descending, axis=1) ** 2 / np.arange(1, magnitudes.shape[1] + 1)
+    k = gain.argmax(axis=1)[:, None] + 1
+    following = np.take_along_axis(np.pad(descending, ((0, 0), (0, 1)), constant_values=-1.0), k, axis=1)
+    return following[:, 0]

@@ -1,0 +1,199 @@
+"""Every quantizer beyond the paper's: against brute force, kmeans1d and numbers worked by hand."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import kmeans1d
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fewlevels import (
+    Binary,
+    Clipped,
+    DeadZone,
+    KMeans,
+    PowersOfTwo,
+    Table,
+    Ternary,
+    additive_powers_of_two,
+    device_levels,
+    load_device_levels,
+)
+from fewlevels.errors import QuantizationError
+from fewlevels.quantization import METHOD_QUANTIZERS
+from fewlevels.quantization.protocol import SearchableQuantizer, searchable
+
+DEVICE = device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4])
+ALL = [searchable(quantizer) for quantizer in [*METHOD_QUANTIZERS.values(), DEVICE]]
+rows = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 12)),
+                  elements=st.floats(-50, 50, width=32).map(float))  # fmt: skip
+
+
+def numbers_of(quantizer: SearchableQuantizer, most: int = 5) -> range:
+    return range(quantizer.least_levels, min(most, quantizer.most_levels or most) + 1)
+
+
+@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
+@settings(max_examples=30, deadline=None)
+@given(weights=rows)
+def test_quantized_weights_are_levels_and_rows_never_touch(quantizer: SearchableQuantizer, weights: np.ndarray) -> None:
+    for one in (quantizer, quantizer.settings()[-1]):
+        for q in numbers_of(quantizer):
+            quantized = one.quantize(weights, q)
+            assert quantized.levels.shape == (len(weights), q)
+            assert (np.diff(quantized.levels, axis=1) >= 0).all()
+            signed = getattr(quantizer, "signed", False)
+            taken = np.take_along_axis(quantized.levels, quantized.assignment, axis=1)
+            np.testing.assert_array_equal(quantized.values if signed else np.abs(quantized.values), taken)
+            alone = one.quantize(weights[-1:], q)
+            np.testing.assert_array_equal(alone.values, quantized.values[-1:])
+
+
+@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
+def test_a_sweep_is_quantize_for_each_number(quantizer: SearchableQuantizer) -> None:
+    weights = np.random.default_rng(1).normal(size=(3, 40))
+    numbers = list(numbers_of(quantizer, 8))
+    for q, swept in zip(numbers, quantizer.sweep(weights, numbers), strict=True):
+        np.testing.assert_allclose(swept.values, quantizer.quantize(weights, q).values, rtol=1e-13)
+
+
+@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
+@pytest.mark.parametrize("levels", [0, -1, 1.5, 10**3])
+def test_a_number_of_levels_that_it_does_not_give_is_refused(quantizer: SearchableQuantizer, levels: int) -> None:
+    if levels == 10**3 and quantizer.most_levels is None:
+        return
+    with pytest.raises(QuantizationError, match=f"number of levels of '{quantizer.name}' must be .* got {levels}"):
+        quantizer.quantize(np.ones((1, 3)), levels)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@settings(max_examples=60, deadline=None)
+@given(weights=rows, q=st.integers(1, 6))
+def test_k_means_is_as_good_as_kmeans1d(signed: bool, weights: np.ndarray, q: int) -> None:
+    found = KMeans(signed=signed).quantize(weights, q).values
+    for row, values in zip(weights, found, strict=True):
+        compared = row if signed else np.abs(row)
+        clusters, centres = kmeans1d.cluster(compared, min(q, len(row)))
+        least = ((np.array(centres)[clusters] - compared) ** 2).sum()
+        scale = (compared**2).sum() + 1e-30
+        assert ((values - row) ** 2).sum() <= least + 1e-9 * scale
+
+
+def test_k_means_by_hand() -> None:
+    found = KMeans().quantize(np.array([[1.0, -1.0, 2.0, 10.0, -12.0]]), 2)
+    np.testing.assert_allclose(found.levels, [[4 / 3, 11.0]], rtol=1e-14)
+    np.testing.assert_allclose(found.values, [[4 / 3, -4 / 3, 4 / 3, 11.0, -11.0]], rtol=1e-14)
+
+
+def test_clipping_by_hand() -> None:
+    # magnitudes 1 to 9, clip 5/9: range [1, 5], two intervals of 2, midpoints 2 and 4; 9 falls in the top one
+    found = Clipped(clip=5 / 9).quantize(np.array([[1.0, -2.9, 3.5, -9.0]]), 2)
+    np.testing.assert_allclose(found.values, [[2.0, -2.0, 4.0, -4.0]], rtol=1e-14)
+    found = Clipped(zero=True, clip=0.5).quantize(np.array([[0.9, -1.1, 2.9, 3.1, -8.0]]), 3)
+    np.testing.assert_allclose(found.values, [[0.0, -2.0, 2.0, 4.0, -4.0]], rtol=1e-14)
+
+
+def test_a_dead_zone_by_hand() -> None:
+    # largest 10: zero up to 2, then intervals [2, 4] and [4, 6] with midpoints 3 and 5
+    found = DeadZone(controls=(0.6, 0.2, 1.0)).quantize(np.array([[1.9, -2.1, 4.1, 10.0, -0.5]]), 3)
+    np.testing.assert_allclose(found.values, [[0.0, -3.0, 5.0, 5.0, 0.0]], rtol=1e-14)
+
+
+def test_powers_of_two_by_hand() -> None:
+    found = PowersOfTwo(clip=1.0).quantize(np.array([[8.0, -5.9, 3.1, 0.9]]), 4)
+    np.testing.assert_allclose(found.levels, [[0.0, 2.0, 4.0, 8.0]], rtol=1e-14)
+    np.testing.assert_allclose(found.values, [[8.0, -4.0, 4.0, 0.0]], rtol=1e-14)
+
+
+def test_additive_powers_of_two_are_those_of_the_paper() -> None:
+    # two terms of {0, 1, 1/4, 1/16} and {0, 1/2, 1/8, 1/32}: 16 different sums
+    table = additive_powers_of_two(bits=4).table
+    assert len(set(table)) == 16 and table[0] == 0 and table[-1] == 1.5
+    assert additive_powers_of_two(bits=2).table == (0.0, 0.5, 1.0, 1.5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(weights=rows, q=st.integers(1, 5), clip=st.floats(0.1, 1.0))
+def test_the_levels_chosen_of_a_table_are_the_best_of_all_choices(weights: np.ndarray, q: int, clip: float) -> None:
+    table = (0.0, 0.1, 0.25, 0.7, 1.0)
+    found = Table(table=table, clip=clip).quantize(weights, q).values
+    for row, values in zip(weights, found, strict=True):
+        magnitudes = np.abs(row)
+        entries = clip * magnitudes.max() * np.array(table)
+        least = min(
+            (np.abs(magnitudes[:, None] - entries[[0, *others]]).min(axis=1) ** 2).sum()
+            for others in itertools.combinations(range(1, 5), q - 1)
+        )
+        assert ((np.abs(values) - magnitudes) ** 2).sum() <= least + 1e-9 * ((magnitudes**2).sum() + 1e-30)
+
+
+def test_device_magnitudes_are_differences_from_the_lowest_conductance() -> None:
+    found = device_levels([1e-6, 3e-6, 1.1e-5], clip=1.0).quantize(np.array([[10.0, -2.2, 0.4]]), 3)
+    np.testing.assert_allclose(found.values, [[10.0, -2.0, 0.0]], rtol=1e-12)
+
+
+def test_ternary_by_hand() -> None:
+    # mean 2.5: with threshold 1 the magnitudes 3 and 5 stay, at their mean 4
+    np.testing.assert_allclose(Ternary().quantize(np.array([[1.0, -1.0, 3.0, -5.0]])).values, [[0.0, 0.0, 4.0, -4.0]])
+    np.testing.assert_allclose(Binary().quantize(np.array([[1.0, -1.0, 3.0, -5.0]])).values, [[2.5, -2.5, 2.5, -2.5]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights=rows)
+def test_the_best_threshold_of_ternary_weights_is_the_best_of_all(weights: np.ndarray) -> None:
+    found = Ternary(threshold=None).quantize(weights).values
+    for row, values in zip(weights, found, strict=True):
+        ordered = np.sort(np.abs(row))[::-1]
+        least = min(
+            ((ordered[:k] - ordered[:k].mean()) ** 2).sum() + (ordered[k:] ** 2).sum() for k in range(1, len(row) + 1)
+        )
+        assert ((values - row) ** 2).sum() <= least + 1e-9 * ((row**2).sum() + 1e-30)
+
+
+@pytest.mark.parametrize("quantizer", [Clipped(), Clipped(zero=True), PowersOfTwo(), DEVICE], ids=lambda q: q.name)
+def test_without_a_fixed_clip_the_one_of_least_squared_error_is_taken(quantizer: SearchableQuantizer) -> None:
+    weights = np.random.default_rng(2).standard_t(2, size=(5, 60))
+    errors = [((one.quantize(weights, 4).values - weights) ** 2).sum(axis=1) for one in quantizer.settings()]
+    own = ((quantizer.quantize(weights, 4).values - weights) ** 2).sum(axis=1)
+    np.testing.assert_allclose(own, np.min(errors, axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("conductances", "named"), [
+    ([], "at least one conductance, got none"), ([2e-6, 1e-6], "ascending order, 1e-06 follows 2e-06"),
+    ([1e-6, 1e-6], "1e-06 stands twice"), ([0.0, 1e-6], "positive and finite, got 0.0 S"),
+    ([-1e-6], "positive and finite, got -1e-06 S"), ([1e-6, float("nan")], "positive and finite, got nan S"),
+])  # fmt: skip
+def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list[float], named: str) -> None:
+    with pytest.raises(QuantizationError, match=named):
+        device_levels(conductances)
+
+
+def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
+    with pytest.raises(QuantizationError, match="'device' must be 1 to 5, got 6"):
+        DEVICE.quantize(np.ones((1, 3)), 6)
+
+
+def test_conductances_are_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "levels.csv"
+    file.write_text("conductance_siemens,state\n1e-6,low\n\n3e-6,high\n")
+    assert load_device_levels(file).table == (0.0, 3e-6 - 1e-6)
+    file.write_text("1e-6\nhigh\n")
+    with pytest.raises(QuantizationError, match="a conductance in siemens is expected, got 'high'"):
+        load_device_levels(file)
+    with pytest.raises(QuantizationError, match="no list of conductances"):
+        load_device_levels(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Clipped(clip=0.0), lambda: Clipped(clip=1.1), lambda: DeadZone(controls=(0.5, 0.6, 1.0)),
+    lambda: Ternary(threshold=0.0), lambda: additive_powers_of_two(bits=3), lambda: Table(table=(0.1, 1.0)),
+    lambda: Table(table=()),
+])  # fmt: skip
+def test_controls_out_of_range_are_refused(make: object) -> None:
+    with pytest.raises(QuantizationError, match="got"):
+        make()  # type: ignore[operator]

@@ -1,0 +1,32 @@
+"""Recognition under flipped pixels, before and after quantizing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fewlevels import Ternary, TrainingConfig, load_digits, quantize_networks, recognition_under_flips, train
+from fewlevels.errors import SearchError
+
+DIGITS = load_digits(5)
+NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=5, seed=3)
+
+
+def test_without_flips_it_is_recognition_and_with_them_it_falls() -> None:
+    quantized = quantize_networks(NETWORKS, Ternary(), 2).networks
+    found = recognition_under_flips(NETWORKS, quantized, DIGITS, flips=(0, 1, 6), copies=30)
+    np.testing.assert_allclose(found.before[:, 0], NETWORKS.recognition(DIGITS))
+    np.testing.assert_allclose(found.after[:, 0], quantized.recognition(DIGITS))
+    assert (np.diff(found.before.mean(axis=0)) < 0).all()
+
+
+def test_the_pixels_do_not_depend_on_the_other_flips() -> None:
+    some = recognition_under_flips(NETWORKS, NETWORKS, DIGITS, flips=(2,))
+    more = recognition_under_flips(NETWORKS, NETWORKS, DIGITS, flips=(1, 2))
+    np.testing.assert_array_equal(some.before[:, 0], more.before[:, 1])
+    np.testing.assert_array_equal(more.before, more.after)
+
+
+def test_networks_without_their_quantized_ones_are_refused() -> None:
+    with pytest.raises(SearchError, match="got 5 and 4"):
+        recognition_under_flips(NETWORKS, NETWORKS[:4], DIGITS)

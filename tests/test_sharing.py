@@ -1,0 +1,54 @@
+"""Levels shared by a network, a layer or a column, and what they ask of a device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fewlevels import KMeans, Networks, Ternary, quantize_networks
+from fewlevels.errors import QuantizationError
+from fewlevels.quantization.sharing import count_states, join, split
+
+SHAPES = [(3, 2), (2, 4)]
+
+
+@pytest.mark.parametrize("share", ["network", "layer", "column"])
+def test_weights_come_back_where_they_were(share: str) -> None:
+    joint = np.arange(28.0).reshape(2, 14)
+    np.testing.assert_array_equal(join(split(joint, SHAPES, share), 2, SHAPES, share), joint)  # type: ignore[arg-type]
+
+
+def test_a_column_is_what_one_unit_sums() -> None:
+    blocks = split(np.arange(14.0)[None], SHAPES, "column")
+    np.testing.assert_array_equal(blocks[0], [[0, 2, 4], [1, 3, 5]])
+    np.testing.assert_array_equal(blocks[1], [[6, 10], [7, 11], [8, 12], [9, 13]])
+
+
+def test_states_by_hand() -> None:
+    # -2, 0, 1: a pair needs rest, 1 and 2; a column one state each. Without a 0 the pair still rests.
+    joint = np.array([[-2.0, 0.0, 1.0, 1.0], [-1.0, 1.0, 1.0, -1.0]])
+    distinct, pair, offset = count_states(joint, [(2, 2)])
+    assert distinct.tolist() == [3, 2] and pair.tolist() == [3, 2] and offset.tolist() == [3, 2]
+
+
+def test_ternary_needs_two_states_on_a_pair_and_three_on_a_column() -> None:
+    networks = Networks.from_weights([np.random.default_rng(1).normal(size=(4, 3, 2)), np.ones((4, 2, 2))])
+    found = quantize_networks(networks, Ternary(threshold=0.7), 2)
+    assert (found.differential_pair_states == 2).all() and (found.offset_column_states <= 3).all()
+    assert (found.occupied <= 2).all() and found.requested == 2
+
+
+def test_a_scale_of_its_own_lowers_each_layer_s_error() -> None:
+    rng = np.random.default_rng(1)
+    networks = Networks.from_weights([rng.normal(size=(4, 9, 6)), 10 * rng.normal(size=(4, 6, 3))])
+    errors = []
+    for share in ("network", "layer", "column"):
+        found = quantize_networks(networks, KMeans(), 3, share=share)  # type: ignore[arg-type]
+        errors.append(((found.networks.joint() - networks.joint()) ** 2).sum())
+        assert found.share == share and (found.occupied == 3).all() and (found.distinct_weights <= 6).all()
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_another_share_is_refused() -> None:
+    with pytest.raises(QuantizationError, match="share must be network, layer, column, got 'row'"):
+        split(np.ones((1, 14)), SHAPES, "row")  # type: ignore[arg-type]
