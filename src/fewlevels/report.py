@@ -119,9 +119,7 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
         summary=summary,
         rows=summary_rows(summary),
         claims=paper.claims(result),
-        figures=[
-            (CAPTIONS[name], image) for name, image in images.items() if name not in (*CIRCUIT, "levels_by_method")
-        ],
+        figures=[(CAPTIONS[name], image) for name, image in images.items() if name in CAPTIONS and name not in CIRCUIT],
         method_image=images.get("levels_by_method"),
         circuit_figures=[(CAPTIONS[name], images[name]) for name in CIRCUIT if name in images],
         model=model,
