@@ -252,7 +252,7 @@ struct Dual {
   static constexpr int64_t RESYNC = 1024;  // steps after which W1 takes up A and P is computed afresh
   const Training& t;
   Group& group;
-  Free bound;
+  Free bound{};
   int waiting = 0;
   vint sample[STEPS] = {};
   alignas(64) float gram[TABLE * TABLE] = {}, class_of[TABLE] = {};
@@ -310,9 +310,8 @@ struct Dual {
   }
 };
 
-template <class Form>
-ALWAYS_INLINE void train_group(Form form, Group& group, int64_t first) {
-  const Training& t = form.t;
+template <class Form, class Bound>
+void train_group(const Training& t, Group& group, Bound bound, int64_t first) {
   const int64_t w1_size = t.inputs * t.hidden, w2_size = t.hidden * t.outputs;
   load_lanes(group.w1, t.w1, first, t.models, w1_size);
   load_lanes(group.w2, t.w2, first, t.models, w2_size);
@@ -321,6 +320,7 @@ ALWAYS_INLINE void train_group(Form form, Group& group, int64_t first) {
     for (int word = 0; word < 4; ++word)
       state[word][lane] = (int32_t)t.streams[4 * (first + lane < t.models ? first + lane : t.models - 1) + word];
   Streams streams{(vuint)state[0], (vuint)state[1], (vuint)state[2], (vuint)state[3]};
+  Form form{t, group, bound};
   form.start();
   int64_t taken = 0;
   for (int64_t step = 0;; ++step) {
@@ -333,7 +333,7 @@ ALWAYS_INLINE void train_group(Form form, Group& group, int64_t first) {
     form.maintain(step);
     const vint sample = form.draw(streams.next());
     form.forward(sample);
-    output_step(group, t, form.bound, form.classes(sample));
+    output_step(group, t, bound, form.classes(sample));
   }
   form.copy_w1(group.w1_copy);
   store_lanes(t.w1, group.w1_copy, first, t.models, w1_size);
@@ -374,9 +374,9 @@ void train(const Training& t, void* scratch) {
     group.now = take(t.inputs);
   }
   for (int64_t first = 0; first < t.models; first += LANES) {
-    if (dual) train_group(Dual{t, group, Free{}}, group, first);
-    else if (limited) train_group(Primal<Limited>{t, group, Limited{t.weight_limit}}, group, first);
-    else train_group(Primal<Free>{t, group, Free{}}, group, first);
+    if (dual) train_group<Dual>(t, group, Free{}, first);
+    else if (limited) train_group<Primal<Limited>>(t, group, Limited{t.weight_limit}, first);
+    else train_group<Primal<Free>>(t, group, Free{}, first);
   }
 }
 
