@@ -95,7 +95,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> object:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'fewlevels' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"fewlevels.{_PUBLIC[name]}"), name)
+    value = globals()[name] = getattr(importlib.import_module(f"fewlevels.{_PUBLIC[name]}"), name)
+    return value
 
 
 def __dir__() -> list[str]:
