@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from fewlevels.circuit.crossbar import Crossbar
 from tests.contracts import CHECKS, LINEAR_CHECKS, SELECTORS, SOLVERS, WIRES, example, inputs
 
 
@@ -41,3 +44,29 @@ def test_every_solver_finds_the_native_currents(other: str, selector: str, wires
         crossbar = example(wires, selector, (17, 9))
         expected = SOLVERS["native"](crossbar, inputs(crossbar)).output_ampere
         np.testing.assert_allclose(SOLVERS[other](crossbar, inputs(crossbar)).output_ampere, expected, rtol=1e-9)
+
+
+@st.composite
+def crossbars(draw: st.DrawFn, linear: bool = False) -> Crossbar:
+    """Of any shape and wires; conductances over up to three decades."""
+    shape = draw(st.integers(11, 30)), draw(st.integers(1, 20))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    resistance = 10 ** rng.uniform(3, 3 + draw(st.floats(0, 3)), shape)
+    wire = st.just(0.0) | st.floats(-2, 2).map(lambda exponent: 10**exponent)
+    selector = None if linear else SELECTORS[draw(st.sampled_from(list(SELECTORS)))]
+    return Crossbar(1 / resistance, word_wire_ohm=draw(wire), bit_wire_ohm=draw(wire), reference_ohm=draw(wire),
+                    selector=selector)  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@given(crossbar=crossbars())
+@settings(max_examples=40, deadline=None)
+def test_the_laws_of_circuits_hold_for_any_crossbar(check: str, crossbar: Crossbar) -> None:
+    CHECKS[check](SOLVERS["native"], crossbar)
+
+
+@pytest.mark.parametrize("check", LINEAR_CHECKS)
+@given(crossbar=crossbars(linear=True))
+@settings(max_examples=40, deadline=None)
+def test_the_laws_of_linear_circuits_hold_for_any_linear_crossbar(check: str, crossbar: Crossbar) -> None:
+    LINEAR_CHECKS[check](SOLVERS["native"], crossbar)

@@ -113,6 +113,7 @@ def test_the_netlist_gives_in_ngspice_what_its_header_expects(folder, tmp_path):
         (["--wire-ohm", "-1"], "wire"),
         (["--model", "1000"], "model must be 0 to 199, got 1000"),
         (["--draws", "-1"], "draws"),
+        (["--off-pixels", "one"], "off pixels are held at zero or threshold, got 'one'"),
     ],
 )
 def test_wrong_circuit_options_are_one_sentence_and_exit_code_2(folder, arguments, said):

@@ -116,7 +116,7 @@ def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
 def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figure:
     """Cell currents and bit-line voltages of the first layer with resistive wires, for the third sample."""
     wired = CircuitOptions(input_volts=options.input_volts, design=options.design, r_min_ohm=options.r_min_ohm,
-                           wire_ohm=options.wire_ohm or WIRE_OHM)  # fmt: skip
+                           wire_ohm=options.wire_ohm or WIRE_OHM, off_pixels=options.off_pixels)  # fmt: skip
     circuit = simulate_model(result, model, wired).circuit
     shown = min(2, len(result.samples) - 1)
     volt = options.input_volts[-1]

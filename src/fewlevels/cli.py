@@ -171,6 +171,9 @@ InputVolt = Annotated[str, _option("--input-volt", "Input voltages, with commas 
 Design = Annotated[str, _option("--design", "Stage design; a wrong name lists them. [differential-pair]", "NAME")]
 RMin = Annotated[float, _option("--r-min-ohm", "Resistance of the largest weight. [10000]", "X")]
 Wire = Annotated[float, _option("--wire-ohm", "Resistance of every wire segment. [0]", "X")]
+OffPixels = Annotated[
+    Optional[str], _option("--off-pixels", "Where inputs of 0 are held: zero or threshold. [zero]", "WHERE")
+]
 VOLTS = "1,5,10"
 
 
@@ -183,6 +186,7 @@ def simulate_command(
     design: Design = "differential-pair",
     r_min_ohm: RMin = 10e3,
     wire_ohm: Wire = 0.0,
+    off_pixels: OffPixels = None,
     draws: Annotated[int, _option("--draws", "Circuits with varied resistances. [0]", "N")] = 0,
     spread: Annotated[float, _option("--spread", "Spread of ln(resistance) of the draws. [0.05]", "X")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
@@ -191,7 +195,7 @@ def simulate_command(
     from fewlevels.hardware import choose_model, simulate_model, store_simulation
     from fewlevels.study.run import load_study
 
-    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm)
+    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
     simulation = simulate_model(result, index, options, engine=engine, draws=draws, spread=spread)
     store_simulation(folder, index, simulation)
@@ -224,6 +228,7 @@ def netlist(
     design: Design = "differential-pair",
     r_min_ohm: RMin = 10e3,
     wire_ohm: Wire = 0.0,
+    off_pixels: OffPixels = None,
     dialect: Annotated[str, _option("--dialect", "spice (ngspice, LTspice) or spectre. [spice]", "NAME")] = "spice",
 ) -> None:
     """Write a model's circuit, at the first input voltage, as a deck that says what to expect of it."""
@@ -231,7 +236,7 @@ def netlist(
     from fewlevels.study.run import load_study
     from fewlevels.study.store import Store
 
-    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm)
+    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
     Store(out.parent).write(out.name, deck.encode())
     print(f"netlist: {out}")
@@ -245,13 +250,14 @@ def verify(
     design: Design = "differential-pair",
     r_min_ohm: RMin = 10e3,
     wire_ohm: Wire = 0.0,
+    off_pixels: OffPixels = None,
     tolerance: Annotated[float, _option("--tolerance", "Largest relative difference allowed. [1e-9]", "X")] = 1e-9,
 ) -> None:
     """Run a model's circuit through our engine and ngspice; exit code 1 where they differ."""
     from fewlevels.hardware import choose_model, store_agreement, verify_model
     from fewlevels.study.run import load_study
 
-    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm)
+    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
     agreement = verify_model(result, index, options, tolerance)
     store_agreement(folder, index, agreement)
@@ -302,14 +308,18 @@ def search(
     return None
 
 
-def _circuit_options(input_volt: str, design: str, r_min_ohm: float, wire_ohm: float) -> CircuitOptions:
+def _circuit_options(
+    input_volt: str, design: str, r_min_ohm: float, wire_ohm: float, off_pixels: str | None
+) -> CircuitOptions:
     from fewlevels.hardware import CircuitOptions
 
     try:
         volts = tuple(float(volt) for volt in input_volt.split(","))
     except ValueError:
         raise ConfigError(f"--input-volt must be numbers with commas between, got {input_volt!r}") from None
-    return CircuitOptions(input_volts=volts, design=design, r_min_ohm=r_min_ohm, wire_ohm=wire_ohm)
+    return CircuitOptions(
+        input_volts=volts, design=design, r_min_ohm=r_min_ohm, wire_ohm=wire_ohm, off_pixels=off_pixels or "zero"
+    )
 
 
 def _print_summary(folder: Path) -> None:

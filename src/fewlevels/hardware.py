@@ -7,10 +7,11 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 
+from fewlevels.circuit.designs import OffPixels
 from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, simulate, verify
@@ -29,6 +30,7 @@ class CircuitOptions:
     design: str = "differential-pair"
     r_min_ohm: float = 10e3
     wire_ohm: float = 0.0
+    off_pixels: str = "zero"
 
 
 def simulate_model(
@@ -44,10 +46,13 @@ def simulate_model(
     `simulate` does."""
     if engine not in ENGINES:
         raise UsageError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if options.off_pixels not in get_args(OffPixels):
+        raise UsageError(f"off pixels are held at {' or '.join(get_args(OffPixels))}, got {options.off_pixels!r}")
     return simulate(
         result.found.networks[model], result.found.quantization(model), result.samples, engine=engine,
         input_volts=options.input_volts, design=options.design, r_min_ohm=options.r_min_ohm, wire_ohm=options.wire_ohm,
         draws=draws, spread=spread, seed=result.config.seed,
+        off_pixels=cast(OffPixels, options.off_pixels),
     )  # fmt: skip
 
 
