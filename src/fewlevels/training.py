@@ -20,6 +20,9 @@ from fewlevels.samples import Samples
 GROUP = 16
 """Models that the widest kernel trains side by side."""
 
+PIECES = 8
+"""Pieces of work for each thread, so that a core that is slow for a while holds up little."""
+
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 ModelKey = tuple[int, int]
@@ -114,7 +117,7 @@ def trajectory(
         w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
     snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
     jobs = jobs or available_cores()
-    size = max(GROUP, -(-len(keys) // (jobs * GROUP)) * GROUP)
+    size = max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP)
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
