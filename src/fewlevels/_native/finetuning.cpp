@@ -67,16 +67,6 @@ ALWAYS_INLINE vfloat normal(Streams& streams) {
   return (value - 131070.0f) * (1.7320508f / 65536.0f);
 }
 
-// While it lives, numbers too small for full precision count as 0: the errors of saturated units and their squares
-// are such, and the processor would take a hundred times as long over each.
-struct FlushToZero {
-#if defined(__SSE2__)
-  unsigned before;
-  FlushToZero() : before(_mm_getcsr()) { _mm_setcsr(before | 0x8040); }
-  ~FlushToZero() { _mm_setcsr(before); }
-#endif
-};
-
 struct Memory {
   vfloat *weights, *gradient, *signals, *delta, *back;
 };
@@ -139,7 +129,6 @@ int64_t gradient_scratch(const Gradient& g) {
 }
 
 void gradient(const Gradient& g, void* scratch) {
-  [[maybe_unused]] const FlushToZero flush;
   const int64_t n = all_weights(g), units = all_units(g);
   Memory memory{};
   memory.weights = (vfloat*)(((uintptr_t)scratch + 63) / 64 * 64);
@@ -175,7 +164,6 @@ void gradient(const Gradient& g, void* scratch) {
 
 // Kingma & Ba, arXiv:1412.6980, 2014, with its default decays.
 void adam(const Adam& a) {
-  [[maybe_unused]] const FlushToZero flush;
   const float b1 = 0.9f, b2 = 0.999f;
   for (int64_t model = 0; model < a.models; ++model) {
     const double step = (double)a.step[model];
