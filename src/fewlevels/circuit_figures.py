@@ -38,7 +38,7 @@ def schematic(simulation: Simulation) -> Figure:
     axes.set_axis_off()
     axes.set_aspect("equal")
     design, crossbars = simulation.circuit.design, simulation.circuit.crossbars
-    columns = 2 if design.columns == "pair" else 1
+    columns = 1 if design.columns == "single" else 2
     for layer, crossbar in enumerate(crossbars):
         left = 9.5 * layer
         for row, y in enumerate((4.2, 2.4, 0.6)):

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.circuit.cell import Diode
+from fewlevels.circuit.cell import Diode, Selector
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
 from fewlevels.circuit.ideal import MAX_STEPS, solve_columns
@@ -68,8 +68,8 @@ class NetworkCircuit:
     """Layers of one network in series, each a crossbar, and a stage design between them.
 
     weights: one (fan_in, fan_out) per layer, quantized or not; all share one scale onto the window.
-    threshold_volt: what raised word lines get on top of their signal; the selector's, None for 0.65 V with a selector
-    and 0 V without. reference_ohm: of designs that have reference resistors; None for a thousandth of r_min, and for a
+    threshold_volt: what raised word lines get on top of their signal; the diode's, None for 0.65 V with a diode and
+    0 V without. reference_ohm: of designs that have reference resistors; None for a thousandth of r_min, and for a
     tenth where nothing buffers. An input x drives its word line at x times the input voltage, raised.
     Raises CircuitError where these cannot be.
     """
@@ -78,7 +78,7 @@ class NetworkCircuit:
     _: KW_ONLY
     design: StageDesign
     window: Window
-    selector: Diode | None = None
+    selector: Selector | None = None
     threshold_volt: float = THRESHOLD_VOLT
     reference_ohm: float = 0.0
     word_wire_ohm: float = 0.0
@@ -91,26 +91,26 @@ class NetworkCircuit:
         *,
         design: str | StageDesign = DEFAULT_DESIGN,
         window: Window | None = None,
-        selector: Diode | Literal["default"] | None = "default",
+        selector: Selector | Literal["default"] | None = "default",
         threshold_volt: float | None = None,
         reference_ohm: float | None = None,
         word_wire_ohm: float = 0.0,
         bit_wire_ohm: float = 0.0,
     ) -> NetworkCircuit:
-        """The circuit of one network. selector: Diode() by default, None for bare resistors."""
+        """The circuit of one network. selector: Diode() by default, None for bare resistors, or any cell law."""
         if len(networks) != 1:
             raise CircuitError(
                 f"a network circuit is made of one network, got {len(networks)}; choose one by its index"
             )
         design = find_design(design)
         window = Window() if window is None else window
-        selector = Diode() if selector == "default" else selector
+        law = Diode() if isinstance(selector, str) else selector
         if threshold_volt is None:
-            threshold_volt = THRESHOLD_VOLT if selector is not None else 0.0
+            threshold_volt = THRESHOLD_VOLT if isinstance(law, Diode) else 0.0
         if reference_ohm is None:
             shares = {"transimpedance": 0.0, "buffered": 1e-3, "unbuffered": 0.1}
             reference_ohm = shares[design.reading] * window.r_min_ohm
-        return cls(tuple(w[0] for w in networks.weights), design=design, window=window, selector=selector,
+        return cls(tuple(w[0] for w in networks.weights), design=design, window=window, selector=law,
                    threshold_volt=threshold_volt, reference_ohm=reference_ohm, word_wire_ohm=word_wire_ohm,
                    bit_wire_ohm=bit_wire_ohm)  # fmt: skip
 
@@ -126,7 +126,7 @@ class NetworkCircuit:
     def map(self) -> DeviceMap:
         """How the weights sit on devices."""
         joint = np.concatenate([w.ravel() for w in self.weights])
-        if self.design.columns == "pair":
+        if self.design.columns != "single":
             return DeviceMap.for_pairs(joint, self.window)
         return DeviceMap.for_single_devices(joint, self.window)
 
@@ -137,8 +137,15 @@ class NetworkCircuit:
         crossbars = []
         for layer, w in enumerate(self.weights, start=1):
             last_passive = self.design.reading == "unbuffered" and layer == len(self.weights)
+            match self.design.columns:
+                case "pair":
+                    conductance = self.map.pair(w)
+                case "balanced":
+                    conductance = self.map.balanced_pair(w)
+                case "single":
+                    conductance = self.map.conductance(self._with_zero(w))
             crossbars.append(Crossbar(
-                self.map.pair(w) if self.design.columns == "pair" else self.map.conductance(self._with_zero(w)),
+                conductance,
                 word_wire_ohm=self.word_wire_ohm, bit_wire_ohm=self.bit_wire_ohm,
                 reference_ohm=0.0 if grounded or last_passive else self.reference_ohm, selector=self.selector,
             ))  # fmt: skip
@@ -146,7 +153,7 @@ class NetworkCircuit:
 
     def resistances(self) -> ResistanceTable:
         """The few resistor values that the network needs."""
-        pairs = self.design.columns == "pair"
+        pairs = self.design.columns != "single"
         return self.map.table(np.concatenate([w.ravel() for w in self.weights]), pairs=pairs)
 
     def run(self, x: FloatArray, input_volt: float, *, engine: Engine = "native", nodes: bool = False) -> NetworkPoint:
@@ -174,28 +181,38 @@ class NetworkCircuit:
     ) -> FloatArray:
         """Output currents (draws, samples, outputs) of circuits whose every resistance is multiplied by its own
         exp(spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
-        x, input_volt = self._checked(x, input_volt)
         if draws < 1 or not spread >= 0:
             raise CircuitError(f"draws must be at least 1 and spread at least 0, got {draws} and {spread}")
-        if self.design.reading == "unbuffered" or self.word_wire_ohm > 0 or self.bit_wire_ohm > 0:
-            return np.array([self._drawn(spread, rng).run(x, input_volt).output_ampere for _ in range(draws)])
         outputs = []
         for begin in range(0, draws, DRAWS_AT_ONCE):
-            drive = self._input_drive(x * input_volt)[None]
-            for crossbar in self.crossbars:
-                shape = min(DRAWS_AT_ONCE, draws - begin), *crossbar.conductance_siemens.shape
-                conductance = crossbar.conductance_siemens * np.exp(spread * rng.standard_normal(shape))
-                columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
-                                        reference_ohm=crossbar.reference_ohm)  # fmt: skip
-                if columns.steps.max() >= MAX_STEPS:
-                    raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
-                drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
-            outputs.append(self.signal(columns.output_ampere))
+            chips = min(DRAWS_AT_ONCE, draws - begin)
+            drawn = [c.conductance_siemens * np.exp(spread * rng.standard_normal((chips, *c.conductance_siemens.shape)))
+                     for c in self.crossbars]  # fmt: skip
+            outputs.append(self.run_chips(x, input_volt, drawn))
         return np.concatenate(outputs)
+
+    def run_chips(self, x: FloatArray, input_volt: float, conductance_siemens: Sequence[FloatArray]) -> FloatArray:
+        """Output currents (chips, samples, outputs) of this circuit with other devices in it.
+
+        conductance_siemens: of each layer, (chips, word lines, bit lines), positive. With ideal wires all chips are
+        solved at once, else one by one. Raises CircuitError and NotConvergedError as `run` does.
+        """
+        x, input_volt = self._checked(x, input_volt)
+        if self.design.reading == "unbuffered" or self.word_wire_ohm > 0 or self.bit_wire_ohm > 0:
+            return np.array([self._with_devices(chip).run(x, input_volt).output_ampere
+                             for chip in zip(*conductance_siemens, strict=True)])  # fmt: skip
+        drive = self._input_drive(x * input_volt)[None]
+        for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
+            columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
+                                    reference_ohm=crossbar.reference_ohm)  # fmt: skip
+            if columns.steps.max() >= MAX_STEPS:
+                raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
+            drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
+        return self.signal(columns.output_ampere)
 
     def signal(self, column_ampere: FloatArray) -> FloatArray:
         """What stands for each output: the difference of a pair, or the column alone. (…, columns) -> (…, outputs)"""
-        if self.design.columns == "pair":
+        if self.design.columns != "single":
             return column_ampere[..., 0::2] - column_ampere[..., 1::2]
         return column_ampere[..., :-1]
 
@@ -253,13 +270,13 @@ class NetworkCircuit:
             signal = np.maximum(self.signal(computed) * self.reference_ohm - self.threshold_volt, 0)
         return NetworkPoint(input_volt, tuple(stages))
 
-    def _drawn(self, spread: float, rng: np.random.Generator) -> NetworkCircuit:
-        drawn = replace(self)
-        crossbars = tuple(
-            replace(c, conductance_siemens=c.conductance_siemens * np.exp(spread * rng.standard_normal(
-                c.conductance_siemens.shape))) for c in self.crossbars)  # fmt: skip
-        drawn.__dict__["crossbars"] = crossbars  # takes the place of the cached property
-        return drawn
+    def _with_devices(self, conductance_siemens: Sequence[FloatArray]) -> NetworkCircuit:
+        other = replace(self)
+        other.__dict__["crossbars"] = tuple(  # takes the place of the cached property
+            replace(crossbar, conductance_siemens=conductance)
+            for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True)
+        )
+        return other
 
 
 def current_gap(

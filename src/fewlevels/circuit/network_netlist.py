@@ -80,7 +80,7 @@ def _share(circuit: NetworkCircuit, layer: int, j: int, input_volt: float, colum
         probe = f"VL{layer}C{column}"
         return f'i("{probe}:p")' if dialect == "spectre" else f"i({probe})"
 
-    own, other = (2 * j, 2 * j + 1) if circuit.design.columns == "pair" else (j, columns - 1)
+    own, other = (2 * j, 2 * j + 1) if circuit.design.columns != "single" else (j, columns - 1)
     scale = 1 / (circuit.map.siemens_per_weight * input_volt)
     return f"(1/(1+exp(-{scale!r}*({current(own)}-{current(other)}))))"
 

@@ -60,6 +60,12 @@ class DeviceMap:
         both = np.stack([np.maximum(weights, 0), np.maximum(-weights, 0)], axis=-1)
         return self.conductance(both).reshape(len(weights), -1)
 
+    def balanced_pair(self, weights: FloatArray) -> FloatArray:
+        """The same with both devices of a pair about the middle of the window, so that each pair has the same sum."""
+        middle = 0.5 * (1 / self.window.r_min_ohm + 1 / self.window.r_max_ohm)
+        step = 0.5 * self.siemens_per_weight * weights
+        return np.stack([middle + step, middle - step], axis=-1).reshape(len(weights), -1)
+
     def table(self, weights: FloatArray, *, pairs: bool) -> ResistanceTable:
         """The resistors that these weights need, from the largest conductance down."""
         carried = np.abs(weights) if pairs else weights

@@ -163,7 +163,7 @@ def _computed_from(circuit: NetworkCircuit, networks: Networks, x: FloatArray, i
     for w in networks.weights[:-1]:
         signal = 1 / (1 + np.exp(-(signal @ w[0])))
     per_weight, last = circuit.map.siemens_per_weight * input_volt, networks.weights[-1][0]
-    if circuit.design.columns == "pair":
+    if circuit.design.columns != "single":
         return per_weight * (signal @ last)
     return input_volt * (signal @ circuit.map.conductance(last))
 
