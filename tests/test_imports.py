@@ -21,6 +21,7 @@ STAGES = (
     "quantization",
     "search",
     "circuit",
+    "devices",
     "finetuning",
     "methods",
     "datasets",

@@ -57,6 +57,9 @@ _PUBLIC = {
     "OperatingPoint": "circuit",
     "current_gap": "circuit",
     "solve": "circuit",
+    "Device": "devices",
+    "device_names": "devices",
+    "load_device": "devices",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, current_gap
     from fewlevels.circuit.solve import OperatingPoint, solve
     from fewlevels.datasets import load_dataset, split_samples
+    from fewlevels.devices import Device, device_names, load_device
     from fewlevels.errors import FewlevelsError
     from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.methods import MethodComparison, compare_methods, parse_methods

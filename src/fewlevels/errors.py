@@ -45,6 +45,10 @@ class CircuitError(UsageError):
     """A crossbar, a cell, a stage design or an input that cannot be solved as given."""
 
 
+class DeviceError(UsageError):
+    """A device that cannot be described as given, or is asked for what was not measured."""
+
+
 class NotConvergedError(FewlevelsError):
     """A circuit whose solution was not found, asked for what only a solution has."""
 

@@ -1,0 +1,72 @@
+"""The bend of a measured I-V curve: a sinh or a cubic law fitted to it, and how well it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fewlevels.circuit.cell import Cubic, Sinh
+from fewlevels.errors import DeviceError
+from fewlevels.samples import FloatArray
+
+LAWS: dict[str, type[Sinh] | type[Cubic]] = {"sinh": Sinh, "cubic": Cubic}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IvFit:
+    """A law fitted to a measured I-V curve, and its quality.
+
+    conductance_siemens: of the fitted law at 0 V. r_squared: of the current. rms_relative_error: root mean square of
+    (fitted - measured) / measured over the points with a current. largest_volt: how far the curve was measured.
+    """
+
+    law: Sinh | Cubic
+    conductance_siemens: float
+    r_squared: float
+    rms_relative_error: float
+    largest_volt: float
+
+
+def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
+    """The law, 'sinh' or 'cubic', of least squared error in the current; volt and ampere: (points,).
+
+    Raises DeviceError for another law, fewer than four points, or a curve that does not bend upwards.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if law not in LAWS:
+        raise DeviceError(f"law must be one of {', '.join(LAWS)}, got {law!r}")
+    if len(volt) < 4:
+        raise DeviceError(f"an I-V curve needs at least four points, got {len(volt)}")
+    if not (np.isfinite(volt).all() and np.isfinite(ampere).all() and np.abs(volt).max() > 0):
+        raise DeviceError("an I-V curve needs finite voltages and currents, and a voltage other than 0")
+    largest = float(np.abs(volt).max())
+    siemens = np.ones(())
+
+    def fitted(log_scale: float) -> tuple[float, FloatArray, float]:
+        """Conductance, current and squared error at a scale (in units of the largest voltage): linear in G."""
+        shape, _ = LAWS[law](scale_volt=largest * float(np.exp(log_scale))).current(volt, siemens)
+        conductance = float(shape @ ampere / (shape @ shape))
+        current = conductance * shape
+        return conductance, current, float(((current - ampere) ** 2).sum())
+
+    grid = np.linspace(np.log(0.01), np.log(100), 100)
+    best = int(np.argmin([fitted(at)[2] for at in grid]))
+    if best in (0, len(grid) - 1):
+        raise DeviceError(f"the I-V curve does not bend upwards as a {law} law does between 0 and {largest:g} V")
+    found = minimize_scalar(
+        lambda at: fitted(at)[2], bounds=(grid[best - 1], grid[best + 1]), method="bounded", options={"xatol": 1e-10}
+    ).x
+    conductance, current, error = fitted(found)
+    if conductance <= 0:
+        raise DeviceError("the I-V curve must rise with the voltage")
+    some = ampere != 0
+    relative = (current[some] - ampere[some]) / ampere[some]
+    return IvFit(
+        law=LAWS[law](scale_volt=largest * float(np.exp(found))),
+        conductance_siemens=conductance,
+        r_squared=1 - error / float(((ampere - ampere.mean()) ** 2).sum()),
+        rms_relative_error=float(np.sqrt(np.mean(relative**2))),
+        largest_volt=largest,
+    )
