@@ -55,3 +55,7 @@ class NotConvergedError(FewlevelsError):
 
 class EngineError(FewlevelsError):
     """An external simulator that is missing, fails or takes too long."""
+
+
+class MappingError(UsageError):
+    """Weights that cannot be put on devices, or a table of devices that does not fit."""

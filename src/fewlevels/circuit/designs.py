@@ -21,7 +21,8 @@ class StageDesign:
     """One way from a layer's currents to the next layer's voltages.
 
     columns: 'pair', each output is the difference of two columns, of whose devices one rests; 'balanced', the same with
-    both about the middle of the window; 'single', one column each, weights counted from the smallest so that all are positive, and one more column, of weight zero, that all are compared with.
+    both about the middle of the window; 'single', one column each, weights counted from the smallest so that all are
+    positive, and one more column, of weight zero, that all are compared with.
     reading: 'transimpedance', columns end at virtual ground; 'buffered', at a reference resistor whose voltage a buffer
     takes up; 'unbuffered', at a reference resistor whose node drives the next word line itself, without activation.
     raised: which word lines get the threshold on top of their signal to pay for the selector: every one, or only those

@@ -18,7 +18,7 @@ from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import FewestLevels, fewest_levels
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.engine import Engine
-from fewlevels.study.store import Store
+from fewlevels.study.store import Store, as_matrix, as_rows
 from fewlevels.training import TrainingConfig, train, trajectory
 
 if TYPE_CHECKING:
@@ -129,10 +129,10 @@ def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
         "q": found.q,
         "stable_q": found.stable_q,
         "occupied": found.occupied,
-        "recognition_trace": _rows(found.recognition_trace),
+        "recognition_trace": as_rows(found.recognition_trace),
     }
     for layer, w in enumerate(networks.weights, start=1):
-        columns[f"w{layer}"] = _rows(w.astype(np.float32))
+        columns[f"w{layer}"] = as_rows(w.astype(np.float32))
     return pa.table(columns)
 
 
@@ -150,7 +150,7 @@ def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
     steps = [epoch * config.iterations for epoch in zones.at_epochs]
     stages = trajectory(samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1)
     recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
-    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": _rows(recognition)})
+    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition)})
 
 
 def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:
@@ -210,7 +210,7 @@ def load_study(folder: Path) -> StudyResult:
         samples,
         found,
         np.stack([zone["weight_range"].to_numpy() for zone in zones]),
-        np.stack([_matrix(zone["recognition"]) for zone in zones]),
+        np.stack([as_matrix(zone["recognition"]) for zone in zones]),
         run["seconds"],
         run["machine"],
     )
@@ -222,25 +222,12 @@ def _load_found(store: Store, config: StudyConfig, samples: Samples) -> FewestLe
     table = pa.concat_tables([store.read_shard(group.name) for group in groups_of(config) if group.zone is None])
     sizes = [samples.inputs, config.hidden, len(samples.classes)]
     weights = [
-        _matrix(table[f"w{layer}"]).reshape(-1, *shape)
+        as_matrix(table[f"w{layer}"]).reshape(-1, *shape)
         for layer, shape in enumerate(itertools.pairwise(sizes), start=1)
     ]
     q, stable_q, occupied, recognition = (
         table[name].to_numpy() for name in ("q", "stable_q", "occupied", "recognition")
     )
     networks = Networks(tuple(w.astype(np.float64) for w in weights))
-    trace = _matrix(table["recognition_trace"])
+    trace = as_matrix(table["recognition_trace"])
     return FewestLevels(networks, QUANTIZERS[config.quantizer], config.alpha, q, stable_q, occupied, recognition, trace)
-
-
-def _rows(matrix: np.ndarray) -> pa.FixedSizeListArray:
-    """An array (rows, …) as one fixed-size list per row."""
-    import pyarrow as pa
-
-    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix[0].size)
-
-
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    """The inverse of _rows: (rows, list size)."""
-    lists = column.combine_chunks()
-    return lists.flatten().to_numpy().reshape(len(column), -1)

@@ -152,6 +152,19 @@ class Store:
         return {path.stem[: -CHECKSUM_DIGITS - 1]: path for path in sorted(self.shards.glob("*.parquet"))}
 
 
+def as_rows(matrix: np.ndarray) -> pa.FixedSizeListArray:
+    """An array (rows, …) as a column of one fixed-size list per row."""
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix[0].size)
+
+
+def as_matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """The inverse of as_rows: (rows, list size)."""
+    lists = column.combine_chunks()
+    return lists.flatten().to_numpy().reshape(len(column), -1)
+
+
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:CHECKSUM_DIGITS]
 

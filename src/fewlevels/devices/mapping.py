@@ -1,0 +1,179 @@
+"""Mapping: quantized weights become targets of devices, and a table that a person can program from."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.circuit.cell import Selector
+from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
+from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.circuit.resistances import Window
+from fewlevels.errors import MappingError
+from fewlevels.networks import Networks
+from fewlevels.samples import FloatArray
+
+Scheme = Literal["differential-pair", "balanced-pair", "offset-column", "bias-column"]
+
+_SINGLE = StageDesign(name="single-column", summary="one column an output, and one that all are compared with",
+                      columns="single")  # fmt: skip
+_DESIGNS: dict[Scheme, StageDesign] = {
+    "differential-pair": DESIGNS[DEFAULT_DESIGN],
+    "balanced-pair": StageDesign(name="balanced-pair", summary="two columns about a middle", columns="balanced"),
+    "offset-column": _SINGLE,
+    "bias-column": _SINGLE,
+}
+
+OPEN_SIEMENS = 1e-12
+"""What stands for a conductance of 0, which no circuit solver takes."""
+
+SAME_LEVEL = 1e-9
+"""Relative difference up to which a computed target is a level of the device: far above rounding, far below devices."""
+
+
+class Row(NamedTuple):
+    """One device to program. row, column: of the weight in its layer, from 0; polarity: '+', '-' or 'reference'."""
+
+    layer: int
+    row: int
+    column: int
+    polarity: str
+    level: int
+    target_siemens: float
+    target_ohm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """A quantized network on devices.
+
+    scheme: 'differential-pair', the device of the weight's sign carries its magnitude, the other rests at the lowest
+    conductance; 'balanced-pair', both about the middle of the window; 'offset-column', one device a weight, counted
+    from the smallest, and one column of devices that hold weight zero; 'bias-column', the same with fixed resistors in
+    that column. circuit: its crossbars. target_siemens: of each layer, (word lines, bit lines) as the circuit has them.
+    level_siemens: (states,), ascending, the conductances that devices are programmed to.
+    """
+
+    scheme: Scheme
+    circuit: NetworkCircuit
+    target_siemens: tuple[FloatArray, ...]
+    level_siemens: FloatArray
+
+    @property
+    def programmed(self) -> tuple[npt.NDArray[np.bool_], ...]:
+        """Which cells are devices that are programmed, not fixed resistors, shaped like the targets."""
+        masks = [np.ones(target.shape, bool) for target in self.target_siemens]
+        if self.scheme == "bias-column":
+            for mask in masks:
+                mask[:, -1] = False
+        return tuple(masks)
+
+    def rows(self) -> Iterator[Row]:
+        """Every device to program, layer by layer, word line by word line."""
+        for layer, (targets, programmed) in enumerate(zip(self.target_siemens, self.programmed, strict=True), start=1):
+            for row, bit_line in np.argwhere(programmed).tolist():
+                siemens = float(targets[row, bit_line])
+                level = int(np.searchsorted(self.level_siemens, siemens))
+                column, polarity = self._place(bit_line, targets.shape[1])
+                yield Row(layer, row, column, polarity, level, siemens, 1 / siemens)
+
+    def to_csv(self) -> str:
+        """The table of `rows` with a line of names above; conductances in full precision."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(Row._fields)
+        writer.writerows(self.rows())
+        return text.getvalue()
+
+    def read_csv(self, path: str | Path) -> tuple[FloatArray, ...]:
+        """Conductances from a table like that of `to_csv`, shaped like the targets: what was programmed, as measured.
+
+        Raises MappingError where the file cannot be read, or a device of this mapping is missing or twice there.
+        """
+        places = {(r.layer, r.row, r.column, r.polarity): self._bit_line(r) for r in self.rows()}
+        found = tuple(target.copy() for target in self.target_siemens)
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                for line in csv.DictReader(file):
+                    key = int(line["layer"]), int(line["row"]), int(line["column"]), line["polarity"]
+                    bit_line = places.pop(key)
+                    siemens = float(line["target_siemens"])
+                    if not 0 < siemens < np.inf:
+                        raise MappingError(f"{path}: a conductance must be positive, got {siemens} S for {key}")
+                    found[key[0] - 1][key[1], bit_line] = siemens
+        except OSError as error:
+            raise MappingError(f"{path} cannot be read: {error.strerror}") from None
+        except KeyError as error:
+            raise MappingError(f"{path}: {error} is no column, or no device of this mapping, or stands twice") from None
+        except (ValueError, TypeError) as error:
+            if isinstance(error, MappingError):
+                raise
+            raise MappingError(f"{path} is no table of devices: {error}") from None
+        if places:
+            raise MappingError(f"{path} lacks {len(places)} of the devices, such as {next(iter(places))}")
+        return found
+
+    def _place(self, bit_line: int, bit_lines: int) -> tuple[int, str]:
+        if self.circuit.design.columns != "single":
+            return bit_line // 2, "+-"[bit_line % 2]
+        return (bit_line, "+") if bit_line < bit_lines - 1 else (bit_line, "reference")
+
+    def _bit_line(self, row: Row) -> int:
+        return row.column if self.circuit.design.columns == "single" else 2 * row.column + (row.polarity == "-")
+
+
+def map_network(
+    networks: Networks,
+    *,
+    lowest_siemens: float,
+    highest_siemens: float,
+    scheme: Scheme = "differential-pair",
+    available_siemens: Sequence[float] | FloatArray | None = None,
+    cell: Selector | None = None,
+    word_wire_ohm: float = 0.0,
+    bit_wire_ohm: float = 0.0,
+) -> Mapping:
+    """Put one quantized network on devices, its largest weight at the highest conductance and zero at the lowest.
+
+    available_siemens: the only conductances that the device holds; every target must be one of them.
+    cell: the law of each cell, None for resistors.
+    Raises MappingError where a target is none of those, or the weights have no scale.
+    """
+    if scheme not in get_args(Scheme):
+        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {scheme!r}")
+    lowest = max(lowest_siemens, OPEN_SIEMENS)
+    if not lowest < highest_siemens < np.inf:
+        raise MappingError(f"a window needs lowest < highest, got {lowest_siemens} and {highest_siemens} S")
+    circuit = NetworkCircuit.from_networks(
+        networks, design=_DESIGNS[scheme], window=Window(r_min_ohm=1 / highest_siemens, r_max_ohm=1 / lowest),
+        selector=cell, word_wire_ohm=word_wire_ohm, bit_wire_ohm=bit_wire_ohm,
+    )  # fmt: skip
+    targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
+    merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
+    if available_siemens is not None:
+        merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS))
+    nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
+    mapping = Mapping(scheme, circuit, tuple(nearest), np.empty(0))
+    used = [target[mask] for target, mask in zip(nearest, mapping.programmed, strict=True)]
+    return Mapping(scheme, circuit, tuple(nearest), np.unique(np.concatenate(used)))
+
+
+def _merge(values: FloatArray) -> FloatArray:
+    """Ascending values without those that differ from the one before by rounding only."""
+    return values[np.diff(values, prepend=-1.0) > SAME_LEVEL * values]
+
+
+def _snap(values: FloatArray, available: FloatArray) -> FloatArray:
+    nearest = available[np.abs(available - values[:, None]).argmin(axis=1)]
+    far = np.abs(nearest - values) > SAME_LEVEL * available.max()
+    if far.any():
+        raise MappingError(f"the device holds {len(available)} conductances and {values[far][0]:.4g} S is none of "
+                           "them; quantize the network to its levels")  # fmt: skip
+    return nearest

@@ -1,0 +1,109 @@
+"""Yields: which share of virtual chips recognises, by Monte Carlo on the circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fewlevels.circuit.network_circuit import margins
+from fewlevels.devices.mapping import Mapping
+from fewlevels.devices.model import Device
+from fewlevels.devices.variation import Conditions, draw_chips, read
+from fewlevels.errors import DeviceError
+from fewlevels.samples import FloatArray, Samples
+from fewlevels.search import reaches
+from fewlevels.training import available_cores
+
+CHIPS_AT_ONCE = 250
+
+
+@dataclass(frozen=True)
+class Yield:
+    """Virtual chips at work.
+
+    margin: (chips, samples), by how much the own output's current exceeds the largest other, in currents of one device
+    at the highest conductance; recognised where positive. pulses: (chips,), of programming. alpha: the target.
+    """
+
+    margin: FloatArray
+    pulses: FloatArray
+    alpha: float
+
+    @property
+    def recognition(self) -> FloatArray:
+        """Of each chip, (chips,)."""
+        return (self.margin > 0).mean(axis=1)
+
+    @property
+    def passed(self) -> int:
+        """Chips whose recognition reaches alpha."""
+        return int(reaches(self.recognition, self.alpha).sum())
+
+    @property
+    def value(self) -> float:
+        """The share of chips whose recognition reaches alpha."""
+        return self.passed / len(self.margin)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the yield, at 95 % (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+        from scipy.stats import binomtest
+
+        found = binomtest(self.passed, len(self.margin)).proportion_ci(0.95, method="wilson")
+        return float(found.low), float(found.high)
+
+
+def estimate_yield(
+    mapping: Mapping,
+    device: Device,
+    samples: Samples,
+    *,
+    chips: int | Sequence[int] = 2000,
+    alpha: float = 1.0,
+    conditions: Conditions | None = None,
+    seed: int = 1,
+    jobs: int | None = None,
+) -> Yield:
+    """Draw chips (so many, or these), run the samples through each one's circuit, and count those that recognise.
+
+    Each sample is one read. The circuit is the mapping's, with its wires. jobs: threads; the result does not depend on
+    them. Raises DeviceError and CircuitError for what cannot be, NotConvergedError where a circuit does not converge.
+    """
+    conditions = Conditions() if conditions is None else conditions
+    numbers = range(chips) if isinstance(chips, int) else chips
+    if len(numbers) == 0:
+        raise DeviceError(f"chips must be at least 1, got {chips}")
+    if not 0 < alpha <= 1:
+        raise DeviceError(f"alpha must be in (0, 1], got {alpha}")
+    parts = [numbers[begin : begin + CHIPS_AT_ONCE] for begin in range(0, len(numbers), CHIPS_AT_ONCE)]
+
+    def run(part: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        drawn = draw_chips(mapping, device, part, conditions, seed=seed)
+        volt, circuit = conditions.input_volt, mapping.circuit
+        if device.read_noise > 0:
+            seen = read(drawn, device, part, len(samples), seed=seed)
+            output = np.concatenate([
+                circuit.run_chips(samples.x[s : s + 1], volt, [np.ascontiguousarray(g[:, s]) for g in seen])
+                for s in range(len(samples))
+            ], axis=1)  # fmt: skip
+        else:
+            output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens)
+        return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn.pulses
+
+    with ThreadPoolExecutor(jobs or available_cores()) as threads:
+        found = list(threads.map(run, parts))
+    return Yield(np.concatenate([margin for margin, _ in found]), np.concatenate([p for _, p in found]), alpha)
+
+
+def yield_against(
+    mapping: Mapping, device: Device, samples: Samples, condition: str, values: Sequence[float], *,
+    chips: int = 2000, alpha: float = 1.0, conditions: Conditions | None = None, seed: int = 1,
+) -> Iterator[tuple[float, Yield]]:  # fmt: skip
+    """The yield at each value of one of the Conditions, such as 'after_seconds', 'sigma_factor' or 'stuck_rate'."""
+    conditions = Conditions() if conditions is None else conditions
+    for value in values:
+        changed = replace(conditions, **{condition: value})  # type: ignore[arg-type]  # named by the caller
+        yield value, estimate_yield(mapping, device, samples, chips=chips, alpha=alpha, conditions=changed, seed=seed)

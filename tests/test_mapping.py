@@ -1,0 +1,127 @@
+"""Mapping: targets of devices worked by hand, circuits that compute the matrix product, tables there and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewlevels import Networks
+from fewlevels.devices.mapping import Mapping, map_network
+from fewlevels.errors import MappingError
+
+W1 = np.array([[2.0, -1.0], [0.0, 1.0]])
+W2 = np.array([[-2.0, 0.0, 1.0], [1.0, -1.0, 2.0]])
+SCHEMES = ["differential-pair", "balanced-pair", "offset-column", "bias-column"]
+
+
+def mapped(scheme: str = "differential-pair", **changes: object) -> Mapping:
+    options = {"lowest_siemens": 1e-6, "highest_siemens": 9e-6, "scheme": scheme, **changes}
+    return map_network(Networks.from_weights([W1, W2]), **options)  # type: ignore[arg-type]
+
+
+def test_a_positive_weight_rests_its_negative_device_at_the_lowest_conductance() -> None:
+    first, second = mapped().target_siemens
+    np.testing.assert_allclose(first, 1e-6 * np.array([[9, 1, 1, 5], [1, 1, 5, 1]]), rtol=1e-12)
+    np.testing.assert_allclose(second, 1e-6 * np.array([[1, 9, 1, 1, 5, 1], [5, 1, 1, 5, 9, 1]]), rtol=1e-12)
+    np.testing.assert_allclose(mapped().level_siemens, [1e-6, 5e-6, 9e-6], rtol=1e-12)
+
+
+def test_a_balanced_pair_keeps_its_sum() -> None:
+    first, _ = mapped("balanced-pair").target_siemens
+    np.testing.assert_allclose(first, 1e-6 * np.array([[9, 1, 3, 7], [5, 5, 7, 3]]), rtol=1e-12)
+
+
+def test_an_offset_column_holds_weight_zero() -> None:
+    first, _ = mapped("offset-column").target_siemens  # weights -2 … 2 on 1 … 9 uS: 5 uS is zero
+    np.testing.assert_allclose(first, 1e-6 * np.array([[9, 3, 5], [5, 7, 5]]), rtol=1e-12)
+
+
+def test_the_reference_of_a_bias_column_is_not_programmed() -> None:
+    assert [mask.all(axis=0).tolist() for mask in mapped("bias-column").programmed] == [
+        [True, True, False], [True, True, True, False],
+    ]  # fmt: skip
+    assert all(mask.all() for mask in mapped("offset-column").programmed)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_computes_the_network(scheme: str) -> None:
+    x = np.random.default_rng(0).uniform(0, 1, (5, 2))
+    mapping = mapped(scheme)
+    output = mapping.circuit.run_chips(x, 0.5, [target[None] for target in mapping.target_siemens])[0]
+    z = (1 / (1 + np.exp(-(x @ W1)))) @ W2
+    got = output / (0.5 * mapping.circuit.map.siemens_per_weight)
+    if scheme.endswith("column"):  # every output carries the same current of the offset
+        got, z = got - got.mean(axis=1, keepdims=True), z - z.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(got, z, rtol=1e-12, atol=1e-12 * np.abs(z).max())
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_table_comes_back_as_it_was_written(scheme: str, tmp_path: Path) -> None:
+    mapping, path = mapped(scheme), tmp_path / "mapping.csv"
+    path.write_text(mapping.to_csv())
+    for got, target in zip(mapping.read_csv(path), mapping.target_siemens, strict=True):
+        assert np.array_equal(got, target)
+
+
+def test_a_table_names_every_device_with_its_level() -> None:
+    lines = mapped().to_csv().splitlines()
+    assert lines[0] == "layer,row,column,polarity,level,target_siemens,target_ohm"
+    assert len(lines) == 1 + 2 * (W1.size + W2.size)
+    layer, row, column, polarity, level, siemens, ohm = lines[1].split(",")
+    assert (layer, row, column, polarity, level) == ("1", "0", "0", "+", "2")
+    assert float(siemens) == pytest.approx(9e-6, rel=1e-12) and float(ohm) == pytest.approx(1 / 9e-6, rel=1e-12)
+
+
+def test_measured_conductances_take_the_place_of_targets(tmp_path: Path) -> None:
+    mapping, path = mapped(), tmp_path / "measured.csv"
+    lines = mapping.to_csv().splitlines()
+    cells = lines[1].split(",")
+    path.write_text("\n".join([lines[0], ",".join([*cells[:5], "8.5e-6", ""]), *lines[2:]]))
+    assert mapping.read_csv(path)[0][0, 0] == 8.5e-6
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda lines: lines[:-1], "lacks 1 of the devices"),
+        (lambda lines: [*lines, lines[1]], "stands twice"),
+        (lambda lines: [lines[0], lines[1].replace(",+,", ",?,"), *lines[2:]], "no device"),
+        (lambda lines: [lines[0].replace("target_siemens", "g"), *lines[1:]], "target_siemens"),
+        (lambda lines: [lines[0], "1,0,0,+,2,-1e-6,", *lines[2:]], "must be positive"),
+        (lambda lines: [lines[0], "one,0,0,+,2,1e-6,", *lines[2:]], "no table of devices"),
+    ],
+)
+def test_a_table_of_other_devices_is_refused(change, says: str, tmp_path: Path) -> None:
+    mapping, path = mapped(), tmp_path / "mapping.csv"
+    path.write_text("\n".join(change(mapping.to_csv().splitlines())))
+    with pytest.raises(MappingError, match=says):
+        mapping.read_csv(path)
+
+
+def test_a_missing_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="cannot be read"):
+        mapped().read_csv(tmp_path / "none.csv")
+
+
+def test_targets_are_the_very_levels_of_a_table() -> None:
+    levels = [1e-6, 5e-6, 9e-6]
+    mapping = mapped(available_siemens=levels)
+    assert mapping.level_siemens.tolist() == levels
+    with pytest.raises(MappingError, match="none of them"):
+        mapped(available_siemens=[1e-6, 4e-6, 9e-6])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"scheme": "triple"}, {"lowest_siemens": 2e-5}, {"highest_siemens": np.inf}],
+)
+def test_what_cannot_be_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(MappingError):
+        mapped(**options)
+
+
+def test_a_conductance_of_zero_is_an_open_device() -> None:
+    first, _ = mapped(lowest_siemens=0.0).target_siemens
+    assert first.min() == pytest.approx(1e-12)

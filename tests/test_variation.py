@@ -1,0 +1,143 @@
+"""Variation: moments and shares of drawn chips against the device's numbers; a chip is its own, whatever is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from fewlevels import Networks
+from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable
+from fewlevels.devices.mapping import Mapping, map_network
+from fewlevels.devices.variation import Conditions, draw_chips, read
+from fewlevels.errors import DeviceError
+
+CHIPS = 4000
+WEIGHTS = [np.array([[2.0, -1.0], [0.0, 1.0]]), np.array([[-2.0, 0.0, 1.0], [1.0, -1.0, 2.0]])]
+DEVICE = Device(
+    name="test", lowest_siemens=20e-6, highest_siemens=100e-6,
+    spread=PolynomialSpread(constant_siemens=1e-6, slope=0.01),
+)  # fmt: skip
+
+
+def mapping(scheme: str = "differential-pair") -> Mapping:
+    return map_network(Networks.from_weights(WEIGHTS), lowest_siemens=20e-6, highest_siemens=100e-6,
+                       scheme=scheme)  # type: ignore[arg-type]  # fmt: skip
+
+
+def drawn(device: Device = DEVICE, chips: range = range(CHIPS), scheme: str = "differential-pair", **conditions):
+    """(chips, devices) conductances, their targets, and the pulses."""
+    found = draw_chips(mapping(scheme), device, chips, Conditions(**conditions), seed=3)
+    flat = np.concatenate([g.reshape(len(chips), -1) for g in found.conductance_siemens], axis=1)
+    return flat, np.concatenate([t.ravel() for t in mapping(scheme).target_siemens]), found.pulses
+
+
+def check_moments(flat: np.ndarray, mean: np.ndarray, sigma: np.ndarray) -> None:
+    """Each device within 5 standard errors of its mean and of its standard deviation."""
+    assert (abs(flat.mean(axis=0) - mean) < 5 * sigma / np.sqrt(len(flat))).all()
+    assert (abs(flat.std(axis=0) - sigma) < 5 * sigma / np.sqrt(2 * len(flat))).all()
+
+
+def test_programmed_devices_have_the_stated_mean_and_spread() -> None:
+    flat, target, pulses = drawn()
+    check_moments(flat, target, 1e-6 + 0.01 * target)
+    total = np.sqrt(((1e-6 + 0.01 * target) ** 2).sum())  # independent devices: variances add
+    check_moments(flat.sum(axis=1, keepdims=True), np.array([target.sum()]), np.array([total]))
+    assert (pulses == target.size).all()
+
+
+def test_after_some_time_they_have_that_time_s_mean_and_spread() -> None:
+    ends = (20e-6, 100e-6)
+    tables = (
+        RetentionTable(after_seconds=1.0, conductance_siemens=ends, sigma_siemens=(1e-6, 2e-6)),
+        RetentionTable(after_seconds=100.0, conductance_siemens=ends, sigma_siemens=(3e-6, 4e-6),
+                       mean_siemens=(18e-6, 90e-6)),
+    )  # fmt: skip
+    device = replace(DEVICE, spread=None, retention=MeasuredRetention(table=tables))
+    flat, target, _ = drawn(device, after_seconds=100.0)
+    check_moments(flat, np.interp(target, ends, (18e-6, 90e-6)), np.interp(target, ends, (3e-6, 4e-6)))
+    flat, target, _ = drawn(device, after_seconds=10.0)  # halfway in the logarithm of time
+    check_moments(flat, np.interp(target, ends, (19e-6, 95e-6)), np.interp(target, ends, (2e-6, 3e-6)))
+
+
+def test_drift_that_shrinks_a_spread_shrinks_each_error() -> None:
+    device = replace(DEVICE, retention=PowerLawDrift(exponent=0.05, start_seconds=1.0, last_seconds=1e6))
+    at_once, _, _ = drawn(device, range(50))
+    later, _, _ = drawn(device, range(50), after_seconds=1e4)
+    np.testing.assert_allclose(later, at_once * 1e4**-0.05, rtol=1e-12)
+
+
+def test_luck_is_the_same_under_all_conditions() -> None:
+    flat, target, _ = drawn(chips=range(50))
+    wide, _, _ = drawn(chips=range(50), sigma_factor=2.0)
+    np.testing.assert_allclose(wide - target, 2 * (flat - target), rtol=1e-9, atol=1e-15)
+    none, _, _ = drawn(chips=range(50), sigma_factor=0.0)
+    assert np.array_equal(none, np.broadcast_to(target, none.shape))
+
+
+def test_a_chip_depends_on_its_number_only() -> None:
+    whole, _, _ = drawn(chips=range(40), tolerance_siemens=1e-6, stuck_rate=0.1)
+    for chips in (range(7), range(7, 40), range(39, 20, -1)):
+        part, _, _ = drawn(chips=chips, tolerance_siemens=1e-6, stuck_rate=0.1)
+        assert np.array_equal(part, whole[list(chips)])
+    assert len(np.unique(whole, axis=0)) == 40
+
+
+def test_write_verify_ends_within_its_tolerance_and_counts_its_pulses() -> None:
+    flat, target, pulses = drawn(tolerance_siemens=1.5e-6)
+    assert (abs(flat - target) <= 1.5e-6).all()
+    hit = norm.cdf(1.5e-6 / (1e-6 + 0.01 * target)) * 2 - 1  # pulses of a device are geometric in it
+    expected, variance = (1 / hit).sum(), ((1 - hit) / hit**2).sum()
+    assert abs(pulses.mean() - expected) < 5 * np.sqrt(variance / CHIPS)
+
+
+def test_write_verify_gives_up_at_the_cap() -> None:
+    flat, target, pulses = drawn(chips=range(500), tolerance_siemens=1e-9, max_pulses=3)
+    assert (pulses <= 3 * target.size).all() and pulses.mean() > 2.9 * target.size
+    assert (abs(flat - target) > 1e-9).mean() > 0.99
+
+
+def test_stuck_devices_stand_at_the_ends_as_often_as_stated() -> None:
+    flat, _, _ = drawn(replace(DEVICE, stuck_on_rate=0.2, stuck_off_rate=0.1))
+    for value, rate in ((100e-6, 0.2), (20e-6, 0.1)):
+        share = (flat == value).mean()
+        assert abs(share - rate) < 5 * np.sqrt(rate * (1 - rate) / flat.size)
+
+
+def test_a_fixed_reference_neither_varies_nor_sticks() -> None:
+    device = replace(DEVICE, stuck_on_rate=0.5, stuck_off_rate=0.5)
+    found = draw_chips(mapping("bias-column"), device, range(20), Conditions(), seed=3)
+    for g, target in zip(found.conductance_siemens, mapping("bias-column").target_siemens, strict=True):
+        assert (g[:, :, -1] == target[:, -1]).all()
+        assert np.isin(g[:, :, :-1], [20e-6, 100e-6]).all()
+
+
+def test_every_read_has_its_own_relative_noise() -> None:
+    device = replace(DEVICE, read_noise=0.03)
+    chips = draw_chips(mapping(), device, range(500), Conditions(sigma_factor=0.0), seed=3)
+    seen = read(chips, device, range(500), 10, seed=3)
+    for each, target in zip(seen, mapping().target_siemens, strict=True):
+        relative = each.reshape(5000, -1) / target.ravel()
+        check_moments(relative, np.ones(target.size), np.full(target.size, 0.03))
+    assert np.array_equal(read(chips, device, range(500), 10, seed=3)[1], seen[1])
+
+
+def test_a_device_without_spread_hits_its_targets() -> None:
+    flat, target, _ = drawn(replace(DEVICE, spread=None), range(5))
+    assert np.array_equal(flat, np.broadcast_to(target, flat.shape))
+
+
+def test_a_device_is_never_asked_what_was_not_measured() -> None:
+    with pytest.raises(DeviceError, match="nothing is known"):
+        drawn(chips=range(1), after_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"input_volt": 0.0}, {"sigma_factor": -1.0}, {"stuck_rate": 1.5}, {"tolerance_siemens": 0.0}, {"max_pulses": 0}],
+)
+def test_conditions_that_cannot_be_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(DeviceError, match=next(iter(values))):
+        Conditions(**values)  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""Yields: closed forms, chance, and the same chips whatever the number of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, norm
+
+from fewlevels import Networks, Samples, load_digits
+from fewlevels.circuit.cell import Sinh
+from fewlevels.devices import Device, PolynomialSpread
+from fewlevels.devices.mapping import map_network
+from fewlevels.devices.variation import Conditions
+from fewlevels.errors import DeviceError
+from fewlevels.yields import Yield, estimate_yield, yield_against
+
+LOW, HIGH, SIGMA = 100e-6, 110e-6, 4e-6
+DEVICE = Device(
+    name="test", lowest_siemens=LOW, highest_siemens=HIGH, spread=PolynomialSpread(constant_siemens=SIGMA)
+)  # fmt: skip
+ONE = Samples(np.array([[1.0]]), np.array([0]), ("a", "b"))
+TWO_OUTPUTS = map_network(Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH)
+
+
+def ternary_digits():
+    """A network that recognises the digits, on the device: one hidden layer that hands on, weights -1, 0, 1."""
+    samples = load_digits(5)
+    rng = np.random.default_rng(1)
+    while True:
+        w = rng.integers(-1, 2, (25, 10)).astype(float)
+        network = Networks.from_weights([w, np.eye(10)])
+        if network.recognition(samples)[0] > 0.3:
+            return samples, map_network(network, lowest_siemens=LOW, highest_siemens=HIGH)
+
+
+def test_two_levels_are_mistaken_as_often_as_the_closed_form_says() -> None:
+    # Own output: HIGH - LOW, the other: LOW - LOW; four independent errors of SIGMA.
+    found = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=20_000)
+    right = norm.cdf((HIGH - LOW) / (2 * SIGMA))
+    assert binomtest(found.passed, 20_000, right).pvalue > 0.001
+    assert found.margin.mean() == pytest.approx((HIGH - LOW) / HIGH, abs=5 * 2 * SIGMA / HIGH / np.sqrt(20_000))
+
+
+def test_without_spread_every_chip_works() -> None:
+    assert estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=100, conditions=Conditions(sigma_factor=0.0)).value == 1.0
+
+
+def test_chips_whose_devices_are_all_stuck_guess() -> None:
+    samples, mapping = ternary_digits()
+    found = estimate_yield(mapping, DEVICE, samples, chips=4000, conditions=Conditions(stuck_rate=1.0))
+    error = found.recognition.std() / np.sqrt(4000)
+    ties = (np.abs(found.margin) < 1e-12).mean()
+    assert 0.1 - ties - 5 * error < found.recognition.mean() < 0.1 + 5 * error  # a tie is not recognition
+
+
+@pytest.mark.parametrize("device", [DEVICE, replace(DEVICE, read_noise=0.01)], ids=["programmed", "read noise"])
+def test_the_same_seed_gives_the_same_chips_whatever_the_jobs(device: Device) -> None:
+    samples, mapping = ternary_digits()
+    whole = estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=1)
+    assert np.array_equal(whole.margin, estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=3).margin)
+    assert np.array_equal(whole.margin[513:], estimate_yield(mapping, device, samples, chips=range(513, 600),
+                                                             seed=5).margin)  # fmt: skip
+    assert not np.array_equal(whole.margin, estimate_yield(mapping, device, samples, chips=600, seed=6).margin)
+
+
+def test_read_noise_alone_leaves_the_mean_margin_and_spreads_it() -> None:
+    noisy = replace(DEVICE, spread=None, read_noise=0.02)
+    found = estimate_yield(TWO_OUTPUTS, noisy, ONE, chips=8000)
+    sigma = 0.02 * np.sqrt(HIGH**2 + 3 * LOW**2) / HIGH
+    assert abs(found.margin.mean() - (HIGH - LOW) / HIGH) < 5 * sigma / np.sqrt(8000)
+    assert abs(found.margin.std() - sigma) < 5 * sigma / np.sqrt(2 * 8000)
+
+
+def test_wires_that_vanish_change_nothing() -> None:
+    samples, ideal = ternary_digits()
+    wired = replace(ideal, circuit=replace(ideal.circuit, word_wire_ohm=1e-9, bit_wire_ohm=1e-9))
+    one, other = (estimate_yield(each, DEVICE, samples, chips=20).margin for each in (ideal, wired))
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+def test_a_bent_device_is_solved_as_it_bends() -> None:
+    # I = G v0 sinh(V / v0): all currents of one sample grow by the same factor.
+    bent = map_network(Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH,
+                       cell=Sinh(scale_volt=0.5))  # fmt: skip
+    straight = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=50).margin
+    np.testing.assert_allclose(estimate_yield(bent, DEVICE, ONE, chips=50).margin, straight * 0.5 * np.sinh(2.0),
+                               rtol=1e-12)  # fmt: skip
+
+
+def test_the_interval_is_wilson_s() -> None:
+    # Wilson (1927) by hand for 8 of 10: (8 + z^2/2 -+ z sqrt(8 * 2 / 10 + z^2 / 4)) / (10 + z^2).
+    z = norm.ppf(0.975)
+    found = Yield(np.where(np.arange(10) < 8, 1.0, -1.0)[:, None], np.ones(10), 1.0)
+    half = z * np.sqrt(1.6 + z**2 / 4)
+    assert found.interval == pytest.approx(((8 + z**2 / 2 - half) / (10 + z**2), (8 + z**2 / 2 + half) / (10 + z**2)))
+
+
+def test_yield_falls_as_the_spread_grows() -> None:
+    values = [y.value for _, y in yield_against(TWO_OUTPUTS, DEVICE, ONE, "sigma_factor", (0.0, 0.5, 1.0, 4.0))]
+    assert values[0] == 1.0 and values == sorted(values, reverse=True) and values[-1] < values[1]
+
+
+@pytest.mark.parametrize("options", [{"chips": 0}, {"alpha": 0.0}, {"alpha": 1.1}])
+def test_what_cannot_be_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(DeviceError, match=next(iter(options))):
+        estimate_yield(TWO_OUTPUTS, DEVICE, ONE, **options)  # type: ignore[arg-type]
