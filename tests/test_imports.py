@@ -32,7 +32,10 @@ STAGES = (
     "hardware",
     "figures",
     "circuit_figures",
+    "device_figures",
     "report",
+    "cli_options",
+    "cli_devices",
     "cli",
 )
 """From left to right; a stage is a module, or a folder of modules that may also import each other."""

@@ -60,6 +60,8 @@ _PUBLIC = {
     "Device": "devices",
     "device_names": "devices",
     "load_device": "devices",
+    "SeparableLevels": "devices.separability",
+    "separable_levels": "devices.separability",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from fewlevels.circuit.solve import OperatingPoint, solve
     from fewlevels.datasets import load_dataset, split_samples
     from fewlevels.devices import Device, device_names, load_device
+    from fewlevels.devices.separability import SeparableLevels, separable_levels
     from fewlevels.errors import FewlevelsError
     from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.methods import MethodComparison, compare_methods, parse_methods

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from fewlevels import __version__
+from fewlevels.cli_devices import devices
+from fewlevels.cli_options import option as _option
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:
@@ -47,25 +49,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def _option(name: str, help_text: str, metavar: str) -> Any:
-    parser = {"N": _whole, "X": _real}.get(metavar)
-    return typer.Option(name, help=help_text, metavar=metavar, show_default=False, parser=parser)
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise typer.BadParameter(f"a whole number is expected, got {text!r}.") from None
-
-
-def _real(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"a number is expected, got {text!r}.") from None
 
 
 @app.command()
@@ -306,6 +289,9 @@ def search(
     if source.is_dir():
         print(f"\nstored: {source / 'search.json'}; 'fewlevels report {source}' shows it")
     return None
+
+
+app.command()(devices)
 
 
 def _circuit_options(

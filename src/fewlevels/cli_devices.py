@@ -1,0 +1,164 @@
+"""The command `fewlevels devices`: parse, call, print."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from fewlevels.cli_options import option
+from fewlevels.errors import DeviceError
+
+if TYPE_CHECKING:
+    from fewlevels.devices import Device
+    from fewlevels.devices.separability import SeparableLevels
+    from fewlevels.samples import FloatArray
+
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def devices(
+    name: Annotated[
+        Optional[str], typer.Argument(metavar="[NAME|DEVICE.toml]", help="One device.", show_default=False)
+    ] = None,
+    needs: Annotated[Optional[int], option("--needs", "Levels that a network needs, to compare with.", "N")] = None,
+    k_sigma: Annotated[float, option("--k-sigma", "Standard deviations from a level to its boundary. [3]", "X")] = 3.0,
+    after_seconds: Annotated[
+        Optional[float], option("--after-seconds", "Time since programming. [the last measured]", "X")
+    ] = None,
+    out: Annotated[
+        Optional[Path],
+        typer.Option("--out", "-o", metavar="FILE", help="Figure to write: .png, .svg or .pdf.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """List published devices and the levels that can be told apart, or show one."""
+    from fewlevels.devices import device_names, load_device
+
+    if name is None:
+        if needs is not None or after_seconds is not None or out is not None:
+            raise DeviceError("--needs, --after-seconds and --out are for one device: name it")
+        library = [load_device(each) for each in device_names()]
+        if as_json:
+            return print(
+                json.dumps([_plain(device, _offered(device, k_sigma, None), k_sigma) for device in library], indent=1)
+            )
+        return print(_table(library, k_sigma))
+    if needs is not None and needs < 1:
+        raise DeviceError(f"--needs must be at least 1, got {needs}")
+    device = load_device(name)
+    offered = _offered(device, k_sigma, after_seconds)
+    if out is not None:
+        _write_figure(device, needs, k_sigma, after_seconds, out)
+    if as_json:
+        return print(json.dumps(_plain(device, offered, k_sigma), indent=1))
+    print(_page(device, offered, needs))
+    if out is not None:
+        print(f"\nfigure: {out}")
+    return None
+
+
+def _offered(device: Device, k_sigma: float, after_seconds: float | None) -> list[SeparableLevels]:
+    """As programmed and at the time asked for, else the last that was measured; none where too little is known."""
+    from fewlevels.devices.separability import separable_levels
+
+    if not device.spread_is_known and device.level_siemens is None and device.states is None:
+        return []
+    after = device.last_seconds if after_seconds is None and device.spread_is_known else after_seconds
+    times = [None] if after is None else [None, after]
+    return [separable_levels(device, k_sigma, time) for time in times]
+
+
+def _table(library: list[Device], k_sigma: float) -> str:
+    from fewlevels.devices.separability import when
+
+    rows = [["name", "window", "states", f"told apart at {k_sigma:g} sigma", "later", "source"]]
+    for device in library:
+        offered = _offered(device, k_sigma, None)
+        known = [found for found in offered if found.basis != "stated"]
+        later = f"{known[1]} {when(known[1].after_seconds)}" if len(known) > 1 else "-"
+        states = device.states or len(device.level_siemens or ()) or "-"
+        rows.append([device.name, _window(device), str(states), str(known[0]) if known else "-", later,
+                     device.citation.split(":")[0]])  # fmt: skip
+    return _columns(rows)
+
+
+def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> str:
+    import numpy as np
+
+    from fewlevels.devices.separability import compare, when
+
+    rows = [["window", _window(device)]]
+    if device.states:
+        rows.append(["states", f"{device.states}, without their conductances"])
+    if device.spread_is_known:
+        shown = device.available_siemens()
+        if shown is None:
+            assert device.lowest_siemens is not None and device.highest_siemens is not None
+            shown = np.linspace(device.lowest_siemens, device.highest_siemens, 5)
+        rows.append(["conductance", _micro(shown)])
+        rows += [[f"spread {when(found.after_seconds)}", _micro(device.sigma_siemens(shown, found.after_seconds))]
+                 for found in offered]  # fmt: skip
+    rows += [[name.replace("_", " "), f"{getattr(device, name):.3g}"]
+             for name in ("read_noise", "stuck_on_rate", "stuck_off_rate") if getattr(device, name)]  # fmt: skip
+    if device.cell is not None:
+        rows.append(["cell", str(device.cell)])
+    if fit := device.iv_fit:
+        rows.append(["fit of the cell", f"R² {fit.r_squared:.6f}, rms relative error {fit.rms_relative_error:.2%}, "
+                     f"measured to {fit.largest_volt:g} V"])  # fmt: skip
+    for found in offered:
+        if found.basis != "stated":
+            rows.append([f"told apart {when(found.after_seconds)}", f"{found} at {found.k_sigma:g} sigma"])
+            if found.level_siemens is not None:
+                rows.append(["  to program", _micro(found.level_siemens)])
+    lines = [*filter(None, (device.name, device.citation, device.sources)), "", _columns(rows)]
+    if needs is not None and offered:
+        lines += ["", compare(needs, offered[-1])]
+    return "\n".join(lines)
+
+
+def _plain(device: Device, offered: list[SeparableLevels], k_sigma: float) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(device),
+        "k_sigma": k_sigma,
+        "separable_levels": [found.to_json() for found in offered],
+    }
+
+
+def _write_figure(device: Device, needs: int | None, k_sigma: float, after_seconds: float | None, out: Path) -> None:
+    if out.suffix not in PICTURES:
+        raise DeviceError(f"--out must end in {', '.join(PICTURES)}, got {out}")
+    import io
+
+    import matplotlib
+
+    from fewlevels.device_figures import separability_figure
+    from fewlevels.figures import STYLE
+    from fewlevels.study.store import Store
+
+    picture = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure = separability_figure(device, needs, k_sigma=k_sigma, after_seconds=after_seconds)
+        figure.savefig(picture, format=out.suffix[1:], dpi=200)
+    Store(out.parent).write(out.name, picture.getvalue())
+
+
+def _window(device: Device) -> str:
+    if device.lowest_siemens is None or device.highest_siemens is None:
+        return "-"
+    return f"{device.lowest_siemens * 1e6:g} to {device.highest_siemens * 1e6:g} µS"
+
+
+def _micro(siemens: FloatArray) -> str:
+    """Conductances in microsiemens, at most ten of them."""
+    shown = [f"{value * 1e6:.4g}" for value in siemens]
+    return ", ".join(shown if len(shown) <= 10 else [*shown[:8], "…", shown[-1]]) + " µS"
+
+
+def _columns(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                     for row in rows)  # fmt: skip

@@ -1,0 +1,206 @@
+"""Separable levels: how many levels of a device can be told apart, and where to put them."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from fewlevels.devices.laws import MeasuredRetention, TableSpread
+from fewlevels.devices.model import Device
+from fewlevels.errors import DeviceError
+from fewlevels.samples import FloatArray
+
+GRID = 4096
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeparableLevels:
+    """How many levels of a device can be told apart at one time.
+
+    count: a real number in a continuous window, whole in a level table, inf where nothing spreads.
+    level_siemens: ascending, as they are to be programmed; None where the source gives no conductances or any number
+    fits. reached_sigma: the boundary between two neighbours lies this many standard deviations from both, at the
+    closest pair; None without a pair that spreads. basis: 'spread' of a continuous window, 'levels' of the device's own
+    table, or 'stated': what the source states without spreads.
+    """
+
+    device: str
+    k_sigma: float
+    after_seconds: float | None
+    count: float
+    level_siemens: FloatArray | None
+    reached_sigma: float | None
+    basis: Literal["spread", "levels", "stated"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a count without limit is null."""
+        levels = self.level_siemens
+        return {
+            "after_seconds": self.after_seconds,
+            "count": self.count if math.isfinite(self.count) else None,
+            "basis": self.basis,
+            "level_siemens": None if levels is None else levels.tolist(),
+            "reached_sigma": self.reached_sigma,
+        }
+
+    def __str__(self) -> str:
+        """The count, rounded down to a tenth: 3.98 levels are not four."""
+        if self.basis == "spread" and math.isfinite(self.count):
+            return f"{math.floor(self.count * 10 + 1e-9) / 10:.1f}"
+        return f"{self.count:g}"
+
+
+def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float | None = None) -> SeparableLevels:
+    """Levels whose boundaries lie k_sigma standard deviations of the programmed conductance from both neighbours.
+
+    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over it, and floor of that many levels from its lowest
+    conductance on, each pair of neighbours at the same error. Level table: the largest subset of its levels whose
+    intervals mean +- k sigma do not overlap. A source that states levels without spreads is taken at its word.
+    after_seconds: None as programmed; levels are given as they are to be programmed.
+    Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
+    """
+    if not 0 < k_sigma < math.inf:
+        raise DeviceError(f"k_sigma must be positive, got {k_sigma}")
+
+    def found(
+        count: float,
+        levels: FloatArray | None,
+        basis: Literal["spread", "levels", "stated"],
+        reached: float | None = None,
+    ) -> SeparableLevels:
+        return SeparableLevels(device=device.name, k_sigma=k_sigma, after_seconds=after_seconds, count=count,
+                               level_siemens=levels, reached_sigma=reached, basis=basis)  # fmt: skip
+
+    own = device.available_siemens()
+    if not device.spread_is_known:
+        if own is None and device.states is None:
+            raise DeviceError(f"{device.name}: neither spreads nor a number of levels are known")
+        if after_seconds is not None:
+            raise DeviceError(f"{device.name}: no spread of its conductances is known after {after_seconds:g} s")
+        return found(len(own) if own is not None else float(device.states or 0), own, "stated")
+    if own is not None:
+        mean, sigma = device.mean_siemens(own, after_seconds), device.sigma_siemens(own, after_seconds)
+        chosen = _disjoint(mean - k_sigma * sigma, mean + k_sigma * sigma)
+        return found(len(chosen), own[chosen], "levels", _closest(mean[chosen], sigma[chosen]))
+    _, mean, sigma = _window(device, after_seconds)
+    if not sigma.any():
+        return found(math.inf, None, "spread")
+    if not (sigma > 0).all():
+        raise DeviceError(
+            f"{device.name}: its spread vanishes at an end of its window: any number of levels fits there"
+        )
+    count = 1 + float((np.diff(mean).clip(0) / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
+    levels = equal_error_levels(device, math.floor(count + 1e-9), after_seconds)
+    reached = _closest(device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds))
+    return found(count, levels, "spread", reached)
+
+
+def equal_error_levels(device: Device, levels: int, after_seconds: float | None = None) -> FloatArray:
+    """Conductances to program, ascending, in a continuous window so that neighbours are confused equally often.
+
+    The first is the window's lowest; each gap between means is the same multiple of the sum of its two standard
+    deviations, the largest multiple that fits. Equal steps where nothing spreads.
+    Raises DeviceError for fewer than one level, for an unknown spread or a time that was not measured.
+    """
+    if levels < 1:
+        raise DeviceError(f"levels must be at least 1, got {levels}")
+    target, mean, sigma = _window(device, after_seconds)
+    if levels == 1:
+        return target[:1]
+    if not sigma.any():
+        return np.linspace(target[0], target[-1], levels)
+
+    def placed(separation: float) -> list[float] | None:
+        """Levels at this separation in standard deviations; None where they do not fit."""
+        bottom = np.maximum.accumulate(mean - separation * sigma).tolist()
+        top = (mean + separation * sigma).tolist()
+        at, above = [grid[0]], top[0]
+        for _ in range(levels - 1):
+            cell = bisect.bisect_left(bottom, above)
+            if cell == len(grid):
+                return None
+            part = (above - bottom[cell - 1]) / (bottom[cell] - bottom[cell - 1])
+            at.append(grid[cell - 1] + part * (grid[cell] - grid[cell - 1]))
+            above = top[cell - 1] + part * (top[cell] - top[cell - 1])
+        return at
+
+    grid = target.tolist()
+    low, high, best = 0.0, float(np.ptp(mean) / sigma[sigma > 0].min()), grid[:1] * levels
+    while low < (middle := (low + high) / 2) < high:
+        if (found := placed(middle)) is None:
+            high = middle
+        else:
+            low, best = middle, found
+    return np.array(best)
+
+
+def geometric_levels(device: Device, levels: int) -> FloatArray:
+    """Conductances at equal ratios over the window: an assumption of ours, for sources that give no levels.
+
+    Raises DeviceError for fewer than two levels, or without a window above 0 S.
+    """
+    if levels < 2:
+        raise DeviceError(f"levels must be at least 2, got {levels}")
+    if not device.lowest_siemens or device.highest_siemens is None:
+        raise DeviceError(f"{device.name}: levels at equal ratios need a conductance window above 0 S")
+    return np.geomspace(device.lowest_siemens, device.highest_siemens, levels)
+
+
+def compare(needed: int, offered: SeparableLevels) -> str:
+    """'needs 4, offers 3.2 after a day'."""
+    if offered.basis == "stated":
+        return f"needs {needed}, its source states {offered.count:g} without their spreads"
+    return f"needs {needed}, offers {offered} {when(offered.after_seconds)}"
+
+
+def when(after_seconds: float | None) -> str:
+    """A time in words: 'as programmed', 'after a day', 'after 90 s'."""
+    if after_seconds is None:
+        return "as programmed"
+    for name, article, seconds in (("year", "a", 31557600), ("day", "a", 86400), ("hour", "an", 3600)):
+        if after_seconds >= seconds:
+            number = f"{after_seconds / seconds:.3g}"
+            return f"after {article} {name}" if number == "1" else f"after {number} {name}s"
+    return f"after {after_seconds:g} s"
+
+
+def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Targets, fine enough for every law and with the points of every table, and means and spreads there."""
+    device.sigma_siemens(np.array([]), after_seconds)  # refuses before the window is asked for
+    assert device.lowest_siemens is not None and device.highest_siemens is not None
+    low, high = device.lowest_siemens, device.highest_siemens
+    points = [np.linspace(low, high, GRID), np.geomspace(low or high / GRID, high, GRID)[1:-1]]
+    if isinstance(device.spread, TableSpread):
+        points.append(np.array(device.spread.conductance_siemens))
+    if isinstance(device.retention, MeasuredRetention):
+        points += [np.array(table.conductance_siemens) for table in device.retention.table]
+    target = np.unique(np.concatenate(points))
+    target = target[(target >= low) & (target <= high)]
+    return target, device.mean_siemens(target, after_seconds), device.sigma_siemens(target, after_seconds)
+
+
+def _logarithmic_mean(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(b - a) / ln(b / a): dividing a step by it integrates 1 / sigma exactly where sigma is straight."""
+    near = np.abs(b - a) < 1e-6 * a
+    return np.where(near, (a + b) / 2, (b - a) / np.where(near, 1.0, np.log(b / a)))
+
+
+def _disjoint(low: FloatArray, high: FloatArray) -> list[int]:
+    """The most intervals that do not overlap: always the one that ends first (exact)."""
+    chosen: list[int] = []
+    for index in np.argsort(high, kind="stable"):
+        if not chosen or low[index] >= high[chosen[-1]]:
+            chosen.append(int(index))
+    return chosen
+
+
+def _closest(mean: FloatArray, sigma: FloatArray) -> float | None:
+    """The smallest gap between neighbours over the sum of their standard deviations."""
+    if len(mean) < 2:
+        return None
+    both = sigma[:-1] + sigma[1:]
+    return float((np.diff(mean)[both > 0] / both[both > 0]).min()) if both.any() else None

@@ -1,0 +1,57 @@
+"""`fewlevels devices`, in real subprocesses."""
+
+import json
+
+import pytest
+
+from fewlevels import device_names
+from tests.test_cli import run
+
+
+def test_the_list_names_every_device_and_what_it_offers():
+    done = run("devices")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
+    assert tuple(sorted(rows)) == device_names()
+    assert "5.3" in rows["wan2022_rram"] and "3.2 after 2 days" in rows["wan2022_rram"]
+    listed = {device["name"]: device for device in json.loads(run("devices", "--json").stdout)}
+    assert tuple(sorted(listed)) == device_names()
+    assert [round(found["count"], 1) for found in listed["milo2021_hfo2"]["separable_levels"]] == [9.4]
+    assert listed["rao2023"]["separable_levels"][0]["basis"] == "stated"
+
+
+def test_one_device_is_set_against_what_a_network_needs(tmp_path):
+    picture = tmp_path / "wan.png"
+    done = run("devices", "wan2022_rram", "--needs", 4, "--after-seconds", 86400, "-o", picture)
+    assert done.returncode == 0, done.stderr
+    assert "needs 4, offers 3.2 after a day\n" in done.stdout and "Wan et al., Nature 608" in done.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'name = "mine"\n[levels]\nconductance_siemens = [1e-6, 5e-6, 6e-6]\nsigma_siemens = [1e-7, 2e-7, 2e-7]\n',
+        encoding="utf-8",
+    )
+    found = json.loads(run("devices", mine, "--json").stdout)
+    assert found["level_siemens"] == [1e-6, 5e-6, 6e-6]
+    assert [at["count"] for at in found["separable_levels"]] == [2]  # 6 uS is five spreads of 0.2 uS from 5 uS
+    assert found["separable_levels"][0]["level_siemens"] == [1e-6, 5e-6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nosuch"], "a device is a .toml file or one of cmo_hfox"),
+        (["--needs", "4"], "are for one device: name it"),
+        (["sonos", "--needs", "0"], "--needs must be at least 1, got 0"),
+        (["sonos", "--k-sigma", "-1"], "k_sigma must be positive, got -1"),
+        (["sonos", "--after-seconds", "60"], "sonos: nothing is known of it after 60 s"),
+        (["sonos", "-o", "figure.txt"], "--out must end in .png, .svg, .pdf, got figure.txt"),
+    ],
+)
+def test_wrong_options_are_one_sentence_and_exit_code_2(arguments, said):
+    done = run("devices", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and done.stderr.count("\n") == 1

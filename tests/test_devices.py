@@ -1,0 +1,232 @@
+"""Device descriptions: what they say, at any time that was measured, and what they refuse."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+from fewlevels import Device, device_names, load_device
+from fewlevels.circuit import Cubic, Diode, Sinh
+from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
+from fewlevels.devices.iv import fit_iv
+from fewlevels.errors import DeviceError
+from tests.oracles import given
+
+DAY = 86400.0
+WINDOW = 'name = "mine"\nlowest_siemens = 1e-6\nhighest_siemens = 2e-6\n'
+DOCS = Path(__file__).parent.parent / "docs" / "devices.md"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_every_published_device_names_itself_and_says_where_it_was_read(name):
+    device = load_device(name)
+    assert device.name == name and re.search(r"20\d\d", device.citation) and device.sources
+
+
+def test_wan_has_the_spreads_of_its_table_at_each_time():
+    device, targets = load_device("wan2022_rram"), np.array([[0, 5e-6], [10e-6, 40e-6]])
+    np.testing.assert_allclose(device.sigma_siemens(targets) * 1e6, [[0.35, 1.75], [2.26, 1.10]], rtol=1e-12)
+    np.testing.assert_allclose(device.sigma_siemens(targets, DAY) * 1e6, [[0.70, 2.76], [3.72, 2.65]], rtol=1e-12)
+    np.testing.assert_allclose(device.sigma_siemens(targets, 2 * DAY)[1, 1] * 1e6, 2.68, rtol=1e-12)
+    np.testing.assert_array_equal(device.mean_siemens(targets, DAY), targets)
+
+
+def test_between_two_times_a_spread_is_straight_in_the_logarithm_of_time():
+    device = load_device("wan2022_rram")
+    at = [device.sigma_siemens(20e-6, seconds) for seconds in (1, DAY**0.25, DAY)]
+    np.testing.assert_allclose(at[1], 0.75 * at[0] + 0.25 * at[2], rtol=1e-12)
+
+
+def test_a_power_law_takes_mean_and_spread_down_by_the_same_factor():
+    device = Device(
+        name="pcm", lowest_siemens=1e-6, highest_siemens=9e-6,
+        spread=TableSpread(conductance_siemens=(1e-6, 9e-6), sigma_siemens=(1e-7, 5e-7)),
+        retention=PowerLawDrift(exponent=0.5, start_seconds=4.0, last_seconds=1e4),
+    )  # fmt: skip
+    assert device.mean_siemens(5e-6, 16.0) == pytest.approx(2.5e-6, rel=1e-12)  # (16 / 4)^-0.5 = 1/2
+    assert device.sigma_siemens(5e-6, 16.0) == pytest.approx(1.5e-7, rel=1e-12)
+    assert device.mean_siemens(5e-6, 4.0) == device.mean_siemens(5e-6) == 5e-6
+
+
+def test_level_means_and_spreads_follow_their_measured_tables():
+    def table(seconds: float, *mean: float) -> RetentionTable:
+        return RetentionTable(
+            after_seconds=seconds, conductance_siemens=(1.0, 2.0), mean_siemens=mean, sigma_siemens=(0.1, 0.2)
+        )
+
+    device = Device(
+        name="two", level_siemens=(1.0, 2.0), level_sigma_siemens=(0.01, 0.02),
+        retention=MeasuredRetention(table=(table(10, 1.0, 2.0), table(1000, 0.8, 1.4))),
+    )  # fmt: skip
+    assert (device.lowest_siemens, device.highest_siemens) == (1.0, 2.0)
+    np.testing.assert_allclose(device.mean_siemens([1, 2], 100), [0.9, 1.7], rtol=1e-12)
+    np.testing.assert_allclose(device.sigma_siemens([1, 2], 100), [0.1, 0.2], rtol=1e-12)
+    np.testing.assert_allclose(device.sigma_siemens([1, 2]), [0.01, 0.02], rtol=1e-12)
+
+
+def test_outside_what_was_measured_it_refuses():
+    wan, taox, rao = (load_device(name) for name in ("wan2022_rram", "lee2018_taox", "rao2023"))
+    refused = {
+        r"wan2022_rram: it was measured after 1 to 172800 s, got 259200 s": lambda: wan.mean_siemens(1e-6, 3 * DAY),
+        r"wan2022_rram: it was measured after 1 to 172800 s, got 0 s": lambda: wan.sigma_siemens(1e-6, 0.0),
+        r"conductances must lie in the measured 0 to 4e-05 S, got 4.1e-05 S": lambda: wan.sigma_siemens([1e-6, 41e-6]),
+        r"got nan S": lambda: wan.mean_siemens(np.nan),
+        r"lee2018_taox: no spread of its conductances is known": lambda: taox.sigma_siemens(1e-6),
+        r"lee2018_taox: nothing is known of it after 1 s": lambda: taox.mean_siemens(1e-6, 1.0),
+        r"rao2023: no conductance window is known": lambda: rao.mean_siemens(1e-6),
+    }
+    for said, asked in refused.items():
+        with pytest.raises(DeviceError, match=said):
+            asked()
+
+
+def test_rounding_at_the_end_of_the_window_is_not_outside_it():
+    device = load_device("joshi2020_pcm")
+    assert device.mean_siemens(25e-6 * (1 + 1e-12)) == 25e-6
+
+
+def test_the_example_of_the_docs_loads(tmp_path):
+    example = re.search(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    assert example is not None
+    device = load_device(written(tmp_path, example[1]))
+    assert device == Device(
+        name="mine", citation="Ours, 2026", sources="4-kbit array, room temperature, read at 0.2 V",
+        lowest_siemens=1e-6, highest_siemens=100e-6, level_siemens=(2e-6, 10e-6, 40e-6, 90e-6),
+        level_sigma_siemens=(0.3e-6, 1e-6, 2e-6, 3e-6), read_noise=0.005, stuck_on_rate=0.001, stuck_off_rate=0.002,
+        retention=PowerLawDrift(exponent=0.01, start_seconds=1.0, last_seconds=1e6), nonlinearity=Sinh(scale_volt=0.4),
+    )  # fmt: skip
+    assert device.cell == Sinh(scale_volt=0.4)
+
+
+def test_a_selector_is_the_cell(tmp_path):
+    text = 'name = "mine"\nstates = 4\n[selector]\nsaturation_ampere = 1e-12\nideality = 1.5\nseries_ohm = 10.0\n'
+    assert load_device(written(tmp_path, text)).cell == Diode(saturation_ampere=1e-12, ideality=1.5, series_ohm=10.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (WINDOW + "lowest_ohm = 3\n", "line 4: lowest_ohm is not a key of a device; the keys are name, citation"),
+        (WINDOW + "[drift]\n", "line 4: drift is not a key of a device"),
+        (WINDOW + '[spread]\nlaw = "cubic"\n', "line 5: law must be one of table, polynomial, saturating, got 'cubic'"),
+        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\n', "line 4: scale_siemens is missing"),
+        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\nscale_siemens = 0\n', "line 7: scale_siemens"),
+        (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = -1e-7\n', "line 4: spread must be at least 0"),
+        (WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1.2e-6, 2e-6]\nsigma_siemens = [1e-7, 1e-7]\n',
+         "line 4: spread must be measured everywhere from 1e-06 to 2e-06 S"),
+        (WINDOW + '[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 1\n'
+         'conductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.0, 0.0]\n[[retention.table]]\nafter_seconds = 2\n'
+         'conductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.0, -1.0]\n', "line 13: sigma_siemens must be"),
+        (WINDOW + 'stuck_on_rate = 1.5\n', r"line 4: stuck_on_rate must be in \[0, 1\], got 1.5"),
+        (WINDOW + 'read_noise = "1 %"\n', "line 4: read_noise must be a finite number, got '1 %'"),
+        (WINDOW + "states = 2.5\n", "line 4: states must be a whole number, got 2.5"),
+        ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be at least 0"),
+        ('name = "x"\n[levels]\nconductance_siemens = [2, 1]\n', "line 2: level_siemens must ascend, got 1.0"),
+        ('name = "x"\n[levels]\ncsv = 3\n', "line 3: csv must be the name of a file, got 3"),
+        ('name = "x"\n[selector]\nideality = -1\n', "line 3: a diode's ideality must be positive"),
+        ('name = "x"\n[selector]\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 1\n', "nonlinearity and selector cannot"),
+        ('name = "x"\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 0\n', "line 2: nonlinearity needs a positive"),
+        ("states = 4\n", "name is missing"),
+        ("name = \n", "is not valid TOML"),
+    ],
+)  # fmt: skip
+def test_a_wrong_description_is_one_sentence_with_line_and_key(tmp_path, text, said):
+    with pytest.raises(DeviceError, match=said) as raised:
+        load_device(written(tmp_path, text))
+    assert "mine.toml" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+    with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram, got 'wan'"):
+        load_device("wan")
+    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: No such file"):
+        load_device(tmp_path / "none.toml")
+
+
+def test_levels_come_from_a_csv_of_spreads_or_of_single_reads(tmp_path):
+    mine, levels = written(tmp_path, 'name = "mine"\n[levels]\ncsv = "levels.csv"\n'), tmp_path / "levels.csv"
+    levels.write_text("level,conductance_siemens,sigma_siemens\nhigh,3e-6,2e-7\nlow,1e-6,1e-7\n", encoding="utf-8")
+    device = load_device(mine)
+    assert (device.level_siemens, device.level_sigma_siemens) == ((1e-6, 3e-6), (1e-7, 2e-7))
+    levels.write_text("level,conductance_siemens\n0,1e-6\n1,4e-6\n0,3e-6\n1,4e-6\n1,7e-6\n", encoding="utf-8")
+    device = load_device(mine)
+    np.testing.assert_allclose(device.level_siemens, (2e-6, 5e-6), rtol=1e-12)
+    np.testing.assert_allclose(device.level_sigma_siemens, (2**0.5 * 1e-6, 3**0.5 * 1e-6), rtol=1e-12)
+    levels.write_text("level,conductance_siemens\n0,1e-6\n1,2e-6\n", encoding="utf-8")
+    assert not load_device(mine).spread_is_known
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("level,ohm\n0,1\n", "the first line must name the columns level,conductance_siemens,.sigma_siemens."),
+        ("level,conductance_siemens\n", "no row stands below the columns"),
+        (
+            "level,conductance_siemens\n0,1e-6\n1,low\n",
+            "line 3: conductance_siemens must be a finite number, got 'low'",
+        ),
+        ("level,conductance_siemens\n0,1e-6,3\n", "line 2: 2 values are expected, got 3"),
+        ("level,conductance_siemens\n0,1e-6\n0,2e-6\n1,3e-6\n", "level 1 has neither sigma_siemens nor several reads"),
+        ("level,conductance_siemens,sigma_siemens\n0,1,1\n0,2,1\n", "level 0 stands in several rows"),
+    ],
+)
+def test_a_wrong_level_csv_is_refused_with_its_line(tmp_path, text, said):
+    (tmp_path / "levels.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DeviceError, match=said):
+        load_device(written(tmp_path, 'name = "mine"\n[levels]\ncsv = "levels.csv"\n'))
+
+
+@given(
+    law=st.sampled_from(["sinh", "cubic"]), scale_volt=st.floats(0.15, 3.0), log_siemens=st.floats(-9.0, -3.0),
+    sign=st.sampled_from([0.0, -1.0]),
+)  # fmt: skip
+def test_a_fit_finds_the_law_that_made_the_curve(law, scale_volt, log_siemens, sign):
+    made = {"sinh": Sinh, "cubic": Cubic}[law](scale_volt=scale_volt)
+    volt = np.linspace(sign, 1.0, 41)
+    ampere, _ = made.current(volt, np.float64(10**log_siemens))
+    fit = fit_iv(law, volt, ampere)
+    assert fit.law.scale_volt == pytest.approx(scale_volt, rel=1e-4)
+    assert fit.conductance_siemens == pytest.approx(10**log_siemens, rel=1e-4)
+    assert fit.r_squared > 1 - 1e-8 and fit.largest_volt == 1.0
+
+
+def test_the_quality_of_a_fit_is_that_of_its_errors(tmp_path):
+    rng = np.random.default_rng(1)
+    volt = np.linspace(0, 1, 400)
+    ampere = Sinh(scale_volt=0.3).current(volt, np.float64(1e-6))[0] * (1 + 0.02 * rng.standard_normal(400))
+    rows = "\n".join(f"{v},{i}" for v, i in zip(volt, ampere, strict=True))
+    (tmp_path / "iv.csv").write_text(f"volt,ampere\n{rows}\n", encoding="utf-8")
+    device = load_device(written(tmp_path, WINDOW + '[nonlinearity]\nlaw = "sinh"\ncsv = "iv.csv"\n'))
+    assert device.iv_fit is not None and device.cell == device.iv_fit.law
+    assert device.iv_fit.law.scale_volt == pytest.approx(0.3, rel=0.02)
+    assert device.iv_fit.rms_relative_error == pytest.approx(0.02, rel=0.1)  # the noise that was put in
+    assert 0.99 < device.iv_fit.r_squared < 1
+
+
+@pytest.mark.parametrize("law", ["sinh", "cubic"])
+def test_a_straight_or_flattening_curve_is_not_fitted(law):
+    volt = np.linspace(0, 1, 20)
+    for ampere in (1e-6 * volt, 1e-6 * np.tanh(volt)):
+        with pytest.raises(DeviceError, match=f"does not bend upwards as a {law} law does"):
+            fit_iv(law, volt, ampere)
+
+
+def test_a_device_checks_itself_without_a_file():
+    device = load_device("milo2021_hfo2")
+    with pytest.raises(DeviceError, match="spread must be at least 0 everywhere"):
+        replace(device, spread=PolynomialSpread(constant_siemens=1e-6, slope=-0.01))
+    with pytest.raises(DeviceError, match="level_sigma_siemens must hold 2 spreads, one a level, got 1"):
+        Device(name="x", level_siemens=(1.0, 2.0), level_sigma_siemens=(0.1,))
+    with pytest.raises(DeviceError, match=r"must sum to at most 1, got 1.25"):
+        replace(device, stuck_on_rate=0.5, stuck_off_rate=0.75)
