@@ -28,6 +28,14 @@ def test_one_device_is_set_against_what_a_network_needs(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_window_alone_is_shown_but_not_compared(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('name = "mine"\nlowest_siemens = 1e-6\nhighest_siemens = 2e-6\n', encoding="utf-8")
+    assert "1 to 2 µS" in run("devices", mine).stdout
+    done = run("devices", mine, "--needs", 4)
+    assert done.returncode == 2 and "neither spreads nor levels are known" in done.stderr
+
+
 def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text(

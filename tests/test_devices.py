@@ -73,6 +73,9 @@ def test_level_means_and_spreads_follow_their_measured_tables():
     np.testing.assert_allclose(device.mean_siemens([1, 2], 100), [0.9, 1.7], rtol=1e-12)
     np.testing.assert_allclose(device.sigma_siemens([1, 2], 100), [0.1, 0.2], rtol=1e-12)
     np.testing.assert_allclose(device.sigma_siemens([1, 2]), [0.01, 0.02], rtol=1e-12)
+    later = replace(device, level_sigma_siemens=None, retention=MeasuredRetention(table=(table(1000, 0.8, 1.4),)))
+    np.testing.assert_allclose(later.mean_siemens([1, 2]), [0.8, 1.4], rtol=1e-12)  # the first table stands for it
+    np.testing.assert_allclose(later.sigma_siemens([1, 2]), [0.1, 0.2], rtol=1e-12)
 
 
 def test_outside_what_was_measured_it_refuses():

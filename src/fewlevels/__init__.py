@@ -60,8 +60,8 @@ _PUBLIC = {
     "Device": "devices",
     "device_names": "devices",
     "load_device": "devices",
-    "SeparableLevels": "devices.separability",
-    "separable_levels": "devices.separability",
+    "SeparableLevels": "devices",
+    "separable_levels": "devices",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -70,8 +70,7 @@ if TYPE_CHECKING:
     from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, current_gap
     from fewlevels.circuit.solve import OperatingPoint, solve
     from fewlevels.datasets import load_dataset, split_samples
-    from fewlevels.devices import Device, device_names, load_device
-    from fewlevels.devices.separability import SeparableLevels, separable_levels
+    from fewlevels.devices import Device, SeparableLevels, device_names, load_device, separable_levels
     from fewlevels.errors import FewlevelsError
     from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.methods import MethodComparison, compare_methods, parse_methods

@@ -51,6 +51,8 @@ def devices(
         raise DeviceError(f"--needs must be at least 1, got {needs}")
     device = load_device(name)
     offered = _offered(device, k_sigma, after_seconds)
+    if needs is not None and not offered:
+        raise DeviceError(f"{device.name}: nothing to compare --needs with: neither spreads nor levels are known")
     if out is not None:
         _write_figure(device, needs, k_sigma, after_seconds, out)
     if as_json:

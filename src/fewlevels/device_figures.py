@@ -97,5 +97,5 @@ def _places(axes: Axes, device: Device, offered: list[SeparableLevels], needed: 
         color = INK if len(levels) <= found.count else ACCENT
         axes.errorbar(mean, lift, xerr=reach, color=color, fmt="o", markersize=3, linewidth=1, capsize=2)
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set(title=f"(c) Where they stand, mean ± {last.k_sigma:g} σ", xlabel="conductance (µS)")

@@ -13,8 +13,16 @@ from fewlevels.devices.laws import (
     TableSpread,
 )
 from fewlevels.devices.model import Device
+from fewlevels.devices.separability import (
+    SeparableLevels,
+    compare,
+    equal_error_levels,
+    geometric_levels,
+    separable_levels,
+)
 
 __all__ = [
     "Device", "IvFit", "MeasuredRetention", "PolynomialSpread", "PowerLawDrift", "Retention", "RetentionTable",
-    "SaturatingSpread", "Spread", "TableSpread", "device_names", "load_device",
+    "SaturatingSpread", "SeparableLevels", "Spread", "TableSpread", "compare", "device_names", "equal_error_levels",
+    "geometric_levels", "load_device", "separable_levels",
 ]  # fmt: skip

@@ -9,7 +9,15 @@ import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
 from fewlevels.devices.iv import IvFit
-from fewlevels.devices.laws import MeasuredRetention, PowerLawDrift, Retention, Spread, check_ascending, check_inside
+from fewlevels.devices.laws import (
+    MeasuredRetention,
+    PowerLawDrift,
+    Retention,
+    RetentionTable,
+    Spread,
+    check_ascending,
+    check_inside,
+)
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -96,7 +104,7 @@ class Device:
         """
         target = self._inside(target_siemens)
         if after_seconds is None:
-            return target.copy()
+            return target.copy() if self._first_table is None else self._first_table.mean(target)
         retention = self._retention_at(after_seconds)
         if isinstance(retention, PowerLawDrift):
             return target * retention.factor(after_seconds)
@@ -117,19 +125,20 @@ class Device:
         return sum((share * table.spread.sigma(target) for share, table in retention.at(after_seconds)), np.zeros(()))
 
     def _programmed_sigma(self, target: FloatArray) -> FloatArray:
-        if self.level_sigma_siemens is not None:
-            assert self.level_siemens is not None
+        if self.level_siemens is not None and self.level_sigma_siemens is not None:
             check_inside(target, self.level_siemens[0], self.level_siemens[-1])
             return np.interp(target, self.level_siemens, self.level_sigma_siemens)
         if self.spread is not None:
             return self.spread.sigma(target)
         if self._first_table is not None:
-            return self._first_table.sigma(target)
+            return self._first_table.spread.sigma(target)
         raise DeviceError(f"{self.name}: no spread of its conductances is known")
 
     @property
-    def _first_table(self) -> Spread | None:
-        return self.retention.table[0].spread if isinstance(self.retention, MeasuredRetention) else None
+    def _first_table(self) -> RetentionTable | None:
+        """What stands for the device as programmed where no spread was given."""
+        given = self.spread is not None or self.level_sigma_siemens is not None
+        return None if given or not isinstance(self.retention, MeasuredRetention) else self.retention.table[0]
 
     def _inside(self, target_siemens: FloatArray) -> FloatArray:
         target = np.asarray(target_siemens, np.float64)

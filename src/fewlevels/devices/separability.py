@@ -49,7 +49,9 @@ class SeparableLevels:
 
     def __str__(self) -> str:
         """The count, rounded down to a tenth: 3.98 levels are not four."""
-        if self.basis == "spread" and math.isfinite(self.count):
+        if math.isinf(self.count):
+            return "any number"
+        if self.basis == "spread":
             return f"{math.floor(self.count * 10 + 1e-9) / 10:.1f}"
         return f"{self.count:g}"
 
