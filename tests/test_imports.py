@@ -22,6 +22,7 @@ STAGES = (
     "search",
     "circuit",
     "devices",
+    "yields",
     "finetuning",
     "methods",
     "datasets",
@@ -34,8 +35,10 @@ STAGES = (
     "circuit_figures",
     "device_figures",
     "report",
+    "fitting",
     "cli_options",
     "cli_devices",
+    "cli_fit",
     "cli",
 )
 """From left to right; a stage is a module, or a folder of modules that may also import each other."""

@@ -51,6 +51,14 @@ _PUBLIC = {
     "split_samples": "datasets",
     "FewestLevels": "search",
     "fewest_levels": "search",
+    "Mapping": "devices.mapping",
+    "map_network": "devices.mapping",
+    "Conditions": "devices.variation",
+    "Yield": "yields",
+    "estimate_yield": "yields",
+    "Fit": "fitting.fit",
+    "FitConfig": "fitting.placement",
+    "fit_network": "fitting.fit",
     "Crossbar": "circuit",
     "Diode": "circuit",
     "NetworkCircuit": "circuit",
@@ -71,8 +79,12 @@ if TYPE_CHECKING:
     from fewlevels.circuit.solve import OperatingPoint, solve
     from fewlevels.datasets import load_dataset, split_samples
     from fewlevels.devices import Device, SeparableLevels, device_names, load_device, separable_levels
+    from fewlevels.devices.mapping import Mapping, map_network
+    from fewlevels.devices.variation import Conditions
     from fewlevels.errors import FewlevelsError
     from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
+    from fewlevels.fitting.fit import Fit, fit_network
+    from fewlevels.fitting.placement import FitConfig
     from fewlevels.methods import MethodComparison, compare_methods, parse_methods
     from fewlevels.networks import Networks, load_networks
     from fewlevels.quantization import (
@@ -96,6 +108,7 @@ if TYPE_CHECKING:
     from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
     from fewlevels.search import FewestLevels, fewest_levels
     from fewlevels.training import TrainingConfig, train, trajectory
+    from fewlevels.yields import Yield, estimate_yield
 
 
 def __getattr__(name: str) -> object:

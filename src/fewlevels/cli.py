@@ -12,6 +12,7 @@ import typer
 
 from fewlevels import __version__
 from fewlevels.cli_devices import devices
+from fewlevels.cli_fit import fit
 from fewlevels.cli_options import option as _option
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
@@ -292,6 +293,7 @@ def search(
 
 
 app.command()(devices)
+app.command()(fit)
 
 
 def _circuit_options(

@@ -1,0 +1,162 @@
+"""Fit: does a network work on a device, with how many states, on which share of chips, and what limits it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fewlevels.devices.mapping import Mapping
+from fewlevels.devices.model import Device
+from fewlevels.devices.separability import SeparableLevels, separable_levels
+from fewlevels.devices.variation import Conditions
+from fewlevels.errors import DeviceError, MappingError
+from fewlevels.fitting.advice import Advice, advise
+from fewlevels.fitting.placement import Estimate, FitConfig, Trial, checked_mapping, placements, put_on
+from fewlevels.networks import Networks
+from fewlevels.samples import Samples
+from fewlevels.search import reaches
+from fewlevels.yields import Yield, estimate_yield
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The answer. best: the trial with the fewest states that is feasible, or the one of the highest yield.
+
+    trials: all of them. needed_states: the fewest that keep alpha without any variation, None where none does.
+    separable: the states that the device offers, as far as they can be told apart; None where that is not published.
+    limits: the yield and the median of the chips' smallest margin with one imperfection switched off at a time.
+    advice: what would make it feasible, each computed. assumptions: what the device's description lacks.
+    """
+
+    device: Device
+    config: FitConfig
+    best: Trial
+    trials: tuple[Trial, ...]
+    needed_states: int | None
+    separable: SeparableLevels | None
+    limits: dict[str, tuple[float, float]]
+    advice: Advice
+    assumptions: tuple[str, ...]
+
+    @property
+    def feasible(self) -> bool:
+        return self.best.found.value >= self.config.yield_target
+
+    @property
+    def limiting_factor(self) -> str:
+        """What costs most yield, and at equal yield most margin; 'none' where nothing costs any."""
+        here = self.best.found.value, float(np.median(self.best.found.margin.min(axis=1)))
+        if not reaches(np.array([self.best.recognition]), self.config.alpha)[0]:
+            return "levels"
+        name, most = max(self.limits.items(), key=lambda item: item[1], default=("none", here))
+        return name if most > here else "none"
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain numbers and lists, ready for JSON."""
+        best = self.best
+        offered = None if self.separable is None else self.separable.to_json()["count"]
+        return {
+            "feasible": self.feasible, "q": best.states, "yield": best.found.value,
+            "yield_interval": list(best.found.interval), "yield_target": self.config.yield_target,
+            "alpha": self.config.alpha, "needed_levels": self.needed_states, "separable_levels": offered,
+            "limiting_factor": self.limiting_factor, "device": self.device.name, "scheme": self.config.scheme,
+            "placement": best.placement, "level_siemens": best.mapping.level_siemens.tolist(),
+            "recognition": best.recognition, "recognition_mean": float(best.found.recognition.mean()),
+            "margin_median": float(np.median(best.found.margin.min(axis=1))),
+            "pulses_per_chip": float(best.found.pulses.mean()), "chips": self.config.chips,
+            "after_seconds": self.config.conditions.after_seconds,
+            "without": {name: {"yield": y, "margin_median": m} for name, (y, m) in self.limits.items()},
+            "trials": [{
+                "q": t.states, "placement": t.placement, "recognition": t.recognition, "yield": t.found.value,
+                "yield_interval": list(t.found.interval), "margin_median": float(np.median(t.found.margin.min(axis=1))),
+            } for t in self.trials],
+            "advice": list(self.advice.sentences), "assumptions": list(self.assumptions),
+        }  # fmt: skip
+
+
+def estimate(mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions) -> Yield:
+    """The yield as a fit asks for it."""
+    return estimate_yield(mapping, device, samples, chips=config.chips, alpha=config.alpha, conditions=conditions,
+                          seed=config.seed)  # fmt: skip
+
+
+def fit_network(
+    networks: Networks,
+    samples: Samples,
+    device: Device,
+    config: FitConfig | None = None,
+    *,
+    estimate: Estimate = estimate,
+    on_trial: Callable[[Trial], None] = lambda _: None,
+) -> Fit:
+    """Try one network with 2, 3 … states per device, and say with how few enough chips recognise.
+
+    A device with a level table takes a subset of it, and a scale, as `device_levels` does; on a continuous window the
+    states lie evenly with a dead zone, or at equal error, and the better yield counts. Each trial checks that the
+    quantizer did bind. estimate: stands in for the Monte Carlo, to store it.
+    Raises DeviceError where the device lacks what is asked, MappingError where the network cannot be put on it.
+    """
+    config = FitConfig() if config is None else config
+    if len(networks) != 1:
+        raise MappingError(f"one network is fitted to a device, got {len(networks)}; choose one by its index")
+    trials: list[Trial] = []
+    for states, placement, quantized in placements(networks, samples, device, config):
+        mapping = checked_mapping(quantized, device, config, states)
+        found = estimate(mapping, device, samples, config, config.conditions)
+        recognition = float(quantized.recognition(samples)[0])
+        trials.append(Trial(states, placement, quantized, recognition, mapping, found))
+        on_trial(trials[-1])
+    enough = [t for t in trials if t.found.value >= config.yield_target]
+    fewest = min((t.states for t in enough), default=None)
+    among = trials if fewest is None else [t for t in enough if t.states == fewest]
+    best = max(among, key=lambda t: (t.found.value, float(np.median(t.found.margin.min(axis=1))), -t.states))
+    needed = [t.states for t in trials if reaches(np.array([t.recognition]), config.alpha)[0]]
+    after = config.conditions.after_seconds
+    return Fit(
+        device, config, best, tuple(trials), min(needed, default=None), _separable(device, after),
+        dict(_limits(best, device, samples, config, estimate)),
+        Advice() if enough else advise(networks, best, samples, device, config, estimate), tuple(_assumed(device)),
+    )  # fmt: skip
+
+
+def _limits(
+    best: Trial, device: Device, samples: Samples, config: FitConfig, estimate: Estimate
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """(imperfection, yield and median smallest margin without it), for each that is there."""
+    conditions = config.conditions
+    calm = replace(device, read_noise=0.0)
+    ideal_wires = replace(config, wire_ohm=0.0)
+    without = {
+        "spread": (device.spread_is_known, config, device, replace(conditions, sigma_factor=0.0)),
+        "drift": (conditions.after_seconds is not None, config, device, replace(conditions, after_seconds=None)),
+        "read noise": (device.read_noise > 0, config, calm, conditions),
+        "stuck devices": (device.stuck_on_rate + device.stuck_off_rate > 0 or bool(conditions.stuck_rate), config,
+                          device, replace(conditions, stuck_rate=0.0)),
+        "wires": (config.wire_ohm > 0, ideal_wires, device, conditions),
+        "cell nonlinearity": (device.cell is not None, config, replace(device, nonlinearity=None, selector=None),
+                              conditions),
+    }  # fmt: skip
+    for name, (there, changed, other, under) in without.items():
+        if there:
+            found = estimate(put_on(best.networks, other, changed), other, samples, changed, under)
+            yield name, (found.value, float(np.median(found.margin.min(axis=1))))
+
+
+def _separable(device: Device, after_seconds: float | None) -> SeparableLevels | None:
+    try:
+        return separable_levels(device, after_seconds=after_seconds)
+    except DeviceError:
+        return None
+
+
+def _assumed(device: Device) -> Iterator[str]:
+    if not device.spread_is_known:
+        yield f"no spread is published for {device.name}: every device is taken to hit its target"
+    if device.states is not None:
+        yield f"{device.name} is said to have {device.states} states; where they lie is not published and chosen here"
+    if device.retention is None:
+        yield f"no drift or retention is published for {device.name}: none is taken"
+    if device.stuck_on_rate + device.stuck_off_rate == 0:
+        yield f"no stuck devices are published for {device.name}: none are taken"

@@ -1,0 +1,77 @@
+"""`fewlevels fit`: a network file in, the answer out; bad input gets one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewlevels import TrainingConfig, finetune, load_digits, train
+
+KEYS = {"feasible", "q", "yield", "yield_interval", "separable_levels", "limiting_factor", "seconds"}
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("fewlevels")), "fit", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ternary network in a file of its own, as a user would bring it."""
+    samples = load_digits(5)
+    w1, w2 = finetune(train(samples, TrainingConfig(steps=60_000), models=1), samples).quantized_weights
+    path = tmp_path_factory.mktemp("network") / "net.npz"
+    np.savez(path, W1=w1[0], W2=w2[0])
+    return path
+
+
+def test_a_network_of_the_user_s_own_gets_an_answer(network: Path, tmp_path: Path) -> None:
+    options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--chips", 200, "--most-states", 3)
+    done = run(*options, "--out", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert set(answer) >= KEYS and answer["feasible"] is True and answer["q"] == 2
+    assert answer["separable_levels"] > 30
+    assert {p.name for p in tmp_path.iterdir()} >= {"fit.json", "mapping.csv", "network.npz", "report.html", "figures"}
+    text = run(*options, "--out", tmp_path)
+    assert text.stdout.startswith("fits: With 2 states") and "limiting factor: " in text.stdout
+
+
+def test_a_device_of_the_user_s_own_gets_an_answer(network: Path, tmp_path: Path) -> None:
+    (tmp_path / "levels.csv").write_text(
+        "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n1,2e-5,5e-7\n2,8e-5,1e-6\n"
+    )
+    (tmp_path / "mine.toml").write_text('name = "mine"\n\n[levels]\ncsv = "levels.csv"\n')
+    done = run("--network", network, "--data", "digits5", "--device", tmp_path / "mine.toml", "--chips", 100, "--json",
+               "--out", tmp_path / "fit")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["device"] == "mine" and set(answer["level_siemens"]) <= {1e-6, 2e-5, 8e-5}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("--device", "nosuch"), "nosuch"),
+        (("--yield", "1.5"), "yield_target must be in (0, 1], got 1.5"),
+        (("--chips", "0"), "chips must be a whole number of at least 1, got 0"),
+        (("--chips", "many"), "a whole number is expected, got 'many'"),
+        (("--scheme", "triple"), "scheme must be one of"),
+        (("--after-seconds", "10"), "nothing is known of it after 10 s"),
+        (("--model", "7"), "--model must be best, or 0 to 0, got '7'"),
+        (("--data", "nosuch.npz"), "nosuch.npz"),
+        (("--jobs", "0"), "--jobs must be at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_exit_code_2(
+    change: tuple[str, str], says: str, network: Path, tmp_path: Path
+) -> None:
+    done = run("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--out", tmp_path / "fit", *change)
+    assert done.returncode == 2 and says in done.stderr and done.stdout == ""
+    assert len([line for line in done.stderr.splitlines() if line.startswith("fewlevels: ")]) == 1
+    assert "Traceback" not in done.stderr
