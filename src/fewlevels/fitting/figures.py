@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fewlevels.circuit.network_circuit import margins
+from fewlevels.devices.laws import PolynomialSpread
+from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.fitting.fit import Fit
@@ -15,6 +20,7 @@ from fewlevels.samples import Samples
 from fewlevels.yields import yield_against
 
 SWEEP_CHIPS = 500
+PERCENTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 SIGMA_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
@@ -28,53 +34,56 @@ def draw_fit(fit: Fit, samples: Samples) -> Figure:
         _margins(margin, fit, samples)
         _digits(digits, fit, samples)
         _levels(levels, fit)
-        _sweep(
-            spread, fit, samples, "sigma_factor", SIGMA_FACTORS, "spread, times the device's", "(e) Yield and spread"
-        )
+        known = fit.device.spread_is_known
+        sweep = _Sweep(fit, samples)
+        if known:
+            sweep.draw(spread, "sigma_factor", SIGMA_FACTORS, fit.device)
+            spread.set_xlabel("spread, times the device's")
+        else:
+            sweep.draw(spread, "sigma_factor", PERCENTS, _assumed_spread(fit.device))
+            spread.set_xlabel("spread, were it so many % of the window")
+        spread.set_title("(e) Yield and spread" if known else "(e) Yield and a spread that is not published")
         if fit.device.retention is not None:
             first, end = fit.device.retention.first_seconds, fit.device.retention.last_seconds
             times = tuple(float(t) for t in np.geomspace(first, end, 9)[1:-1])
-            _sweep(last, fit, samples, "after_seconds", (first, *times, end), "seconds after programming",
-                   "(f) Yield and time")  # fmt: skip
-            last.set_xscale("log")
+            sweep.draw(last, "after_seconds", (first, *times, end), fit.device)
+            last.set(title="(f) Yield and time", xlabel="seconds after programming", xscale="log")
         else:
-            _sweep(last, fit, samples, "stuck_rate", STUCK_RATES, "share of stuck devices", "(f) Yield and faults")
+            sweep.draw(last, "stuck_rate", STUCK_RATES, fit.device)
+            last.set(title="(f) Yield and faults", xlabel="share of stuck devices")
             last.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     return figure
 
 
 def _against_states(axes: Axes, fit: Fit) -> None:
-    for placement, marker, color in zip(
-        dict.fromkeys(t.placement for t in fit.trials), "os", (INK, ACCENT), strict=False
-    ):
+    placements = dict.fromkeys(t.placement for t in fit.trials)
+    for placement, marker, color in zip(placements, "os", (INK, ACCENT), strict=False):
         trials = [t for t in fit.trials if t.placement == placement]
         x, y = [t.states for t in trials], np.array([t.found.value for t in trials])
         ends = np.array([t.found.interval for t in trials])
         axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker=marker, ms=4, lw=1, color=color, capsize=2,
-                      label=f"chips, {placement}")  # fmt: skip
+                      label=f"{placement}: chips")  # fmt: skip
         axes.plot(x, [t.recognition for t in trials], ls=":", lw=1.2, color=color, marker=marker, ms=3, mfc="none",
-                  label="recognition without variation")  # fmt: skip
+                  label="samples, no variation")  # fmt: skip
     axes.axhline(fit.config.yield_target, color=GREY, lw=0.8)
-    axes.text(1, fit.config.yield_target, "wanted ", color=GREY, fontsize=7, ha="right", va="bottom",
+    axes.text(0.01, fit.config.yield_target, "wanted", color=GREY, fontsize=7, va="top",
               transform=axes.get_yaxis_transform())  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _percent(axes)
     axes.set_xlabel("states per device")
-    axes.set_title(f"(a) Share of chips at {fit.config.alpha:.0%} recognition")
-    axes.legend(fontsize=6.5, loc="lower right")
+    axes.set_title(f"(a) Chips that recognise {fit.config.alpha:.0%}")
+    axes.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
 
 
 def _margins(axes: Axes, fit: Fit, samples: Samples) -> None:
     worst = fit.best.found.margin.min(axis=1)
     axes.hist(worst, bins=40, color=GREY)
-    from fewlevels.circuit.network_circuit import margins
-
     circuit, volt = fit.best.mapping.circuit, fit.config.conditions.input_volt
     alone = circuit.run_chips(samples.x, volt, [t[None] for t in fit.best.mapping.target_siemens])
     quiet = margins(alone, samples.y, volt / circuit.window.r_min_ohm).min()
     axes.axvline(quiet, color=INK, lw=1.2, label="without variation")
     axes.axvline(0, color=ACCENT, ls="--", lw=1.2, label="not recognised below")
-    axes.set_xlabel("smallest margin of a chip, in currents of one device")
+    axes.set_xlabel("smallest margin of a chip, in device currents")
     axes.set_ylabel("chips")
     axes.set_title("(b) Margin against spread")
     axes.legend(fontsize=6.5)
@@ -86,7 +95,7 @@ def _digits(axes: Axes, fit: Fit, samples: Samples) -> None:
     axes.bar(range(len(shown)), [share[s] for s in shown], color=GREY)
     axes.set_xticks(range(len(shown)), [samples.classes[samples.y[s]] for s in shown])
     lowest = float(share.min())
-    axes.set_ylim(max(0.0, lowest - 0.25 * (1 - lowest) - 0.01), 1.0)
+    axes.set_ylim(max(0.0, lowest - 0.25 * (1 - lowest)) if lowest < 1 else 0.9, 1.0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("sample" if len(share) <= 20 else f"the 20 worst of {len(share)} samples")
     axes.set_title("(c) Share of chips that recognise each sample")
@@ -110,24 +119,33 @@ def _levels(axes: Axes, fit: Fit) -> None:
     axes.legend(fontsize=6.5, loc="lower right")
 
 
-def _sweep(
-    axes: Axes, fit: Fit, samples: Samples, condition: str, values: tuple[float, ...], label: str, title: str
-) -> None:
-    if condition == "sigma_factor" and not fit.device.spread_is_known:
-        axes.text(0.5, 0.5, "no spread is published", ha="center", transform=axes.transAxes, color=GREY)
-        axes.set_axis_off()
-        return
-    found = list(yield_against(
-        fit.best.mapping, fit.device, samples, condition, values, chips=SWEEP_CHIPS, alpha=fit.config.alpha,
-        conditions=fit.config.conditions, seed=fit.config.seed,
-    ))  # fmt: skip
-    y = np.array([each.value for _, each in found])
-    ends = np.array([each.interval for _, each in found])
-    axes.errorbar([x for x, _ in found], y, yerr=np.abs(ends.T - y), color=INK, marker="o", ms=3, lw=1, capsize=2)
-    axes.axhline(fit.config.yield_target, color=GREY, lw=0.8)
-    _percent(axes)
-    axes.set_xlabel(label)
-    axes.set_title(title)
+@dataclass(frozen=True)
+class _Sweep:
+    """The yield of the best trial's mapping over values of one condition."""
+
+    fit: Fit
+    samples: Samples
+
+    def draw(self, axes: Axes, condition: str, values: tuple[float, ...], device: Device) -> None:
+        config = self.fit.config
+        found = list(yield_against(
+            self.fit.best.mapping, device, self.samples, condition, values, chips=SWEEP_CHIPS, alpha=config.alpha,
+            conditions=config.conditions, seed=config.seed,
+        ))  # fmt: skip
+        y = np.array([each.value for _, each in found])
+        ends = np.array([each.interval for _, each in found])
+        axes.errorbar([x for x, _ in found], y, yerr=np.abs(ends.T - y), color=INK, marker="o", ms=3, lw=1, capsize=2)
+        axes.axhline(config.yield_target, color=GREY, lw=0.8)
+        _percent(axes)
+
+
+def _assumed_spread(device: Device) -> Device:
+    """The device with a standard deviation of 1 % of its window."""
+    assert device.lowest_siemens is not None and device.highest_siemens is not None
+    sigma = 0.01 * (device.highest_siemens - device.lowest_siemens)
+    if device.level_siemens is not None:
+        return replace(device, level_sigma_siemens=(sigma,) * len(device.level_siemens))
+    return replace(device, spread=PolynomialSpread(constant_siemens=sigma))
 
 
 def _percent(axes: Axes) -> None:
