@@ -9,27 +9,7 @@ from fewlevels import Crossbar, Diode, solve
 from fewlevels.circuit.cell import Cubic, Selector
 from fewlevels.errors import NotConvergedError
 from tests.contracts import SOLVERS
-
-
-def transfer_by_star_mesh(crossbar: Crossbar, conductance: np.ndarray) -> np.ndarray:
-    """T (word lines, bit lines), siemens: each node gives way to conductances g_p g_q / sum(g) between its neighbours.
-    Sums, products and quotients of positive numbers alone, so that every entry keeps all but a few last digits."""
-    rows, columns = conductance.shape
-    cells = rows * columns
-    word = np.arange(cells).reshape(rows, columns)
-    bit = cells + word
-    source, ground = 2 * cells + np.arange(rows), 2 * cells + rows + np.arange(columns)
-    g = np.zeros((2 * cells + rows + columns,) * 2)
-    for p, q, siemens in (
-        (word, bit, conductance), (word, np.column_stack([source, word[:, :-1]]), 1 / crossbar.word_wire_ohm),
-        (bit[:-1], bit[1:], 1 / crossbar.bit_wire_ohm), (bit[-1], ground, 1 / crossbar.foot_ohm),
-    ):  # fmt: skip
-        g[p, q] = g[q, p] = siemens
-    for node in range(2 * cells):
-        rest, star = slice(node + 1, None), g[node, node + 1 :]
-        g[rest, rest] += np.outer(star, star) / star.sum()
-        np.fill_diagonal(g, 0)
-    return g[np.ix_(source, ground)]
+from tests.oracles import transfer_by_star_mesh
 
 
 @pytest.mark.parametrize("selector", [None, Diode(), Cubic(scale_volt=0.7)])
