@@ -4,8 +4,9 @@
 
 Each round runs every contender once; the table gives the median over the rounds with the spread (minimum to maximum).
 badcrossbar comes from PyPI (it needs libcairo2-dev), ngspice from the platform; a missing one leaves its rows out.
-Errors are relative, the largest over the outputs: against badcrossbar's or ngspice's currents, or, without a rival,
-against the same circuit solved to a hundred times the accuracy.
+Errors are of output currents, in the same run. `rival`: the largest relative one against the rival. `SuperLU`: the
+same, against SciPy's sparse LU of the nodal matrix. `Kirchhoff`: a bound on the sum of errors, relative to the sum of
+outputs: all imbalances that NumPy finds at the node voltages returned, since what a node has in excess leaves once.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy as np
 import fewlevels as fl
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.ngspice import ngspice_version, run_deck
+from fewlevels.circuit.transfer import transfer_matrix
 
 Row = dict[str, object]
 
@@ -50,25 +52,88 @@ def clock(run: Callable[[], np.ndarray], least_seconds: float = 0.02) -> tuple[f
             return spent / calls, result
 
 
-def compare(name: str, ours: Callable[[], np.ndarray], other: Callable[[], np.ndarray], rounds: int, goal: str) -> Row:
-    """A contender and a rival, or the more accurate solution whose time does not count."""
+def compare(
+    name: str, ours: Callable[[], np.ndarray], rival: Callable[[], np.ndarray] | None, rounds: int, goal: str
+) -> Row:
     ours()
     own_times, other_times, error = [], [], 0.0
-    rival = "x" in goal
     for _ in range(rounds):
         seconds, found = clock(ours)
         own_times.append(seconds)
-        if rival or not other_times:
+        if rival:
             begin = time.perf_counter()
-            expected = other()
+            expected = rival()
             other_times.append(time.perf_counter() - begin)
-            error = max(error, float(np.max(np.abs(found / expected - 1))))
+            error = max(error, largest_error(found, expected))
     row: Row = {"name": name, "seconds": statistics.median(own_times), "spread": [min(own_times), max(own_times)],
-                "error": error, "goal": goal}  # fmt: skip
+                "goal": goal}  # fmt: skip
     if rival:
+        row |= {"check": "rival", "error": error}
         ratios = [theirs / own for theirs, own in zip(other_times, own_times, strict=True)]
         row |= {"rival_seconds": statistics.median(other_times), "ratio": statistics.median(ratios)}
     return row
+
+
+def largest_error(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.max(np.abs(found / expected - 1)))
+
+
+def checked_by_superlu(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
+    """A linear crossbar with equal wires on virtual ground: word nodes and bit nodes as unknowns, assembled here."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.linalg import splu
+
+    rows, columns = crossbar.conductance_siemens.shape
+    word = np.arange(rows * columns).reshape(rows, columns)
+    bit, wire = word + word.size, np.full(word.shape, 1 / crossbar.word_wire_ohm)
+    links = [(word, bit, crossbar.conductance_siemens), (word[:, 1:], word[:, :-1], wire[:, 1:]),
+             (bit[1:], bit[:-1], wire[1:])]  # fmt: skip
+    p, q, g = (np.concatenate([part.ravel() for part in parts]) for parts in zip(*links, strict=True))
+    ends, end = np.concatenate([word[:, 0], bit[-1]]), np.full(rows + columns, 1 / crossbar.word_wire_ohm)
+    at = np.concatenate([p, q, p, q, ends]), np.concatenate([p, q, q, p, ends])
+    nodal = coo_array((np.concatenate([g, g, -g, -g, end]), at)).tocsc()
+    injected = np.zeros(2 * word.size)
+    injected[word[:, 0]] = volt[0] / crossbar.word_wire_ohm
+    expected = splu(nodal).solve(injected)[bit[-1]] / crossbar.bit_wire_ohm
+    return {"check": "SuperLU", "error": largest_error(fl.solve(crossbar, volt).output_ampere[0], expected)}
+
+
+def checked_by_kirchhoff(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
+    """A crossbar on virtual ground."""
+    point = fl.solve(crossbar, volt, nodes=True)
+    cell, output, excess = cell_current(crossbar, point.cell_volt()[0]), point.output_ampere[0], 0.0
+    if crossbar.word_wire_ohm > 0:
+        along = np.diff(point.drop_volt[0], axis=1, prepend=0) / crossbar.word_wire_ohm
+        excess += np.abs(along - np.append(along[:, 1:], np.zeros((len(cell), 1)), axis=1) - cell).sum()
+        down = np.diff(-point.bit_volt[0], axis=0, append=0) / crossbar.bit_wire_ohm
+        excess += np.abs(np.diff(down, axis=0, prepend=0) - cell).sum() + np.abs(down[-1] - output).sum()
+    else:
+        excess += np.abs(cell.sum(axis=0) - output).sum()
+    return {"check": "Kirchhoff", "error": float(excess / output.sum())}
+
+
+def cell_current(crossbar: fl.Crossbar, volt: np.ndarray) -> np.ndarray:
+    """Ohm's law; of diodes the library's currents after a Newton step on I = Is (exp(v / n Vt) - 1) + gmin v."""
+    diode = crossbar.selector
+    if not isinstance(diode, fl.Diode):
+        return crossbar.conductance_siemens * volt
+    ampere, ohm = crossbar.cell_current(volt)[0], 1 / crossbar.conductance_siemens + diode.series_ohm
+    own = volt - ohm * ampere
+    rising = diode.saturation_ampere * np.exp(own / diode.slope_volt)
+    gap = rising - diode.saturation_ampere + diode.gmin_siemens * own - ampere
+    return ampere + gap / (1 + ohm * (rising / diode.slope_volt + diode.gmin_siemens))
+
+
+def against_unit_solves(rounds: int) -> list[Row]:
+    """The transfer matrix by its block Riccati recursion, and by solving for one volt at each word line in turn."""
+    rows = []
+    for size, wire in ((16, 1.0), (64, 1.0), (256, 1.0), (512, 1.0), (256, 100.0)):
+        crossbar = array((size, size), wire)[0]
+        rows.append(compare(
+            f"transfer matrix {size} x {size}, {wire:g} ohm", lambda c=crossbar: transfer_matrix(c),
+            lambda c=crossbar: fl.solve(c, np.eye(c.word_lines)).output_ampere, min(rounds, 3), "1 x",
+        ))  # fmt: skip
+    return rows
 
 
 def against_badcrossbar(rounds: int) -> list[Row]:
@@ -122,20 +187,17 @@ def paper_network(samples: fl.Samples) -> fl.NetworkCircuit:
 
 def against_the_clock(rounds: int) -> list[Row]:
     rows = []
-    for name, size, wire, selector, goal in (
-        ("25 x 10, wires", (25, 10), 1.0, None, "20 us"),
-        ("64 x 64, wires", (64, 64), 1.0, None, "700 us"),
-        ("1024 x 1024, wires", (1024, 1024), 1.0, None, "0.15 s"),
-        ("2048 x 2048, wires", (2048, 2048), 1.0, None, "0.8 s"),
-        ("1024 x 1024, wires and diodes", (1024, 1024), 1.0, fl.Diode(), "1 s"),
-        ("1000 x 1000 diodes, ideal wires", (1000, 1000), 0.0, fl.Diode(), "25 ms"),
+    for name, size, wire, selector, goal, check in (
+        ("25 x 10, wires", (25, 10), 1.0, None, "20 us", checked_by_superlu),
+        ("64 x 64, wires", (64, 64), 1.0, None, "700 us", checked_by_superlu),
+        ("1024 x 1024, wires", (1024, 1024), 1.0, None, "0.15 s", checked_by_kirchhoff),
+        ("2048 x 2048, wires", (2048, 2048), 1.0, None, "0.8 s", checked_by_kirchhoff),
+        ("1024 x 1024, wires and diodes", (1024, 1024), 1.0, fl.Diode(), "1 s", checked_by_kirchhoff),
+        ("1000 x 1000 diodes, ideal wires", (1000, 1000), 0.0, fl.Diode(), "25 ms", checked_by_kirchhoff),
     ):
         crossbar, volt = array(size, wire, selector)
-        rows.append(compare(
-            name, lambda c=crossbar, v=volt: fl.solve(c, v).output_ampere,
-            lambda c=crossbar, v=volt: fl.solve(c, v, tolerance=1e-14, keep_unconverged=True).output_ampere,
-            rounds, goal,
-        ))  # fmt: skip
+        row = compare(name, lambda c=crossbar, v=volt: fl.solve(c, v).output_ampere, None, rounds, goal)
+        rows.append(row | check(crossbar, volt))
     samples = fl.load_digits(5)
     for design in ("differential-pair", "reference-buffered"):
         network = fl.Networks.from_weights(paper_network(samples).weights)
@@ -144,7 +206,7 @@ def against_the_clock(rounds: int) -> list[Row]:
         def draws(circuit: fl.NetworkCircuit = circuit) -> np.ndarray:
             return circuit.run_draws(samples.x, 1.0, draws=10_000, spread=0.05, rng=np.random.default_rng(1))
 
-        rows.append(compare(f"10 000 draws x 10 digits, {design}", draws, draws, rounds, "2 s"))
+        rows.append(compare(f"10 000 draws x 10 digits, {design}", draws, None, rounds, "2 s"))
     return rows
 
 
@@ -166,9 +228,11 @@ def show(row: Row) -> str:
             f"{row['name']:44} {row['megabytes']:.0f} MB, of which imports {row['of_imports']:.0f}  goal {row['goal']}"
         )
     low, high = row["spread"]  # type: ignore[misc]
-    ratio = f"{row['rival_seconds']:9.3g} s {row['ratio']:8.0f} x" if "ratio" in row else " " * 22
-    return (f"{row['name']:44} {row['seconds']:9.3g} s ({low:.2g} - {high:.2g}) {ratio}  error {row['error']:.1e}  "
-            f"goal {row['goal']}")  # fmt: skip
+    ratio = f"{row['rival_seconds']:9.3g} s {row['ratio']:8.1f} x" if "ratio" in row else " " * 22
+    checked = f"{row['check']:>9} {row['error']:.1e}" if "check" in row else " " * 17
+    return (
+        f"{row['name']:44} {row['seconds']:9.3g} s {f'({low:.2g} - {high:.2g})':19} {ratio}  {checked}  {row['goal']}"
+    )
 
 
 def main() -> None:
@@ -177,7 +241,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = []
-    for part in (against_the_clock, against_badcrossbar, against_ngspice):
+    print(f"{'circuit':44} {'ours (min - max)':31} {'rival':>11} {'times':>10}  {'check and error':17}  goal")
+    for part in (against_the_clock, against_unit_solves, against_badcrossbar, against_ngspice):
         for row in part(arguments.rounds):
             print(show(row), flush=True)
             rows.append(row)

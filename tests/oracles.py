@@ -1,4 +1,5 @@
-"""What the tests compare with: plain NumPy, one network and one sample at a time, written from the formulas."""
+"""What the tests compare with: plain NumPy, one network and one sample at a time, written from the formulas; circuits
+node by node."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import hypothesis
 import numpy as np
 
-from fewlevels import _kernels
+from fewlevels import Crossbar, _kernels
 
 ISAS: list[str] = _kernels.instruction_sets()
 
@@ -87,3 +88,24 @@ def recognised(weights: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> n
         z = signal @ weights[-1]
         result.append(all(z[own] > z[other] for other in range(len(z)) if other != own))
     return np.array(result)
+
+
+def transfer_by_star_mesh(crossbar: Crossbar, conductance: np.ndarray) -> np.ndarray:
+    """T (word lines, bit lines), siemens: each node gives way to conductances g_p g_q / sum(g) between its neighbours.
+    Sums, products and quotients of positive numbers alone, so that every entry keeps all but a few last digits."""
+    rows, columns = conductance.shape
+    cells = rows * columns
+    word = np.arange(cells).reshape(rows, columns)
+    bit = cells + word
+    source, ground = 2 * cells + np.arange(rows), 2 * cells + rows + np.arange(columns)
+    g = np.zeros((2 * cells + rows + columns,) * 2)
+    for p, q, siemens in (
+        (word, bit, conductance), (word, np.column_stack([source, word[:, :-1]]), 1 / crossbar.word_wire_ohm),
+        (bit[:-1], bit[1:], 1 / crossbar.bit_wire_ohm), (bit[-1], ground, 1 / crossbar.foot_ohm),
+    ):  # fmt: skip
+        g[p, q] = g[q, p] = siemens
+    for node in range(2 * cells):
+        rest, star = slice(node + 1, None), g[node, node + 1 :]
+        g[rest, rest] += np.outer(star, star) / star.sum()
+        np.fill_diagonal(g, 0)
+    return g[np.ix_(source, ground)]

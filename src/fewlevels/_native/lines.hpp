@@ -20,7 +20,8 @@ struct Solver {
   int64_t rows, columns, padded_rows, ld, row_tasks, column_tasks;
   double word_siemens, bit_siemens, foot_siemens;  // 0 where the wire is ideal
   bool word_ideal, bit_ideal, linear;
-  double *conductance, *g, *u, *b, *fu, *fb;       // the state and its imbalance
+  double *conductance, *g, *u, *b, *fu, *fb;       // the state and its imbalance; b counts from the foot
+  double *foot;                                    // (ld,), the bit lines' last nodes
   double *cw, *cb;                                 // factors; cw is transposed within each group of WIDE rows
   double *r, *z, *p, *q, *du;                      // r, z, p, q of conjugate gradients
   double *db;
@@ -95,15 +96,16 @@ void evaluate_rows(void* context, int64_t task, int64_t) {
   for (int64_t i = task * WIDE; i < task * WIDE + WIDE && i < s.rows; ++i) {
     const double* const u = s.u + i * s.ld;
     const double* const b = s.b + i * s.ld;
+    const double foot_siemens = i + 1 < s.rows ? 0.0 : s.foot_siemens;
     vdouble before{};
     for (int64_t j = 0; j < s.columns; j += WIDE) {
-      const vdouble own = load(u + j);
+      const vdouble own = load(u + j), foot = load(s.foot + j);
       vdouble ampere, siemens;
-      evaluate(s.w.law, prepare(s.w.law, load(s.conductance + i * s.ld + j)), s.volt[i] - own - load(b + j), &ampere,
-               &siemens);
+      evaluate(s.w.law, prepare(s.w.law, load(s.conductance + i * s.ld + j)), s.volt[i] - own - foot - load(b + j),
+               &ampere, &siemens);
       vdouble fu{};
       if (!s.word_ideal) fu = s.word_siemens * ((own - shifted(before, own)) + (own - load(u + j + 1))) - ampere;
-      vdouble fb = s.bit_ideal ? -ampere : bit_wires(s, b + j, i) - ampere;
+      vdouble fb = s.bit_ideal ? -ampere : bit_wires(s, b + j, i) + foot_siemens * foot - ampere;
       if (j + WIDE > s.columns)
         for (int lane = 0; lane < WIDE; ++lane)
           if (j + lane >= s.columns) ampere[lane] = siemens[lane] = fu[lane] = fb[lane] = 0.0;
@@ -113,7 +115,7 @@ void evaluate_rows(void* context, int64_t task, int64_t) {
       imbalance += magnitude(fu) + (s.bit_ideal ? vdouble{} : magnitude(fb));
       current += magnitude(ampere), conductance += siemens;
       rounding += (s.word_siemens + siemens) * magnitude(own) + (s.bit_siemens + siemens) * magnitude(load(b + j)) +
-                  siemens * fabs(s.volt[i]);
+                  (siemens + foot_siemens) * magnitude(foot) + siemens * fabs(s.volt[i]);
       if (s.step != 0.0)
         slope += fu * load(s.du + i * s.ld + j) + (s.bit_ideal ? vdouble{} : fb * load(s.db + i * s.ld + j));
     }

@@ -3,7 +3,9 @@
 // With u the drop along a word line and b the bit line's voltage, Kirchhoff at the two nodes of each cell reads
 //   Tw u = I(V - u - b),   Tb b = I(V - u - b),
 // Tw and Tb the conductance matrices of the wires alone, tridiagonal along each line. It is the gradient of a convex
-// function, so Newton's direction descends and a line search on it is safe. Its linear system, with g = dI/dV,
+// function, so Newton's direction descends and a line search on it is safe. The state holds b as the line's foot and what
+// lies above it: where wires are next to nothing beside the reference resistor, the differences that drive their
+// currents would be lost in the rounding of b. Its linear system, with g = dI/dV,
 //   [Tw + g, g; g, Tb + g] [du; db] = -[Fu; Fb],
 // loses du by elimination, word line by word line; what is left, S = Tb + g - g (Tw + g)^-1 g, goes to conjugate
 // gradients, preconditioned by (Tb + g)^-1 and a correction of the smooth modes that this alone misses.
@@ -14,18 +16,23 @@ namespace {
 
 constexpr double ROUNDING = 2.2e-16;  // of the currents that cancel at a node
 constexpr double AT_A_STALL = 8.0;    // where no step helps any more, so many times that is as good as it gets
+constexpr double AT_MOST = 1e-8;      // of the cell currents, that rounding may leave in a solution
 
 struct Sums {
   double imbalance, current, rounding, conductance, slope;
 };
 
-// u += step du, b += step db
+// u += step du, b += step db; what all of a bit line moves by goes to its foot
 void move_rows(void* context, int64_t task, int64_t) {
   Solver& s = *(Solver*)context;
+  const double* const last = s.db + (s.rows - 1) * s.ld;
+  if (task == s.row_tasks - 1 && !s.bit_ideal)
+    for (int64_t j = 0; j < s.ld; j += WIDE) store(s.foot + j, load(s.foot + j) + s.step * load(last + j));
   for (int64_t i = task * WIDE; i < task * WIDE + WIDE && i < s.rows; ++i)
-    for (int64_t at = i * s.ld; at < (i + 1) * s.ld; at += WIDE) {
+    for (int64_t j = 0; j < s.ld; j += WIDE) {
+      const int64_t at = i * s.ld + j;
       store(s.u + at, load(s.u + at) + s.step * load(s.du + at));
-      if (!s.bit_ideal) store(s.b + at, load(s.b + at) + s.step * load(s.db + at));
+      if (!s.bit_ideal) store(s.b + at, load(s.b + at) + s.step * (load(s.db + at) - load(last + j)));
     }
 }
 
@@ -127,14 +134,14 @@ void write_sample(Solver& s, int64_t sample, const Sums& now, int64_t steps, int
     if (s.bit_ideal && !off)
       for (int64_t i = 0; i < s.rows; ++i) total -= s.fb[i * s.ld + j];
     else if (!off)
-      total = s.b[(s.rows - 1) * s.ld + j] * s.foot_siemens;
+      total = s.foot[j] * s.foot_siemens;
     w.output[sample * s.columns + j] = total;
   }
   if (w.u)
     for (int64_t i = 0; i < s.rows; ++i)
       for (int64_t j = 0; j < s.columns; ++j) {
         w.u[(sample * s.rows + i) * s.columns + j] = off ? 0.0 : s.u[i * s.ld + j];
-        w.b[(sample * s.rows + i) * s.columns + j] = off ? 0.0 : s.b[i * s.ld + j];
+        w.b[(sample * s.rows + i) * s.columns + j] = off ? 0.0 : s.foot[j] + s.b[i * s.ld + j];
       }
 }
 
@@ -148,15 +155,17 @@ void solve_sample(Solver& s, int64_t sample) {
     Sums warm = now;
     double* const u = s.u;
     double* const b = s.b;
-    s.u = s.z, s.b = s.z;
+    double* const foot = s.foot;
+    s.u = s.b = s.foot = s.z;
     __builtin_memset(s.z, 0, sizeof(double) * s.padded_rows * s.ld);
     now = evaluate_all(s);
-    s.u = u, s.b = b;
+    s.u = u, s.b = b, s.foot = foot;
     if (warm.imbalance < now.imbalance) {
       now = evaluate_all(s);
     } else {
       __builtin_memset(s.u, 0, sizeof(double) * s.padded_rows * s.ld);
       __builtin_memset(s.b, 0, sizeof(double) * s.padded_rows * s.ld);
+      __builtin_memset(s.foot, 0, sizeof(double) * s.ld);
     }
   }
   int64_t step = 0, iterations = 0, stalled = 0;
@@ -186,7 +195,8 @@ void solve_sample(Solver& s, int64_t sample) {
     stalled = near_end && now.imbalance > 0.5 * before ? stalled + 1 : 0;
     if (used == w.max_iterations || stalled == 2 || !(now.imbalance < INFINITY)) break;
   }
-  const bool done = now.imbalance <= w.tolerance * now.current + (stalled ? AT_A_STALL : 1.0) * now.rounding;
+  const double left = fmin((stalled ? AT_A_STALL : 1.0) * now.rounding, AT_MOST * now.current);
+  const bool done = now.imbalance <= w.tolerance * now.current + left;
   write_sample(s, sample, now, step, iterations, done);
 }
 
@@ -203,7 +213,7 @@ constexpr int ARRAYS = 13;
 int64_t wired_scratch(const Wired& w, int64_t workers) {
   const int64_t ld = leading_dimension(w.bit_lines), rows = (w.word_lines + WIDE - 1) / WIDE * WIDE;
   const int64_t modes = 2 * w.modes_bit * ld + 2 * w.modes_word * w.modes_bit + w.modes_word * ld + 64;
-  return ARRAYS * (rows * ld + 16) + workers * WIDE * ld + 8 * (rows / WIDE + ld / WIDE + 2) + modes;
+  return ARRAYS * (rows * ld + 16) + ld + workers * WIDE * ld + 8 * (rows / WIDE + ld / WIDE + 2) + modes;
 }
 
 void wired(const Wired& w, const Team& team, double* scratch) {
@@ -222,6 +232,7 @@ void wired(const Wired& w, const Team& team, double* scratch) {
   for (double** array : arrays) *array = scratch, scratch += s.padded_rows * s.ld + 16;
   s.du = s.q;  // is found when q has done its work
   if (s.linear) s.g = s.conductance;
+  s.foot = scratch, scratch += s.ld;
   s.line = scratch, scratch += team.workers * WIDE * s.ld;
   s.row_sums = scratch, scratch += 8 * (s.row_tasks + 1);
   s.column_sums = scratch, scratch += 8 * (s.ld / WIDE + 1);

@@ -19,6 +19,8 @@ ROUNDING = 2.2e-16
 """Of the currents that cancel at a node."""
 AT_A_STALL = 8.0
 """Where no step helps any more, so many times that is as good as it gets."""
+AT_MOST = 1e-8
+"""Of the cell currents, that rounding may leave in a solution."""
 LEAF = 4
 """Nested dissection stops at pieces of at most this many lines either way."""
 
@@ -40,7 +42,8 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
     """Solve T y = C' I(V - C y) by Newton's method from y = 0, with a line search.
 
     y: drops along the word lines, then bit nodes, or one node a bit line where its wire is ideal. T: conductances of
-    the wires. C: which nodes bear on each cell's voltage. The residual is that of `solve_wired`.
+    the wires. C: which nodes bear on each cell's voltage. The residual is that of `solve_wired`. The state holds a bit
+    line as its foot and what lies above it, so that the rounding of the one does not drown the other.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu
@@ -48,36 +51,53 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
     wires, cells, order = _assemble(crossbar)
     volt = np.broadcast_to(input_volt[:, None], crossbar.conductance_siemens.shape)
     size = abs(wires)
+    foot_siemens = 1 / crossbar.foot_ohm if crossbar.foot_ohm > 0 else 0.0
+    columns = crossbar.bit_lines
+    bits = slice(volt.size if crossbar.word_wire_ohm > 0 else 0, None)
 
-    reach = abs(cells)
+    def split(y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        above, foot = y.copy(), np.zeros(columns)
+        if foot_siemens > 0:
+            foot[:] = y[-columns:]
+            above[bits] -= np.resize(foot, len(y[bits]))
+        return above, foot
 
-    def evaluate(y: FloatArray) -> tuple[FloatArray, FloatArray, float, float]:
-        ampere, siemens = crossbar.cell_current(volt - (cells @ y).reshape(volt.shape))
+    def evaluate(y: FloatArray, foot: FloatArray) -> tuple[FloatArray, FloatArray, float, float]:
+        # imbalances, slopes, sum of currents, what rounding leaves
+        ampere, siemens = crossbar.cell_current(volt - (cells @ y).reshape(volt.shape) - foot)
         imbalance = wires @ y - cells.T @ ampere.ravel()
+        imbalance[-columns:] += foot_siemens * foot
         current = float(np.abs(ampere).sum())
-        siemens = np.broadcast_to(siemens, volt.shape).ravel()
-        cancelling = float((size @ np.abs(y)).sum() + siemens @ (np.abs(volt.ravel()) + reach @ np.abs(y)))
-        return imbalance, siemens, current, tolerance * current + ROUNDING * cancelling
+        siemens = np.broadcast_to(siemens, volt.shape)
+        across = np.abs(volt) + (cells @ np.abs(y)).reshape(volt.shape) + np.abs(foot)
+        cancelling = float((size @ np.abs(y)).sum() + (siemens * across).sum() + foot_siemens * np.abs(foot).sum())
+        return imbalance, siemens.ravel(), current, ROUNDING * cancelling
 
-    y = np.zeros(wires.shape[0])
-    imbalance, siemens, current, allowed = evaluate(y)
+    y, foot = np.zeros(wires.shape[0]), np.zeros(columns)
+    imbalance, siemens, current, rounding = evaluate(y, foot)
     steps = stalled = 0
     before = np.inf
     while (rest := float(np.abs(imbalance).sum())) > tolerance * current and steps < max_steps:
-        near_end = rest <= 1e-6 * current + AT_A_STALL * allowed
+        near_end = rest <= 1e-6 * current + AT_A_STALL * rounding
         stalled = stalled + 1 if near_end and rest > before / 2 else 0
-        if stalled == 2 or (stalled and rest <= allowed):
+        if stalled == 2 or (stalled and rest <= tolerance * current + rounding):
             break
         before = rest
         jacobian = (wires + cells.T @ (diags_array(siemens) @ cells)).tocsc()[order][:, order]
-        factors = splu(jacobian, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        try:
+            factors = splu(jacobian, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        except RuntimeError:  # singular to rounding
+            break
         direction = np.empty_like(y)
         direction[order] = factors.solve(-imbalance[order])
         descent = -float(imbalance @ direction)
+        if not descent > 0:
+            break  # nothing but rounding is left of the factors
+        above, below = split(direction)
         steps += 1
         low, high, low_slope, high_slope, share = 0.0, 0.0, -descent, 0.0, 1.0
         for _ in range(30):
-            state = evaluate(y + share * direction)
+            state = evaluate(y + share * above, foot + share * below)
             slope = float(state[0] @ direction)
             if np.abs(state[0]).sum() <= before / 2 or abs(slope) <= descent / 2 or (slope <= 0 and high == 0):
                 break
@@ -86,15 +106,14 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
             else:
                 high, high_slope = share, slope
             share = low + (high - low) * min(0.9, max(0.1, low_slope / (low_slope - high_slope)))
-        y = y + share * direction
-        imbalance, siemens, current, allowed = state
+        y, foot = y + share * above, foot + share * below
+        imbalance, siemens, current, rounding = state
     drop, bit = _nodes(crossbar, y)
-    if crossbar.foot_ohm > 0:
-        output = bit[-1] / crossbar.foot_ohm
-    else:
-        output = crossbar.cell_current(volt - drop - bit)[0].sum(axis=0)
+    bit += foot
+    output = foot * foot_siemens if foot_siemens > 0 else crossbar.cell_current(volt - drop - bit)[0].sum(axis=0)
     residual = rest / current if current > 0 else 0.0
-    return Direct(output, drop, bit, steps, residual, rest <= (AT_A_STALL if stalled else 1) * allowed)
+    left = min((AT_A_STALL if stalled else 1) * rounding, AT_MOST * current)
+    return Direct(output, drop, bit, steps, residual, rest <= tolerance * current + left)
 
 
 def _assemble(crossbar: Crossbar) -> tuple[csr_array, csr_array, npt.NDArray[np.intp]]:

@@ -29,7 +29,8 @@ class OperatingPoint:
     drop_volt, bit_volt: (samples, word lines, bit lines), the drop from the source to each cell's word node and its bit
     node's voltage; None unless solved with nodes=True.
     iterations: (samples,), Newton steps; 0 from ngspice. residual: (samples,), the sum of Kirchhoff's imbalances by the
-    sum of absolute cell currents; NaN from ngspice, which does not tell.
+    sum of absolute cell currents; where converged within the tolerance or what rounding leaves, at most 1e-8 above the
+    tolerance. NaN from ngspice, which does not tell.
     status: 'converged', or one sentence that says what to do. method: how it was solved.
     """
 

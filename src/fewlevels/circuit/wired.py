@@ -47,11 +47,12 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     """Solve a crossbar of which at least one kind of wire resists, for each sample of input_volt.
 
     The residual, the sum of Kirchhoff's imbalances over all nodes by the sum of absolute cell currents, is brought
-    below `tolerance` plus what rounding leaves of the wires' currents. Errors of the output currents add up to less.
+    below `tolerance` plus what rounding leaves of currents that cancel, 1e-8 at most. Errors of the output currents add
+    up to less.
     """
     samples, rows, columns = len(input_volt), crossbar.word_lines, crossbar.bit_lines
     drop, bit = np.empty((2, samples, rows, columns)) if nodes else (None, None)
-    output, residual = np.empty((samples, columns)), np.empty(samples)
+    output, residual = np.empty((samples, columns)), np.full(samples, np.inf)
     counts, converged = np.zeros((2, samples), np.int64), np.zeros(samples, bool)
     if is_native(crossbar.selector) and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
         if samples <= CHUNK or rows * columns > PARALLEL_CELLS:
@@ -77,6 +78,8 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     left = np.flatnonzero(~converged)
     for sample in left:
         found = solve_directly(crossbar, input_volt[sample], tolerance=tolerance, max_steps=MAX_STEPS)
+        if not found.converged and residual[sample] <= found.residual:
+            continue
         output[sample], residual[sample], converged[sample] = found.output_ampere, found.residual, found.converged
         counts[0, sample] = found.steps
         if drop is not None and bit is not None:
