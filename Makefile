@@ -29,6 +29,7 @@ lint: $(VENV)/developing
 bench: $(VENV)/developing
 	$(PYTHON) benchmarks/training.py
 	$(PYTHON) benchmarks/circuit.py
+	$(PYTHON) benchmarks/yields.py
 
 paper: $(VENV)/installed
 	$(PYTHON) tools/full_studies.py
