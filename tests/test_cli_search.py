@@ -46,6 +46,8 @@ def test_a_users_networks_and_device_are_searched(tmp_path, small_study):
     done = run("search", tmp_path / "net.npz", "--data", "digits5", "--method", method, "--q-max", 7, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["models"] == 20
+    done = run("search", tmp_path / "net.npz", "--data", "digits5", "--method", "clipped", "--minimise", "occupied")
+    assert done.returncode == 0 and "fewest occupied levels" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ def test_a_users_networks_and_device_are_searched(tmp_path, small_study):
         ([], "brings no samples; give them with --data"),
         (["--data", "digits5", "--method", "magic"], "got 'magic'"),
         (["--data", "digits5", "--share", "chip"], "levels are shared by network, layer, column, got 'chip'"),
+        (["--data", "digits5", "--minimise", "area"], "minimised is requested, occupied, distinct, differential-pair"),
         (["--data", "digits7"], "networks of 25 inputs"),
         (["--data", "digits5", "--alpha", "0"], "alpha must be in (0, 1], got 0.0"),
         (["--data", "digits5", "--q-max", "0"], "q_max must be"),

@@ -59,7 +59,7 @@ def test_a_sweep_is_quantize_for_each_number(quantizer: SearchableQuantizer) -> 
     weights = np.random.default_rng(1).normal(size=(3, 40))
     numbers = list(numbers_of(quantizer, 8))
     for q, swept in zip(numbers, quantizer.sweep(weights, numbers), strict=True):
-        np.testing.assert_allclose(swept.values, quantizer.quantize(weights, q).values, rtol=1e-13)
+        np.testing.assert_allclose(swept, quantizer.quantize(weights, q).values, rtol=1e-13)
 
 
 @pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)

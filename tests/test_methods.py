@@ -72,3 +72,18 @@ def test_fine_tuning_is_tried_at_every_number_of_levels() -> None:
     config = FinetuningConfig(steps=30)
     found = compare_methods(NETWORKS, DIGITS, parse_methods("qat:kmeans"), q_max=3, config=config).results[0]
     assert not np.isnan(found.recognition_trace).any() and found.recognition_trace.shape == (12, 3)
+
+
+def test_what_is_minimised_is_named_and_least() -> None:
+    methods = parse_methods("clipped,qat:kmeans")
+    config = FinetuningConfig(steps=100)
+    by_levels, by_states = (
+        compare_methods(NETWORKS, DIGITS, methods, q_max=5, minimise=what, config=config)  # type: ignore[arg-type]
+        for what in ("requested", "differential-pair")
+    )
+    assert by_states.to_json()["minimises"] == "states per device of a differential pair"
+    for levels, states in zip(by_levels.results, by_states.results, strict=True):
+        solved = levels.q > 0
+        assert solved.any() and ((states.q > 0) == solved).all() and (states.q >= levels.q).all()
+        fewer = states.differential_pair_states[solved] <= levels.differential_pair_states[solved]
+        assert fewer.all()

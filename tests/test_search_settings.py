@@ -20,7 +20,9 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import QuantizationError, SearchError
+from fewlevels.quantization.sharing import Minimise
 from fewlevels.search import first_and_stable
+from tests.test_search import PAIR
 
 DIGITS = load_digits(5)
 NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=6, seed=3)
@@ -48,6 +50,38 @@ def test_the_trace_holds_the_best_setting_at_every_number_of_levels(share: str) 
             best = max(range(len(tried)), key=lambda i: (recognition[i, model], margins[i, model]))
             assert found.recognition_trace[model, q - 1] == recognition[best, model]
             np.testing.assert_allclose(found.margin_trace[model, q - 1], margins[best, model], atol=1e-12)
+
+
+def count_by_hand(weights: np.ndarray, what: str) -> int:
+    magnitudes = set(np.abs(weights).tolist())
+    if what == "occupied":
+        return len(magnitudes)
+    return len(magnitudes | {0.0}) if what == "differential-pair" else len(set(weights.tolist()))
+
+
+@pytest.mark.parametrize("what", ["occupied", "distinct", "differential-pair", "offset-column"])
+def test_a_search_finds_the_least_of_what_it_minimises_then_the_largest_margin(what: Minimise) -> None:
+    quantizer = DeadZone()
+    found = fewest_levels(NETWORKS[:2], DIGITS, quantizer=quantizer, q_max=4, minimise=what)
+    assert found.margin_trace is not None and found.minimise == what
+    for model in range(2):
+        tried = []
+        for q in range(1, 5):
+            for setting in quantizer.settings():
+                one = quantize_networks(NETWORKS[model], setting, q).networks
+                if one.recognition(DIGITS)[0] == 1:
+                    tried.append((count_by_hand(one.joint()[0], what), -margin_of(one)[0]))
+        count, margin = min(tried)
+        assert count_by_hand(found.quantized(model).joint()[0], what) == count
+        np.testing.assert_allclose(found.margin_trace[model, found.q[model] - 1], -margin, rtol=1e-12)
+
+
+def test_levels_that_stay_empty_are_not_minimised_away() -> None:
+    weights = np.array([[1.0, -1.0], [-1.0, 1.0]])  # every number of levels leaves one magnitude
+    found = fewest_levels(Networks.from_weights([weights]), PAIR, q_max=3, minimise="occupied")
+    assert (found.q[0], found.occupied[0]) == (1, 1)
+    with pytest.raises(QuantizationError, match=r"what is minimised must be requested, .*, got 'levels'"):
+        fewest_levels(NETWORKS, DIGITS, minimise="levels")  # type: ignore[arg-type]
 
 
 def test_a_solved_network_recognises_with_its_levels() -> None:

@@ -88,7 +88,7 @@ def assign_levels(
     magnitudes: bool,
     assignment: npt.NDArray[np.int64] | None,
     values: npt.NDArray[np.float64] | None,
-    squared_error: npt.NDArray[np.float64],
+    squared_error: npt.NDArray[np.float64] | None,
     isa: str,
 ) -> None: ...
 def cluster(sorted: npt.NDArray[np.float64], centres: npt.NDArray[np.float64], isa: str) -> None: ...

@@ -258,34 +258,31 @@ def search(
         Path, typer.Argument(metavar="DIR|NET.npz", help="A study, or networks W1, W2 …", show_default=False)
     ],
     method: Annotated[
-        str,
-        _option(
-            "--method", "Methods, with commas between; a wrong name lists them. [paper,clipped,qat:ternary]", "M,..."
-        ),
+        str, _option("--method", "With commas between; a wrong name lists them. [paper,clipped,qat:ternary]", "M,...")
     ] = "paper,clipped,qat:ternary",
     data: Annotated[
         Optional[str], _option("--data", "digits5, digits7, a glyph file or .npz; a study brings its own.", "NAME|FILE")
     ] = None,
     alpha: Annotated[float, _option("--alpha", "Recognition to keep. [1.0]", "X")] = 1.0,
     q_max: Annotated[int, _option("--q-max", "Most levels tried. [16]", "N")] = 16,
-    share: Annotated[
-        str, _option("--share", "Who shares levels: network, layer or column. [network]", "WHO")
-    ] = "network",
+    share: Annotated[str, _option("--share", "Share levels by network, layer or column. [network]", "WHO")] = "network",
+    minimise: Annotated[str, _option("--minimise", "A wrong name lists them. [requested]", "COUNT")] = "requested",
     seed: Annotated[int, _option("--seed", "Of fine-tuning. [1]", "N")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
-    from fewlevels.comparison import networks_and_samples, run_methods, table
+    from fewlevels.comparison import networks_and_samples, run_methods, store_comparison, table
+    from fewlevels.quantization.sharing import COUNTS
 
     networks, samples = networks_and_samples(source, data)
-    comparison = run_methods(networks, samples, method, alpha=alpha, q_max=q_max, share=share, seed=seed)
+    comparison = run_methods(
+        networks, samples, method, alpha=alpha, q_max=q_max, share=share, minimise=minimise, seed=seed
+    )
     if source.is_dir():
-        from fewlevels.comparison import store_comparison
-
         store_comparison(source, comparison)
     if as_json:
         return print(json.dumps(comparison.to_json(), indent=1))
-    print(f"{len(networks)} networks, recognition kept at {alpha:.0%}; fewest requested levels\n")
+    print(f"{len(networks)} networks, recognition kept at {alpha:.0%}; fewest {COUNTS[comparison.minimise]}\n")
     print(table(comparison))
     if source.is_dir():
         print(f"\nstored: {source / 'search.json'}; 'fewlevels report {source}' shows it")

@@ -9,7 +9,7 @@ from typing import cast, get_args
 from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison, compare_methods, parse_methods
 from fewlevels.networks import Networks, load_networks
-from fewlevels.quantization.sharing import Share
+from fewlevels.quantization.sharing import COUNTS, Share
 from fewlevels.samples import Samples
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.run import load_study
@@ -17,7 +17,8 @@ from fewlevels.study.store import Store
 
 COLUMNS = {
     "method": "method", "solved": "solved", "q_min": "fewest", "q_median": "median", "q_p95": "95th pct",
-    "distinct_weights_median": "distinct weights", "states_per_device_median": "states per device",
+    "occupied_median": "occupied", "distinct_weights_median": "distinct weights",
+    "states_per_device_median": "states per device",
 }  # fmt: skip
 
 
@@ -35,14 +36,20 @@ def networks_and_samples(source: Path, data: str | None) -> tuple[Networks, Samp
 
 
 def run_methods(
-    networks: Networks, samples: Samples, methods: str, *, alpha: float, q_max: int, share: str, seed: int
-) -> MethodComparison:
-    """`compare_methods` for methods and sharing as they are typed. Raises UsageError for names there are not."""
+    networks: Networks, samples: Samples, methods: str, *, alpha: float, q_max: int, share: str, minimise: str,
+    seed: int,
+) -> MethodComparison:  # fmt: skip
+    """`compare_methods` for methods, sharing and what to minimise as they are typed. Raises UsageError for names that
+    there are not.
+    """
     if share not in get_args(Share):
         raise UsageError(f"levels are shared by {', '.join(get_args(Share))}, got {share!r}")
+    if minimise not in COUNTS:
+        raise UsageError(f"what is minimised is {', '.join(COUNTS)}, got {minimise!r}")
     return compare_methods(
-        networks, samples, parse_methods(methods), alpha=alpha, q_max=q_max, share=cast(Share, share), seed=seed
-    )
+        networks, samples, parse_methods(methods), alpha=alpha, q_max=q_max, share=cast(Share, share),
+        minimise=minimise, seed=seed,
+    )  # fmt: skip
 
 
 def table(comparison: MethodComparison) -> str:

@@ -14,9 +14,9 @@ from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, load_device_levels
 from fewlevels.quantization.protocol import searchable
-from fewlevels.quantization.sharing import Share, count_states
+from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, count_states
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.search import check_search, fewest_levels, first_and_stable, reaches
+from fewlevels.search import NEVER, check_search, fewest_levels, first_and_stable, least_count, reaches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ class MethodResult:
 class MethodComparison:
     """Methods on the same networks. trained: (models,), whether a network reaches alpha before quantizing.
 
-    Every summary is over the trained networks; what is minimised is the requested levels q.
+    Every summary is over the trained networks, each at the number of levels q that has least of what is minimised.
     """
 
     results: tuple[MethodResult, ...]
@@ -69,6 +69,7 @@ class MethodComparison:
     alpha: float
     q_max: int
     share: Share
+    minimise: Minimise
 
     def rows(self) -> list[dict[str, object]]:
         """One row a method: `method`, `solved` (a fraction), quantiles of q over the solved, and hardware counts;
@@ -80,7 +81,7 @@ class MethodComparison:
         """Plain numbers and lists, ready for `json.dumps`."""
         return {
             "models": len(self.trained), "trained": int(self.trained.sum()), "alpha": self.alpha, "q_max": self.q_max,
-            "share": self.share, "minimises": "requested levels", "methods": self.rows(),
+            "share": self.share, "minimises": COUNTS[self.minimise], "methods": self.rows(),
         }  # fmt: skip
 
     def figure(self) -> Figure:
@@ -133,23 +134,26 @@ def parse_methods(text: str) -> list[Method]:
 
 def compare_methods(
     networks: Networks, samples: Samples, methods: Sequence[Method], *, alpha: float = 1.0, q_max: int = 16,
-    share: Share = "network", config: FinetuningConfig | None = None, seed: int = 1, jobs: int | None = None,
+    share: Share = "network", minimise: Minimise = "requested", config: FinetuningConfig | None = None, seed: int = 1,
+    jobs: int | None = None,
 ) -> MethodComparison:  # fmt: skip
     """Run each method over the same networks, with its whole trace over q = 1 .. q_max.
 
     A fine-tuning method is run at every number of levels that its quantizer gives, at most FINETUNED_LEVELS where
-    it gives any. config, seed: of fine-tuning. Raises SearchError for no method or arguments out of range.
+    it gives any. minimise: as in `fewest_levels`. config, seed: of fine-tuning.
+    Raises SearchError for no method or arguments out of range.
     """
     check_search(alpha, q_max)
+    check_minimise(minimise)
     if not methods:
         raise SearchError("methods must name at least one method, got none")
     results = tuple(
-        _finetuned(networks, samples, method, alpha, q_max, share, config, seed, jobs) if method.finetuned
-        else _searched(networks, samples, method, alpha, q_max, share, jobs)
+        _finetuned(networks, samples, method, alpha, q_max, share, minimise, config, seed, jobs) if method.finetuned
+        else _searched(networks, samples, method, alpha, q_max, share, minimise, jobs)
         for method in methods
     )  # fmt: skip
     trained = reaches(networks.recognition(samples), alpha)
-    return MethodComparison(results, trained, alpha, q_max, share)
+    return MethodComparison(results, trained, alpha, q_max, share, minimise)
 
 
 def _parse_method(name: str) -> Method:
@@ -165,11 +169,13 @@ def _parse_method(name: str) -> Method:
 
 
 def _searched(
-    networks: Networks, samples: Samples, method: Method, alpha: float, q_max: int, share: Share, jobs: int | None
-) -> MethodResult:
+    networks: Networks, samples: Samples, method: Method, alpha: float, q_max: int, share: Share, minimise: Minimise,
+    jobs: int | None,
+) -> MethodResult:  # fmt: skip
     found = fewest_levels(
-        networks, samples, quantizer=method.quantizer, alpha=alpha, q_max=q_max, share=share, jobs=jobs
-    )
+        networks, samples, quantizer=method.quantizer, alpha=alpha, q_max=q_max, share=share, minimise=minimise,
+        jobs=jobs,
+    )  # fmt: skip
     quantized = found.all_quantized()
     counts = np.zeros((3, len(networks)), np.intp)
     counts[:, found.solved] = count_states(quantized.joint(), networks.shapes, share)
@@ -180,7 +186,7 @@ def _searched(
 
 def _finetuned(
     networks: Networks, samples: Samples, method: Method, alpha: float, q_max: int, share: Share,
-    config: FinetuningConfig | None, seed: int, jobs: int | None,
+    minimise: Minimise, config: FinetuningConfig | None, seed: int, jobs: int | None,
 ) -> MethodResult:  # fmt: skip
     quantizer = searchable(method.quantizer)
     most = min(q_max, quantizer.most_levels or FINETUNED_LEVELS)
@@ -190,20 +196,19 @@ def _finetuned(
                     seed=seed, jobs=jobs)
         for q in range(quantizer.least_levels, most + 1)
     }  # fmt: skip
+    least = np.full(trace.shape, NEVER)
     for q, run in runs.items():
         trace[:, q - 1] = run.recognition
         margin = np.empty((len(networks), len(samples)))
         recognised(run.quantized.networks.joint(), networks.shapes, samples, margin)
         margins[:, q - 1] = margin.min(axis=1)
-    first, stable = first_and_stable(trace, alpha)
+        least[:, q - 1] = np.where(run.solved, run.quantized.counts()[minimise], NEVER)
+    chosen, stable = least_count(least, margins), first_and_stable(trace, alpha)[1]
     counts = np.zeros((4, len(networks)), np.intp)
     joint = networks.joint()
     for q, run in runs.items():
-        these, quantized = first == q, run.quantized
-        joint[these] = quantized.networks.joint()[these]
-        for count, values in zip(counts, (quantized.occupied, quantized.distinct_weights,
-                                          quantized.differential_pair_states, quantized.offset_column_states),
-                                 strict=True):  # fmt: skip
-            count[these] = values[these]
-    return MethodResult(method, first, stable, counts[0], counts[1], counts[2], counts[3], trace, margins,
-                        Networks.from_joint(joint[first > 0], networks.shapes))  # fmt: skip
+        these = chosen == q
+        joint[these] = run.quantized.networks.joint()[these]
+        counts[:, these] = [count[these] for count in list(run.quantized.counts().values())[1:]]
+    return MethodResult(method, chosen, stable, counts[0], counts[1], counts[2], counts[3], trace, margins,
+                        Networks.from_joint(joint[chosen > 0], networks.shapes))  # fmt: skip

@@ -13,27 +13,41 @@ from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
 from fewlevels.quantization.protocol import searchable
-from fewlevels.quantization.sharing import Share, quantize_joint, quantize_networks, split, sweep_joint
+from fewlevels.quantization.sharing import (
+    Minimise,
+    Share,
+    check_minimise,
+    count,
+    quantize_joint,
+    quantize_networks,
+    split,
+    sweep_joint,
+)
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.training import available_cores
 
 CHUNK = 128
 """Models quantized together: their weights stay in the second-level cache."""
 
+NEVER = np.iinfo(np.intp).max
+"""The count of a number of levels that does not reach alpha."""
+
 
 @dataclass(frozen=True)
 class FewestLevels:
-    """What a search found, for each model. What it minimises is q, the requested levels.
+    """What a search found, for each model.
 
-    q: (models,), the first number of levels that reaches alpha; 0 where none up to q_max does.
+    q: (models,), the number of requested levels that reaches alpha with least of what is minimised, the first such
+    number where that is the levels themselves; 0 where none up to q_max reaches alpha.
     stable_q: (models,), the smallest number from which every one up to q_max reaches alpha; 0 where none.
     occupied: (models,), levels that hold a weight at q; 0 where unsolved, as in all that follows about q.
     recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels; NaN at a
     number of levels that the quantizer does not give.
     margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and the
     runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` it took: at
-    each number of levels the one of most recognition, then of largest margin. Both None where they were not kept.
-    share: which weights share levels.
+    each number of levels the one of most recognition, then of largest margin; of those that reach alpha, one with
+    least of what is minimised. Both None where they were not kept.
+    share: which weights share levels. minimise: what is minimised, a name of COUNTS.
     """
 
     networks: Networks
@@ -47,8 +61,7 @@ class FewestLevels:
     margin_trace: FloatArray | None = None
     setting_trace: npt.NDArray[np.int16] | None = None
     share: Share = "network"
-
-    minimises = "requested levels"
+    minimise: Minimise = "requested"
 
     @property
     def solved(self) -> npt.NDArray[np.bool_]:
@@ -122,25 +135,29 @@ def fewest_levels(
     alpha: float = 1.0,
     q_max: int = 64,
     share: Share = "network",
+    minimise: Minimise = "requested",
     jobs: int | None = None,
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
 
     quantizer: Midpoint() where None, the paper's; all its settings are tried. alpha: target recognition, in (0, 1].
-    share: which weights share levels. jobs: threads.
+    share: which weights share levels. minimise: 'requested' levels, 'occupied' ones, 'distinct' signed weights, or the
+    states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
     Every q up to q_max is tried, because recognition does not only rise with q.
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
     quantizer = Midpoint() if quantizer is None else quantizer
     check_search(alpha, q_max, jobs)
     whole = searchable(quantizer)
+    check_minimise(minimise)
     joint, shapes, settings = networks.joint(), networks.shapes, whole.settings()
+    signed = bool(getattr(quantizer, "signed", False))
     split(joint[:0], shapes, share)  # refuses another `share` before any work
-    most = min(q_max, whole.most_levels or q_max)
-    numbers = range(whole.least_levels, most + 1)
+    numbers = range(whole.least_levels, min(q_max, whole.most_levels or q_max) + 1)
     models = len(networks)
-    trace, margin_trace = np.full((models, q_max), np.nan), np.full((models, q_max), np.nan)
-    setting_trace = np.zeros((models, q_max), np.int16)
+    trace, margin_trace = np.full((q_max, models), np.nan), np.full((q_max, models), np.nan)
+    trace[numbers.start - 1 : numbers.stop - 1] = -1.0
+    setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
     q, stable_q, occupied = np.zeros((3, models), np.intp)
 
     def search(begin: int) -> None:
@@ -150,23 +167,27 @@ def fewest_levels(
         for index, setting in enumerate(settings):
             swept = sweep_joint(weights, shapes, setting, numbers, share)
             for at, values in zip(numbers, swept, strict=True):
+                best, best_margin, least = trace[at - 1, part], margin_trace[at - 1, part], counts[at - 1, part]
                 recognition = recognised(values, shapes, samples, margins).mean(axis=1)
                 margin = margins.min(axis=1)
-                column = part, at - 1
-                tied = (recognition == trace[column]) & (margin > margin_trace[column])
-                better = np.isnan(trace[column]) | (recognition > trace[column]) | tied
-                trace[column] = np.where(better, recognition, trace[column])
-                margin_trace[column] = np.where(better, margin, margin_trace[column])
-                setting_trace[column] = np.where(better, index, setting_trace[column])
-        q[part], stable_q[part] = first_and_stable(trace[part], alpha)
+                found = at if minimise == "requested" else count(values, shapes, share, minimise, signed)
+                own = np.where(reaches(recognition, alpha), found, NEVER)
+                tied = (recognition == best) & (margin > best_margin)
+                better = (own < least) | ((own == least) & ((recognition > best) | tied))
+                if better.any():
+                    best[better], best_margin[better], least[better] = recognition[better], margin[better], own[better]
+                    setting_trace[at - 1, part][better] = index
+        q[part] = least_count(counts[:, part].T, margin_trace[:, part].T)
+        stable_q[part] = first_and_stable(trace[:, part].T, alpha)[1]
         solved = np.flatnonzero(q[part]) + begin
-        at_q = solved, q[solved] - 1
-        _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], setting_trace[at_q], share)
+        chosen = setting_trace[q[solved] - 1, solved]
+        _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], chosen, share)
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         list(threads.map(search, range(0, models, CHUNK)))
+    trace, margin_trace, setting_trace = (np.ascontiguousarray(each.T) for each in (trace, margin_trace, setting_trace))
     return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, networks.recognition(samples), trace,
-                        margin_trace, setting_trace, share)  # fmt: skip
+                        margin_trace, setting_trace, share, minimise)  # fmt: skip
 
 
 def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
@@ -187,6 +208,15 @@ def first_and_stable(trace: FloatArray, alpha: float) -> tuple[npt.NDArray[np.in
     after_last_failure[~(tried & ~passes).any(axis=1)] = 0
     later = passes & (np.arange(trace.shape[1]) >= after_last_failure[:, None])
     return first, np.where(later.any(axis=1), later.argmax(axis=1) + 1, 0)
+
+
+def least_count(counts: npt.NDArray[np.intp], margins: FloatArray) -> npt.NDArray[np.intp]:
+    """Of counts and margins (models, q_max), the number of levels of least count, then of largest margin; 0 where all
+    are NEVER.
+    """
+    least = counts.min(axis=1, keepdims=True)
+    chosen = np.where(counts == least, margins, -np.inf).argmax(axis=1) + 1
+    return np.where(least[:, 0] == NEVER, 0, chosen)
 
 
 def _quantize_chosen(

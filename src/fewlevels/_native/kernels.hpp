@@ -41,7 +41,7 @@ struct Assignment {
   const double* threshold;   // (models, levels - 1), ascending
   int64_t* assignment;       // (models, weights); null: not wanted
   double* value;             // (models, weights); null: not wanted
-  double* squared_error;     // (models,), sum over the weights
+  double* squared_error;     // (models,), sum over the weights; null: not wanted
 };
 
 // Optimal one-dimensional k-means of each row, for k = 1 .. clusters, or for k = clusters alone.

@@ -82,21 +82,24 @@ void assign(const Assignment& a) {
     constexpr int64_t BLOCK = 64;
     for (int64_t begin = 0; begin < a.weights; begin += BLOCK) {
       const int64_t n = a.weights - begin < BLOCK ? a.weights - begin : BLOCK;
-      double compared[BLOCK];
+      double compared[BLOCK], chosen[BLOCK];
       int64_t index[BLOCK] = {};
       for (int64_t i = 0; i < n; ++i) compared[i] = a.magnitudes ? fabs(weight[begin + i]) : weight[begin + i];
       for (int64_t k = 0; k + 1 < a.levels; ++k) {
         const double t = threshold[k];
         for (int64_t i = 0; i < n; ++i) index[i] += compared[i] > t;
       }
-      for (int64_t i = 0; i < n; ++i) {
-        const double value = level[index[i]];
-        error += (compared[i] - value) * (compared[i] - value);
-        if (a.value) a.value[model * a.weights + begin + i] = a.magnitudes ? copysign(value, weight[begin + i]) : value;
-        if (a.assignment) a.assignment[model * a.weights + begin + i] = index[i];
+      for (int64_t i = 0; i < n; ++i) chosen[i] = level[index[i]];
+      if (a.squared_error)
+        for (int64_t i = 0; i < n; ++i) error += (compared[i] - chosen[i]) * (compared[i] - chosen[i]);
+      if (a.value) {
+        double* const value = a.value + model * a.weights + begin;
+        for (int64_t i = 0; i < n; ++i) value[i] = a.magnitudes ? copysign(chosen[i], weight[begin + i]) : chosen[i];
       }
+      if (a.assignment)
+        for (int64_t i = 0; i < n; ++i) a.assignment[model * a.weights + begin + i] = index[i];
     }
-    a.squared_error[model] = error;
+    if (a.squared_error) a.squared_error[model] = error;
   }
 }
 

@@ -15,7 +15,8 @@ namespace {
 
 void assign_levels(Array<const double, 2> weights, Array<const double, 2> levels, Array<const double, 2> thresholds,
                    bool magnitudes, std::optional<Array<int64_t, 2>> assignment,
-                   std::optional<Array<double, 2>> values, Array<double, 1> squared_error, const std::string& isa) {
+                   std::optional<Array<double, 2>> values, std::optional<Array<double, 1>> squared_error,
+                   const std::string& isa) {
   Assignment a{};
   a.models = weights.shape(0), a.weights = weights.shape(1), a.levels = levels.shape(1);
   require((int64_t)levels.shape(0) == a.models && a.levels > 0, "levels must be (models, levels)");
@@ -24,10 +25,11 @@ void assign_levels(Array<const double, 2> weights, Array<const double, 2> levels
   const auto fits = [&](const auto& array) {
     return !array || ((int64_t)array->shape(0) == a.models && (int64_t)array->shape(1) == a.weights);
   };
-  require(fits(assignment) && fits(values) && (int64_t)squared_error.shape(0) == a.models, "results do not fit");
+  require(fits(assignment) && fits(values) && (!squared_error || (int64_t)squared_error->shape(0) == a.models),
+          "results do not fit");
   a.magnitudes = magnitudes, a.weight = weights.data(), a.level = levels.data(), a.threshold = thresholds.data();
   a.assignment = assignment ? assignment->data() : nullptr, a.value = values ? values->data() : nullptr;
-  a.squared_error = squared_error.data();
+  a.squared_error = squared_error ? squared_error->data() : nullptr;
 #define RUN(set)                          \
   if (isa == #set) {                      \
     const nb::gil_scoped_release release; \
@@ -127,7 +129,7 @@ void adam_step(Array<double, 2> latent, Array<const float, 2> gradient, Array<fl
 
 void bind_levels(nb::module_& m) {
   m.def("assign_levels", &assign_levels, "weights"_a, "levels"_a, "thresholds"_a, "magnitudes"_a,
-        "assignment"_a.none(), "values"_a.none(), "squared_error"_a, "isa"_a, "The level of each weight.");
+        "assignment"_a.none(), "values"_a.none(), "squared_error"_a.none(), "isa"_a, "The level of each weight.");
   m.def("cluster", &cluster_rows, "sorted"_a, "centres"_a, "isa"_a, "Optimal one-dimensional k-means of each row.");
   m.def("choose_levels", &choose_levels, "sorted"_a, "table"_a, "scale"_a, "lowest"_a, "chosen"_a,
         "squared_error"_a, "isa"_a,

@@ -5,14 +5,11 @@
 // outputs that differ by rounding only are a tie.
 #include <math.h>
 
+#include "doubles.hpp"
 #include "kernels.hpp"
-#include "simd.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
-
-constexpr int WIDE = LANES / 2;
-typedef double vdouble __attribute__((vector_size(8 * WIDE)));
 
 constexpr int64_t COLUMNS = 8;
 constexpr double TIE = 1e-12;  // difference of two outputs that is a tie, relative to the largest sum of terms
@@ -25,7 +22,7 @@ ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdoubl
     vdouble sum[COLUMNS] = {};
     for (int64_t i = 0; i < rows; ++i) {
       if (shared && shared[i] == 0.0) continue;
-      const vdouble value = shared ? shared[i] - vdouble{} : in[i];
+      const vdouble value = shared ? all(shared[i]) : in[i];
       const vdouble* row = w + i * columns + begin;
       if (width == COLUMNS)
         for (int64_t j = 0; j < COLUMNS; ++j) sum[j] += value * row[j];
@@ -36,12 +33,17 @@ ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdoubl
   }
 }
 
+// 1 / (1 + exp(-x)), within 3e-305 of it where |x| > 700; NaN stays what it is.
+ALWAYS_INLINE vdouble sigmoid(vdouble x) {
+  const vdouble cut = x < -700.0 ? all(-700.0) : x > 700.0 ? all(700.0) : x;
+  return x == x ? 1.0 / (1.0 + exponential(-cut)) : x;
+}
+
 // sum_i |in[i]|
-ALWAYS_INLINE vdouble magnitude(const vdouble* in, const double* shared, int64_t rows) {
+ALWAYS_INLINE vdouble sum_of_magnitudes(const vdouble* in, const double* shared, int64_t rows) {
   vdouble sum = {};
   for (int64_t i = 0; i < rows; ++i) {
-    const vdouble value = shared ? shared[i] - vdouble{} : in[i];
-    sum += value < 0 ? -value : value;
+    sum += magnitude(shared ? all(shared[i]) : in[i]);
   }
   return sum;
 }
@@ -70,37 +72,34 @@ void recognise(const Recognition& r, void* scratch) {
     int64_t widest = 0;
     for (int64_t l = 1; l <= r.layers; ++l) widest = r.sizes[l] > widest ? r.sizes[l] : widest;
     vdouble largest_weight = {};  // of the last layer
-    for (const vdouble* w = end - r.sizes[r.layers - 1] * r.sizes[r.layers]; w < end; ++w) {
-      const vdouble size = *w < 0 ? -*w : *w;
-      largest_weight = size > largest_weight ? size : largest_weight;
-    }
+    for (const vdouble* w = end - r.sizes[r.layers - 1] * r.sizes[r.layers]; w < end; ++w)
+      largest_weight = larger(largest_weight, magnitude(*w));
     for (int64_t s = 0; s < r.samples; ++s) {
       vdouble *in = end, *out = end + widest;
       const vdouble* w = weights;
       vdouble tie = {};
       for (int64_t l = 0; l < r.layers; ++l) {
-        if (l + 1 == r.layers) tie = TIE * largest_weight * magnitude(in, l ? nullptr : r.x + s * r.sizes[0], r.sizes[l]);
+        if (l + 1 == r.layers) tie = TIE * largest_weight * sum_of_magnitudes(in, l ? nullptr : r.x + s * r.sizes[0], r.sizes[l]);
         product(in, l ? nullptr : r.x + s * r.sizes[0], w, out, r.sizes[l], r.sizes[l + 1]);
         w += r.sizes[l] * r.sizes[l + 1];
         if (l + 1 < r.layers)
-          for (int64_t j = 0; j < r.sizes[l + 1]; ++j)
-            for (int lane = 0; lane < WIDE; ++lane) out[j][lane] = 1.0 / (1.0 + exp(-out[j][lane]));
+          for (int64_t j = 0; j < r.sizes[l + 1]; ++j) out[j] = sigmoid(out[j]);
         vdouble* swapped = in;
         in = out;
         out = swapped;
       }
+      const vdouble own = in[r.y[s]];
+      vdouble runner_up = all(-INFINITY);
+      vlong largest = vlong{} - 1;
+      for (int64_t k = 0; k < r.sizes[r.layers]; ++k) {
+        if (k == r.y[s]) continue;
+        runner_up = larger(runner_up, in[k]);
+        largest &= own - in[k] > tie;
+      }
+      const vdouble margin = r.margin ? sigmoid(own) - sigmoid(runner_up) : vdouble{};
       for (int lane = 0; lane < WIDE && first + lane < r.models; ++lane) {
-        bool largest = true;
-        double runner_up = -INFINITY;
-        const double own = in[r.y[s]][lane];
-        for (int64_t k = 0; k < r.sizes[r.layers]; ++k) {
-          const double other = in[k][lane];
-          if (k != r.y[s] && other > runner_up) runner_up = other;
-          largest = largest && (k == r.y[s] || own - other > tie[lane]);
-        }
-        r.recognised[(first + lane) * r.samples + s] = largest;
-        if (r.margin)
-          r.margin[(first + lane) * r.samples + s] = 1.0 / (1.0 + exp(-own)) - 1.0 / (1.0 + exp(-runner_up));
+        r.recognised[(first + lane) * r.samples + s] = largest[lane] != 0;
+        if (r.margin) r.margin[(first + lane) * r.samples + s] = margin[lane];
       }
     }
   }

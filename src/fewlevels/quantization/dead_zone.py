@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, assigned_values, check
 from fewlevels.samples import FloatArray
 
 SETTINGS = 512
@@ -57,6 +58,19 @@ class DeadZone(SearchableQuantizer):
             better = error < least
             least[better], tables[better], all_ends[better] = error[better], table, ends
         return assign(weights, largest * tables, largest * all_ends)
+
+    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
+        """As a search asks for it: hundreds of settings, so that what they share is found once."""
+        if self.controls is None:
+            yield from super().sweep(weights, levels)
+            return
+        numbers = list(levels)
+        for q in {min(numbers), max(numbers)} if numbers else ():
+            weights = check(self, weights, q)
+        largest = np.abs(weights).max(axis=1, keepdims=True)
+        for q in numbers:
+            table, ends = _table(self.controls, q)
+            yield assigned_values(weights, largest * table, largest * ends)
 
     def settings(self) -> tuple[Quantizer, ...]:
         return (self,) if self.controls else tuple(DeadZone(controls=controls) for controls in _controls())

@@ -9,7 +9,7 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.networks import INSTRUCTION_SET
-from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, assign, check
+from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, assign, assigned_values, check
 from fewlevels.samples import FloatArray
 
 
@@ -32,14 +32,14 @@ class KMeans(SearchableQuantizer):
         weights = check(self, weights, levels)
         return assign(weights, self._centres(weights, 1, levels)[:, 0], signed=self.signed)
 
-    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[Quantized]:
+    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
         """One dynamic programme gives the optimum for every number of levels up to the largest."""
         numbers = list(levels)
         for q in numbers:
             weights = check(self, weights, q)
         centres = self._centres(weights, max(numbers), max(numbers)) if numbers else np.empty(0)
         for q in numbers:
-            yield assign(weights, centres[:, q - 1, :q], signed=self.signed)
+            yield assigned_values(weights, centres[:, q - 1, :q], signed=self.signed)
 
     def _centres(self, weights: FloatArray, rows: int, clusters: int) -> FloatArray:
         centres = np.empty((len(weights), rows, clusters))

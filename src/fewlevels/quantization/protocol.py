@@ -74,10 +74,10 @@ class SearchableQuantizer(Quantizer):
         """The quantizers that a search tries in its place."""
         return (self,)
 
-    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[Quantized]:
-        """`quantize` for several numbers of levels, in their order."""
+    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
+        """The values (models, weights) of `quantize` for several numbers of levels, in their order."""
         for q in levels:
-            yield self.quantize(weights, q)
+            yield self.quantize(weights, q).values
 
 
 def searchable(quantizer: Quantizer) -> SearchableQuantizer:
@@ -124,22 +124,31 @@ def assign(
     """
     assignment = np.empty(weights.shape, np.int64)
     values = np.empty(weights.shape)
-    _assign(weights, levels, thresholds, signed, assignment, values)
+    _assign(weights, levels, thresholds, signed, assignment, values, None)
     return Quantized(levels, assignment, values)
+
+
+def assigned_values(
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False
+) -> FloatArray:
+    """The values of `assign`, (models, weights)."""
+    values = np.empty(weights.shape)
+    _assign(weights, levels, thresholds, signed, None, values, None)
+    return values
 
 
 def squared_error(weights: FloatArray, levels: FloatArray, *, signed: bool = False) -> FloatArray:
     """The sum over a model's weights of the squared distance to the nearest level, (models,)."""
-    return _assign(weights, levels, None, signed, None, None)
+    error = np.empty(len(weights))
+    _assign(weights, levels, None, signed, None, None, error)
+    return error
 
 
 def _assign(
     weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None, signed: bool,
-    assignment: npt.NDArray[np.int64] | None, values: FloatArray | None,
-) -> FloatArray:  # fmt: skip
-    error = np.empty(len(weights))
+    assignment: npt.NDArray[np.int64] | None, values: FloatArray | None, error: FloatArray | None,
+) -> None:  # fmt: skip
     if thresholds is None:
         thresholds = 0.5 * (levels[:, 1:] + levels[:, :-1])
     weights, levels, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, levels, thresholds))
     _kernels.assign_levels(weights, levels, thresholds, not signed, assignment, values, error, INSTRUCTION_SET)
-    return error

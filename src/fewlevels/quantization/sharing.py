@@ -15,6 +15,14 @@ from fewlevels.quantization.protocol import Quantizer, searchable
 from fewlevels.samples import FloatArray
 
 Share = Literal["network", "layer", "column"]
+Minimise = Literal["requested", "occupied", "distinct", "differential-pair", "offset-column"]
+COUNTS: dict[Minimise, str] = {
+    "requested": "requested levels", "occupied": "occupied levels", "distinct": "distinct signed weights",
+    "differential-pair": "states per device of a differential pair",
+    "offset-column": "states per device of an offset column",
+}  # fmt: skip
+"""What a search can minimise, by the name it is asked for."""
+
 Shapes = Sequence[tuple[int, int]]
 
 
@@ -35,6 +43,14 @@ class QuantizedNetworks:
     differential_pair_states: npt.NDArray[np.intp]
     offset_column_states: npt.NDArray[np.intp]
 
+    def counts(self) -> dict[Minimise, npt.NDArray[np.intp]]:
+        """What a search can minimise, by its name in COUNTS, each (models,)."""
+        return {
+            "requested": np.full_like(self.occupied, self.requested), "occupied": self.occupied,
+            "distinct": self.distinct_weights, "differential-pair": self.differential_pair_states,
+            "offset-column": self.offset_column_states,
+        }  # fmt: skip
+
 
 def quantize_networks(
     networks: Networks, quantizer: Quantizer, levels: int, *, share: Share = "network"
@@ -50,8 +66,7 @@ def quantize_networks(
 def describe(joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share) -> QuantizedNetworks:
     """Quantized joint weights (models, weights) that this quantizer gave, with what their hardware needs."""
     distinct, pair, offset = count_states(joint, shapes, share)
-    values = joint if getattr(quantizer, "signed", False) else np.abs(joint)
-    occupied = count_states(values, shapes, share)[0]
+    occupied = count(joint, shapes, share, "occupied", bool(getattr(quantizer, "signed", False)))
     quantized = Networks.from_joint(joint, shapes)
     return QuantizedNetworks(quantized, share, levels, occupied, distinct, pair, offset)
 
@@ -75,6 +90,22 @@ def count_states(
     return distinct, pair, offset
 
 
+def count(joint: FloatArray, shapes: Shapes, share: Share, what: Minimise, signed: bool) -> npt.NDArray[np.intp]:
+    """One of COUNTS but the requested levels, which weights do not tell, of quantized weights (models, weights);
+    signed: whether levels are signed values, not magnitudes.
+    """
+    if what == "occupied":
+        return count_states(joint if signed else np.abs(joint), shapes, share)[0]
+    distinct, pair, offset = count_states(joint, shapes, share)
+    return {"distinct": distinct, "differential-pair": pair, "offset-column": offset}[what]
+
+
+def check_minimise(what: str) -> None:
+    """Raises QuantizationError for what cannot be minimised."""
+    if what not in COUNTS:
+        raise QuantizationError(f"what is minimised must be {', '.join(COUNTS)}, got {what!r}")
+
+
 def quantize_joint(
     joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
@@ -91,7 +122,7 @@ def sweep_joint(
     numbers = list(levels)
     sweeps = [searchable(quantizer).sweep(block, numbers) for block in split(joint, shapes, share)]
     for parts in zip(*sweeps, strict=True):
-        yield join([part.values for part in parts], len(joint), shapes, share)
+        yield join(parts, len(joint), shapes, share)
 
 
 def split(joint: FloatArray, shapes: Shapes, share: Share) -> list[FloatArray]:
