@@ -266,7 +266,14 @@ def search(
     alpha: Annotated[float, _option("--alpha", "Recognition to keep. [1.0]", "X")] = 1.0,
     q_max: Annotated[int, _option("--q-max", "Most levels tried. [16]", "N")] = 16,
     share: Annotated[str, _option("--share", "Share levels by network, layer or column. [network]", "WHO")] = "network",
-    minimise: Annotated[str, _option("--minimise", "A wrong name lists them. [requested]", "COUNT")] = "requested",
+    minimise: Annotated[
+        str,
+        _option(
+            "--minimise",
+            "requested, occupied (levels), distinct (weights), differential-pair, offset-column (states). [requested]",
+            "COUNT",
+        ),
+    ] = "requested",
     seed: Annotated[int, _option("--seed", "Of fine-tuning. [1]", "N")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
