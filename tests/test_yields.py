@@ -97,6 +97,12 @@ def test_the_interval_is_wilson_s() -> None:
     assert found.interval == pytest.approx(((8 + z**2 / 2 - half) / (10 + z**2), (8 + z**2 / 2 + half) / (10 + z**2)))
 
 
+def test_the_interval_of_recognition_holds_the_closed_form() -> None:
+    right = norm.cdf((HIGH - LOW) / (2 * SIGMA))
+    low, high = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=5000).recognition_interval
+    assert low < right < high and high - low == pytest.approx(2 * 1.96 * np.sqrt(right * (1 - right) / 5000), rel=0.1)
+
+
 def test_yield_falls_as_the_spread_grows() -> None:
     values = [y.value for _, y in yield_against(TWO_OUTPUTS, DEVICE, ONE, "sigma_factor", (0.0, 0.5, 1.0, 4.0))]
     assert values[0] == 1.0 and values == sorted(values, reverse=True) and values[-1] < values[1]

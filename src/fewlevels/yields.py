@@ -38,6 +38,12 @@ class Yield:
         return (self.margin > 0).mean(axis=1)
 
     @property
+    def recognition_interval(self) -> tuple[float, float]:
+        """Of the mean recognition over chips, at 95 %: 1.96 standard errors either way, within [0, 1]."""
+        mean, error = self.recognition.mean(), self.recognition.std() / np.sqrt(len(self.margin))
+        return max(0.0, float(mean - 1.96 * error)), min(1.0, float(mean + 1.96 * error))
+
+    @property
     def passed(self) -> int:
         """Chips whose recognition reaches alpha."""
         return int(reaches(self.recognition, self.alpha).sum())

@@ -64,6 +64,7 @@ class Fit:
             "limiting_factor": self.limiting_factor, "device": self.device.name, "scheme": self.config.scheme,
             "placement": best.placement, "level_siemens": best.mapping.level_siemens.tolist(),
             "recognition": best.recognition, "recognition_mean": float(best.found.recognition.mean()),
+            "recognition_interval": list(best.found.recognition_interval),
             "margin_median": float(np.median(best.found.margin.min(axis=1))),
             "pulses_per_chip": float(best.found.pulses.mean()), "chips": self.config.chips,
             "after_seconds": self.config.conditions.after_seconds,
