@@ -1,6 +1,7 @@
 """Figures and report of a stored study."""
 
 import base64
+import dataclasses
 import re
 import shutil
 from html.parser import HTMLParser
@@ -8,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from fewlevels import figures
+from fewlevels import figures, recognition_under_flips
 from fewlevels.errors import StoreError
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
@@ -31,7 +32,7 @@ def test_every_figure_is_written_as_png_and_svg(report):
 def test_the_report_holds_its_figures_and_needs_no_network(report):
     text = report.read_text(encoding="utf-8")
     images = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
-    assert len(images) == 10
+    assert len(images) == 11
     assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
     assert not re.findall(r'(?:src|href)\s*=\s*"(?!data:)', text)
     assert "@import" not in text
@@ -79,6 +80,20 @@ def test_figure_4_shows_every_solved_model_and_the_papers_points(small_study):
     assert axes.get_ylabel() == "fewest levels q"
 
 
+def test_flipped_pixels_are_those_of_the_best_model_before_and_after(small_study):
+    _, result = small_study
+    best = int(summarise(result).best_model)
+    before, after = figures.under_flips(result).axes[0].lines
+    assert before.get_ydata()[0] == after.get_ydata()[0] == 1
+    seen = recognition_under_flips(
+        result.found.networks[best], result.found.quantized(best), result.samples, flips=(3,), copies=500
+    )
+    assert (before.get_ydata()[3], after.get_ydata()[3]) == (seen.before[0, 0], seen.after[0, 0])
+    grey = dataclasses.replace(result.samples, x=result.samples.x / 2)
+    drawn = figures.under_flips(dataclasses.replace(result, samples=grey))
+    assert "only binary samples" in drawn.texts[0].get_text()
+
+
 def test_an_incomplete_study_is_refused(report, tmp_path):
     shutil.copytree(report.parent, tmp_path / "study")
     sorted((tmp_path / "study" / "shards").iterdir())[0].unlink()
@@ -87,8 +102,6 @@ def test_an_incomplete_study_is_refused(report, tmp_path):
 
 
 def test_a_statistic_that_does_not_exist_is_null_and_a_dash(small_study):
-    import dataclasses
-
     _, result = small_study
     nothing = dataclasses.replace(result.found, q=np.zeros_like(result.found.q))
     summary = summarise(dataclasses.replace(result, found=nothing))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import PercentFormatter
 
+from fewlevels.robustness import recognition_under_flips
 from fewlevels.study import paper
 from fewlevels.study.analysis import best_model, counted, rank_correlation, regression, solved_at, wilson
 from fewlevels.study.run import StudyResult
@@ -29,6 +30,7 @@ STYLE: dict[Any, Any] = {
 }
 WIDTH_INCHES = 7.2
 LAYER_SPACING = 7.0
+NOISY_SAMPLES = 5000
 
 
 def draw(result: StudyResult) -> dict[str, Figure]:
@@ -40,6 +42,7 @@ def draw(result: StudyResult) -> dict[str, Figure]:
         "figure4_levels_against_range": levels_against_range,
         "figure5_zones": zones,
         "solved_at_each_number_of_levels": solved_at_each,
+        "recognition_under_flipped_pixels": under_flips,
     }
     with matplotlib.rc_context(STYLE):
         return {name: figure(result) for name, figure in figures.items()}
@@ -204,6 +207,35 @@ def solved_at_each(result: StudyResult) -> Figure:
              f"{len(result.found.trained) - trained} did not and are left out")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower right")
+    return figure
+
+
+def under_flips(result: StudyResult) -> Figure:
+    """Recognition of the best model with flipped pixels, before and after quantizing; the band is of 95 %."""
+    figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
+    best, samples = best_model(result), result.samples
+    if best < 0:
+        return _nothing(figure, "no model was solved")
+    if not np.isin(samples.x, (0.0, 1.0)).all():
+        return _nothing(figure, "only binary samples have pixels to flip")
+    copies = max(1, NOISY_SAMPLES // len(samples))
+    flips = range(min(5, samples.inputs) + 1)
+    seen = recognition_under_flips(
+        result.found.networks[best], result.found.quantized(best), samples, flips=flips, copies=copies
+    )
+    axes = figure.subplots()
+    drawn = (("before", seen.before[0], INK, "--"), (f"q = {result.found.q[best]}", seen.after[0], ACCENT, "-"))
+    for label, recognition, color, line in drawn:
+        low, high = wilson(recognition * len(samples) * copies, len(samples) * copies)
+        axes.plot(seen.flips, recognition, color=color, linestyle=line, marker="o", markersize=3, label=label)
+        axes.fill_between(seen.flips[1:], low[1:], high[1:], color=color, alpha=0.15, linewidth=0)
+        for k, value in zip(seen.flips, recognition, strict=True):
+            axes.annotate(f"{value:.0%}", (k, value), (0, 6 if line == "--" else -13), textcoords="offset points",
+                          ha="center", color=color, fontsize=8)  # fmt: skip
+    axes.set(title=f"Model {best}, {copies} noisy copies of each sample, the same before and after", ylim=(0, 1.12),
+             xlabel=f"flipped pixels of {samples.inputs}", ylabel="recognition", xticks=seen.flips)  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend(loc="lower left")
     return figure
 
 

@@ -29,6 +29,7 @@ CAPTIONS = {
     "current_gap_by_cause": "What the current gap is made of: the whole, and with one cause switched off at a time.",
     "currents_and_voltages_with_wires": "Currents and voltages of the first layer where the wires have resistance.",
     "solved_at_each_number_of_levels": "How many models keep their recognition at each number of levels.",
+    "recognition_under_flipped_pixels": "Beyond the samples: the best model's recognition with flipped pixels.",
 }
 CIRCUIT = ("figure6a_circuit", "figure6b_current_gap", "current_gap_by_cause", "currents_and_voltages_with_wires")
 
