@@ -28,6 +28,7 @@ lint: $(VENV)/developing
 
 bench: $(VENV)/developing
 	$(PYTHON) benchmarks/training.py
+	$(PYTHON) benchmarks/levels.py
 	$(PYTHON) benchmarks/circuit.py
 	$(PYTHON) benchmarks/yields.py
 

@@ -1,10 +1,10 @@
 """Fewest levels by every method, on the networks of the paper's study and on symmetric starts.
 
-    python benchmarks/levels.py [--models 6000] [--q-max 16] [--json FILE] [--figures FOLDER]
+    python benchmarks/levels.py [--models 6000] [--q-max 8] [--repeats 3] [--json FILE] [--figures FOLDER]
 
-Trains the networks, runs every method on them, fine-tunes to ternary and times it, times every quantizer on the
-joint weights at one number of levels (median of three), measures recognition with flipped pixels before and after
-quantizing, holds training to weight ranges, and says how far binary weights go.
+Trains the networks, runs every method on them, fine-tunes to ternary and times it, times the longest search and every
+quantizer on the joint weights at one number of levels (medians of REPEATS), measures recognition with flipped pixels
+before and after quantizing, holds training to weight ranges, and says how far binary weights go.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,8 @@ RANGES = (2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, None)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=6000)
-    parser.add_argument("--q-max", type=int, default=16)
+    parser.add_argument("--q-max", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="+", default=[5, 7])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figures", type=Path)
@@ -54,10 +55,20 @@ def main() -> None:
         results[name] = {**compared.to_json(), "seconds": seconds}
         table(f"{name}: {len(trained)} networks, {compared.trained.sum()} trained, {seconds:.0f} s", compared.rows())
         save(compared.figure(), options.figures, f"methods-{size}-{start}")
-        for part, rows in (("finetuning", finetuning(trained, samples)), ("flipped pixels", flipped(trained, samples))):
+        for part, rows in (
+            ("finetuning", finetuning(trained, samples, options.repeats)),
+            ("flipped pixels", flipped(trained, samples)),
+        ):
             results[f"{name}, {part}"] = rows
             table(f"{name}, {part}", rows)
-    speeds = quantizer_speeds(next(iter(networks.values())))
+    first = next(iter(networks.values()))
+    digits = fl.load_digits(options.sizes[0])
+    searched = timed(
+        lambda: fl.fewest_levels(first, digits, quantizer=fl.DeadZone(), q_max=options.q_max), options.repeats
+    )
+    results["zero, search"] = searched
+    print(f"\nzero, search to q = {options.q_max}, 512 settings: {searched:.1f} s")
+    speeds = quantizer_speeds(first, options.repeats)
     results["quantizers"] = speeds
     table(f"quantizers on {options.models} networks at 8 levels (ternary: 2, binary: 1)", speeds)
     for start, config in STARTS.items():
@@ -80,12 +91,11 @@ def compare(networks: fl.Networks, samples: fl.Samples, q_max: int) -> tuple[fl.
     return fl.compare_methods(networks, samples, methods, q_max=q_max), time.perf_counter() - begin
 
 
-def finetuning(networks: fl.Networks, samples: fl.Samples) -> list[dict[str, object]]:
+def finetuning(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list[dict[str, object]]:
     rows = []
     for share in ("network", "layer"):
-        begin = time.perf_counter()
         found = fl.finetune(networks, samples, share=share)  # type: ignore[arg-type]
-        seconds = time.perf_counter() - begin
+        seconds = timed(lambda own=share: fl.finetune(networks, samples, share=own), repeats)
         steps = np.quantile(found.steps[found.solved], (0.5, 0.95, 1.0))
         rows.append({
             "levels shared by": share, "seconds": round(seconds, 1), "solved": float(found.solved.mean()),
@@ -117,17 +127,23 @@ def flipped(networks: fl.Networks, samples: fl.Samples) -> list[dict[str, object
     return rows
 
 
-def quantizer_speeds(networks: fl.Networks) -> list[dict[str, object]]:
+def quantizer_speeds(networks: fl.Networks, repeats: int) -> list[dict[str, object]]:
     joint, rows = networks.joint(), []
     for quantizer in map(searchable, [*METHOD_QUANTIZERS.values(), fl.device_levels(CONDUCTANCES)]):
         levels = min(8, quantizer.most_levels or 8)
-        seconds = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            quantizer.quantize(joint, levels)
-            seconds.append(time.perf_counter() - begin)
-        rows.append({"quantizer": quantizer.name, "levels": levels, "seconds": round(statistics.median(seconds), 3)})
+        seconds = timed(lambda own=quantizer, q=levels: own.quantize(joint, q), repeats)
+        rows.append({"quantizer": quantizer.name, "levels": levels, "seconds": round(seconds, 3)})
     return rows
+
+
+def timed(function: Callable[[], object], repeats: int) -> float:
+    """The median seconds of some calls."""
+    seconds = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds)
 
 
 def binary_weights(models: int) -> Iterator[dict[str, object]]:

@@ -55,8 +55,8 @@ def kernel(samples: fewlevels.Samples, isa: str, models: int = MODELS) -> None:
     _kernels.train(x, samples.y, w1, w2, streams, 1.0, STEPS_KERNEL, *none, isa)
 
 
-def train_on(samples: fewlevels.Samples, jobs: int) -> None:
-    config = fewlevels.TrainingConfig(steps=STEPS_KERNEL)
+def train_on(samples: fewlevels.Samples, jobs: int, range_limit: float | None = None) -> None:
+    config = fewlevels.TrainingConfig(steps=STEPS_KERNEL, range_limit=range_limit)
     fewlevels.train(samples, config, models=8 * MODELS, jobs=jobs)
 
 
@@ -84,6 +84,9 @@ def main() -> None:
     for jobs in (1, 2):
         call = lambda j=jobs: train_on(digits[5], j)  # noqa: E731
         contenders[f"train(jobs={jobs}), 25-10-10"] = call, 8 * MODELS * STEPS_KERNEL
+    for size, samples in digits.items():
+        call = lambda s=samples: train_on(s, 1, range_limit=8.0)  # noqa: E731
+        contenders[f"train(jobs=1) held to a range, {shapes[size]}"] = call, 8 * MODELS * STEPS_KERNEL
 
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(options.repeats):
