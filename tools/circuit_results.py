@@ -1,16 +1,13 @@
 """Both full studies' best networks as circuits: what share recognises all digits, by stage design and R_min.
 
-Reads the studies that full_studies.py ran; writes docs/results/circuits.md and the circuit figures of the best models.
+Reads the studies that full_studies.py ran; writes docs/results/circuits.md beside the figures that it made.
 """
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
-from fewlevels import circuit_figures
 from fewlevels.circuit import DESIGNS, Diode
-from fewlevels.figures import STYLE
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
 from fewlevels.study.analysis import counted
 from fewlevels.study.run import StudyResult, load_study
@@ -61,8 +58,5 @@ for dataset in ("digits5", "digits7"):
     for at in simulate_model(result, best, options).voltages:
         largest = np.abs(at.current_gap).max()
         page += f"| {at.input_volt:g} V | {at.recognition:.0%} | {largest:.1%} | {at.margin:.3f} |\n"
-    for name, figure in circuit_figures.draw_circuit(result, best, options).items():
-        with matplotlib.rc_context(STYLE):
-            figure.savefig(ROOT / "docs" / "results" / dataset / f"{name}.png", dpi=150)
     page += f"\n![Figure 6b, {dataset}]({dataset}/figure6b_current_gap.png)\n"
 (ROOT / "docs" / "results" / "circuits.md").write_text(page, encoding="utf-8")
