@@ -126,6 +126,16 @@ def test_without_variation_every_scheme_keeps_what_the_quantized_network_recogni
     assert found.recognition[0] == quantized.recognition(SAMPLES)[0] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("scheme", "states"), [("differential-pair", 2), ("balanced-pair", 3), ("offset-column", 3), ("bias-column", 3)]
+)
+def test_a_ternary_network_needs_a_state_of_each_sign_where_there_is_no_resting_device(
+    network: Networks, scheme: str, states: int
+) -> None:
+    fit = fit_network(network, SAMPLES, CALM, replace(QUICK, scheme=scheme, most_states=2))  # type: ignore[arg-type]
+    assert fit.best.states == len(fit.best.mapping.level_siemens) == states
+
+
 class Stopped(Exception):
     pass
 

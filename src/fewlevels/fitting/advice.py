@@ -17,6 +17,7 @@ from fewlevels.fitting.placement import (
     put_on,
     quantizers,
     safest,
+    states_per_device,
 )
 from fewlevels.networks import Networks
 from fewlevels.samples import Samples
@@ -107,7 +108,8 @@ def _finetuned(
                                  config=FinetuningConfig(steps=STEPS, noise=noise), seed=config.seed)  # fmt: skip
                 quantized = safest(Networks(tuned.quantized_weights), samples)
                 mapping = put_on(quantized, device, config)
-                found.append((estimate(mapping, device, samples, config, config.conditions).value, states, quantized))
+                value = estimate(mapping, device, samples, config, config.conditions).value
+                found.append((value, states_per_device(mapping, states), quantized))
     return max(found, key=lambda item: (item[0], -item[1]))
 
 

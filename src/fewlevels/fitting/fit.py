@@ -13,7 +13,15 @@ from fewlevels.devices.separability import SeparableLevels, separable_levels
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.fitting.advice import Advice, advise
-from fewlevels.fitting.placement import Estimate, FitConfig, Trial, checked_mapping, placements, put_on
+from fewlevels.fitting.placement import (
+    Estimate,
+    FitConfig,
+    Trial,
+    checked_mapping,
+    placements,
+    put_on,
+    states_per_device,
+)
 from fewlevels.networks import Networks
 from fewlevels.samples import Samples
 from fewlevels.search import reaches
@@ -107,7 +115,7 @@ def fit_network(
         mapping = checked_mapping(quantized, device, config, states)
         found = estimate(mapping, device, samples, config, config.conditions)
         recognition = float(quantized.recognition(samples)[0])
-        trials.append(Trial(states, placement, quantized, recognition, mapping, found))
+        trials.append(Trial(states_per_device(mapping, states), placement, quantized, recognition, mapping, found))
         on_trial(trials[-1])
     enough = [t for t in trials if t.found.value >= config.yield_target]
     fewest = min((t.states for t in enough), default=None)

@@ -144,6 +144,11 @@ def checked_mapping(quantized: Networks, device: Device, config: FitConfig, stat
     return mapping
 
 
+def states_per_device(mapping: Mapping, asked: int) -> int:
+    """Of a differential pair as many as were asked for; elsewhere signs take states of their own."""
+    return asked if mapping.scheme == "differential-pair" else len(mapping.level_siemens)
+
+
 def _top(quantized: Networks, available: FloatArray) -> float:
     """The conductance of the largest weight: the level at which all magnitudes fall on levels."""
     magnitudes = np.unique(np.abs(quantized.joint()))
