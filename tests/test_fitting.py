@@ -84,6 +84,7 @@ def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
     rough = spread(60.0)
     fit = fit_network(network, SAMPLES, rough, QUICK)
     assert not fit.feasible and fit.limiting_factor == "spread"
+    assert f"no number of states up to 6 suffices: the best is {fit.best.states}" in fit.advice.sentences
     factor = float(fit.advice.sentences[0].split("spread is ")[1].split()[0])
     assert 0 < factor < 1
     for times, does in ((factor - 0.01, True), (factor + 0.03, False)):
@@ -91,6 +92,18 @@ def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
             fit.best.mapping, rough, SAMPLES, chips=100, conditions=Conditions(sigma_factor=times)
         ).value
         assert (value >= 0.95) is does
+
+
+def test_advice_on_added_levels_holds_when_it_is_taken(unfinished: Networks) -> None:
+    levels, sigma = (1e-6, 30e-6, 100e-6), 0.01e-6
+    three = Device(name="three", level_siemens=levels, level_sigma_siemens=(sigma,) * 3)
+    fit = fit_network(unfinished, SAMPLES, three, QUICK)
+    assert not fit.feasible
+    said = next(sentence for sentence in fit.advice.sentences if " levels instead of 3" in sentence)
+    count = int(said.split()[1])
+    between = tuple(np.interp(np.linspace(0, 2, count), range(3), levels).tolist())
+    finer = replace(three, level_siemens=between, level_sigma_siemens=(sigma,) * count)
+    assert fit_network(unfinished, SAMPLES, finer, QUICK).feasible
 
 
 def test_a_fine_tuned_network_that_is_offered_does_fit(unfinished: Networks) -> None:

@@ -48,6 +48,8 @@ def advise(
         sentences.append(_less_spread(best, samples, device, config, estimate))
     if device.level_siemens is not None:
         sentences.append(_more_levels(networks, samples, device, config, estimate))
+    else:
+        sentences.append(f"no number of states up to {most_states(device, config)} suffices: the best is {best.states}")
     value, states, tuned = _finetuned(networks, samples, device, config, estimate)
     enough = value >= config.yield_target
     does = "would do" if enough else "does not suffice"
