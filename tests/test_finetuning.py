@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -20,6 +23,8 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import FinetuningError, SearchError
+from fewlevels.quantization.protocol import Quantized
+from fewlevels.samples import FloatArray
 
 DIGITS = load_digits(5)
 TRAINED = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=20, seed=3)
@@ -130,6 +135,41 @@ def test_weights_found_under_noise_tolerate_it() -> None:
     assert tolerant[1] > tolerant[0] + 0.1
 
 
+@dataclass(frozen=True)
+class Silence:
+    """Makes every weight 0, and remembers the latent weights it was given."""
+
+    seen: list[FloatArray]
+    name = "silence"
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
+        self.seen.append(weights.copy())
+        return Quantized(np.zeros((len(weights), 1)), np.zeros(weights.shape, np.intp), np.zeros_like(weights))
+
+
+@pytest.mark.parametrize("ramp", [0.0, 1.0])
+def test_the_forward_pass_ramps_from_the_latent_to_the_quantized_weights(ramp: float) -> None:
+    quantizer = Silence([])
+    config = FinetuningConfig(steps=2, ramp=ramp, latent_limit=100.0)
+    finetune(TRAINED[:1], DIGITS, quantizer=quantizer, levels=1, config=config)
+    before, after = (Networks.from_joint(latent, TRAINED.shapes) for latent in quantizer.seen[:2])
+    assert np.array_equal(before.joint(), TRAINED[:1].joint())
+    if ramp:  # the first step is that of the latent weights
+        assert loss(after, DIGITS, "cross-entropy") < loss(before, DIGITS, "cross-entropy")
+    else:  # behind a silent layer there is no gradient
+        assert np.array_equal(after.weights[0], before.weights[0])
+
+
+def test_each_layer_can_have_a_limit_of_its_own() -> None:
+    quantizer = Silence([])
+    config = FinetuningConfig(steps=60, ramp=1.0, learning_rate=0.2, latent_limit=(0.5, 2.0))
+    finetune(TRAINED[:1], DIGITS, quantizer=quantizer, levels=1, config=config)
+    scale = np.abs(TRAINED[:1].joint()).mean()
+    for layer, limit in enumerate((0.5, 2.0)):
+        largest = np.abs(Networks.from_joint(quantizer.seen[-2], TRAINED.shapes).weights[layer]).max()
+        np.testing.assert_allclose(largest, limit * scale, rtol=1e-12)
+
+
 def test_batches_train_too() -> None:
     config = FinetuningConfig(batch=4, steps=800, check_every=10)
     found = finetune(TRAINED, DIGITS, config=config, seed=2)
@@ -140,10 +180,10 @@ def test_batches_train_too() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("steps", -1), ("learning_rate", 0.0), ("final_rate", 0.0), ("latent_limit", 0.0), ("batch", 0), ("loss", "hinge"),
-    ("noise", 1.0), ("noise", -0.1), ("patience", 0), ("check_every", 0),
+    ("noise", 1.0), ("ramp", 1.5), ("latent_limit", (1.0, -1.0)), ("noise", -0.1), ("patience", 0), ("check_every", 0),
 ])  # fmt: skip
 def test_a_configuration_that_cannot_be_run_is_refused(name: str, value: object) -> None:
-    with pytest.raises(FinetuningError, match=f"{name} must be .*got {value!r}"):
+    with pytest.raises(FinetuningError, match=f"{name} must be .*got {re.escape(repr(value))}"):
         FinetuningConfig(**{name: value})
 
 
@@ -152,5 +192,7 @@ def test_arguments_that_cannot_be_run_are_refused() -> None:
         finetune(TRAINED, DIGITS, quantizer=KMeans())
     with pytest.raises(SearchError, match="alpha must be"):
         finetune(TRAINED, DIGITS, alpha=1.2)
+    with pytest.raises(FinetuningError, match="one for each of 2 layers, got"):
+        finetune(TRAINED, DIGITS, config=FinetuningConfig(latent_limit=(1.0, 1.0, 1.0)))
     with pytest.raises(FinetuningError, match="seed must be"):
         finetune(TRAINED, DIGITS, seed=-1)

@@ -28,11 +28,14 @@ class FinetuningConfig:
 
     steps: at most. learning_rate: of Adam, as a fraction of a model's mean magnitude at the start; it falls to
     `final_rate` of itself along a half cosine. latent_limit: magnitudes that latent weights are kept within, in mean
-    magnitudes at the start and times the levels above the first, so that no weight is out of reach of a few steps.
+    magnitudes at the start and times the levels above the first, so that no weight is out of reach of a few steps;
+    one number, or one for each layer.
+    ramp: fraction of the steps over which the forward pass goes, in a straight line, from the latent weights to the
+    quantized ones; 0 quantizes from the start.
     batch: samples of a step, every sample once before any comes again; None takes all of them.
     loss: 'cross-entropy' of each sigmoid output, or 'squared', the paper's. noise: relative standard deviation of
     every weight in the forward pass, drawn at each step. patience: with noise, the consecutive steps that a model
-    must reach its target in spite of it. check_every: steps between two looks at all samples, where batch or
+    must reach its target in spite of it. check_every: steps between two looks at all samples, where batch, ramp or
     validation samples are given.
     Raises FinetuningError for values that cannot be run.
     """
@@ -40,7 +43,8 @@ class FinetuningConfig:
     steps: int = 2000
     learning_rate: float = 0.02
     final_rate: float = 1.0
-    latent_limit: float = 1.25
+    ramp: float = 0.0
+    latent_limit: float | tuple[float, ...] = 1.25
     batch: int | None = None
     loss: str = "cross-entropy"
     noise: float = 0.0
@@ -55,8 +59,10 @@ class FinetuningConfig:
             raise FinetuningError(f"batch must be a whole number of at least 1, or None for all, got {self.batch!r}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise FinetuningError(f"learning_rate must be positive, got {self.learning_rate}")
-        if not self.latent_limit > 0:
+        if not np.all(np.array(self.latent_limit) > 0):
             raise FinetuningError(f"latent_limit must be positive, got {self.latent_limit}")
+        if not 0 <= self.ramp <= 1:
+            raise FinetuningError(f"ramp must be in [0, 1], got {self.ramp}")
         if not 0 < self.final_rate <= 1:
             raise FinetuningError(f"final_rate must be in (0, 1], got {self.final_rate}")
         if self.loss not in LOSSES:
@@ -117,6 +123,11 @@ def finetune(
     levels = searchable(quantizer).most_levels if levels is None else levels
     if levels is None:
         raise FinetuningError(f"levels must be given for {quantizer.name!r}, which has any number of them")
+    if np.ndim(config.latent_limit) and np.size(config.latent_limit) != len(networks.shapes):
+        raise FinetuningError(
+            f"latent_limit must be one number or one for each of {len(networks.shapes)} layers, "
+            f"got {config.latent_limit}"
+        )
     if seed < 0:
         raise FinetuningError(f"seed must be at least 0, got {seed}")
     judge = samples if validation is None else validation
@@ -149,7 +160,7 @@ class _Group:
     ) -> None:  # fmt: skip
         self.shapes, self.samples, self.judge, self.config = networks.shapes, samples, judge, config
         self.quantizer, self.levels, self.alpha, self.share = quantizer, levels, alpha, share
-        self.every_step = config.batch is None and judge is samples
+        self.every_step = config.batch is None and judge is samples and config.ramp == 0
         self.x = samples.x.astype(np.float32)
         self.sizes = [networks.shapes[0][0], *(fan_out for _, fan_out in networks.shapes)]
         self.order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
@@ -165,7 +176,11 @@ class _Group:
         self.latent = joint.copy()
         scale = np.abs(joint).mean(axis=1)
         self.rate = config.learning_rate * scale
-        self.limit = config.latent_limit * max(levels - 1, 1) * scale[:, None]
+        limits = np.repeat(
+            np.broadcast_to(config.latent_limit, len(self.shapes)),
+            [fan_in * fan_out for fan_in, fan_out in self.shapes],
+        )
+        self.limit = limits * max(levels - 1, 1) * scale[:, None]
         self.moments = np.zeros((2, *joint.shape), np.float32)
         self.streak = np.zeros(models, np.intp)
         self.streams = np.array([
@@ -175,7 +190,8 @@ class _Group:
     def run(self) -> None:
         for step in range(self.config.steps + 1):
             values = next(sweep_joint(self.latent, self.shapes, self.quantizer, [self.levels], self.share))
-            gradient, counts = self._gradient(values)
+            hard = min(1.0, step / (self.config.ramp * self.config.steps)) if self.config.ramp else 1.0
+            gradient, counts = self._gradient(hard * values + (1.0 - hard) * self.latent if hard < 1.0 else values)
             self._keep_best(step, values, counts)
             done = self._done(self.model)
             if done.all() or step == self.config.steps:
