@@ -12,7 +12,7 @@ import pytest
 from fewlevels import Networks, Samples, TrainingConfig, finetune, load_digits, train
 from fewlevels.devices import Device, PolynomialSpread, load_device
 from fewlevels.devices.variation import Conditions
-from fewlevels.errors import DeviceError, MappingError, StoreError
+from fewlevels.errors import DeviceError, MappingError, NetworksError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.placement import (
     FitConfig,
@@ -79,13 +79,19 @@ def test_every_trial_s_yield_is_that_of_its_own_mapping(network: Networks, devic
         assert np.array_equal(again.margin, trial.found.margin)
 
 
+def test_where_the_spread_vanishes_states_lie_evenly_only(network: Networks) -> None:
+    proportional = replace(CALM, name="proportional", spread=PolynomialSpread(slope=0.02))
+    fit = fit_network(network, SAMPLES, proportional, QUICK)
+    assert fit.feasible and {trial.placement for trial in fit.trials} == {"even, dead zone"}
+
+
 def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
     rough = spread(60.0)
     fit = fit_network(network, SAMPLES, rough, QUICK)
     assert not fit.feasible and fit.limiting_factor == "spread"
     factor = float(fit.advice.sentences[0].split("spread is ")[1].split()[0])
     assert 0 < factor < 1
-    for times, does in ((factor - 0.01, True), (factor + 0.03, False)):
+    for times, does in ((factor, True), (factor + 0.03, False)):
         value = estimate_yield(
             fit.best.mapping, rough, SAMPLES, chips=100, conditions=Conditions(sigma_factor=times)
         ).value
@@ -201,6 +207,8 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
         fit_network(network, SAMPLES, load_device("rao2023"), QUICK)
     with pytest.raises(DeviceError, match="nothing is known"):
         fit_network(network, SAMPLES, CALM, replace(QUICK, conditions=Conditions(after_seconds=10.0)))
+    with pytest.raises(NetworksError, match="networks of 25 inputs and 10 outputs"):
+        fit_network(network, load_digits(7), CALM, QUICK)
     still = Samples(SAMPLES.x, SAMPLES.y, SAMPLES.classes)
     with pytest.raises(MappingError, match="all weights become 0"):
         best_quantized(Networks.from_weights([np.zeros((25, 10)), np.zeros((10, 10))]), still, next(
@@ -208,7 +216,8 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"alpha": 0.0}, {"yield_target": 1.5}, {"chips": 0}, {"most_states": 1}, {"wire_ohm": -1.0}]
+    "values",
+    [{"alpha": 0.0}, {"yield_target": 1.5}, {"chips": 0}, {"most_states": 1}, {"seed": -1}, {"wire_ohm": -1.0}],
 )
 def test_settings_that_cannot_be_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(DeviceError, match=next(iter(values))):

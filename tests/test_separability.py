@@ -134,6 +134,7 @@ def test_without_spread_any_number_of_levels_fits():
 
 def test_what_is_not_known_is_refused():
     bare = Device(name="bare", lowest_siemens=1e-6, highest_siemens=2e-6)
+    steep = Device(name="steep", lowest_siemens=0.0, highest_siemens=1e-4, spread=PolynomialSpread(slope=0.05))
     refused = {
         "bare: neither spreads nor a number of levels are known": lambda: separable_levels(bare),
         "lee2018_taox: no spread of its conductances is known after 60 s": lambda: separable_levels(
@@ -142,9 +143,10 @@ def test_what_is_not_known_is_refused():
         "milo2021_hfo2: nothing is known of it after 60 s": lambda: separable_levels(
             load_device("milo2021_hfo2"), after_seconds=60
         ),
-        "sonos: its spread vanishes at an end": lambda: separable_levels(
+        "sonos: its spread vanishes within": lambda: separable_levels(
             replace(load_device("sonos"), lowest_siemens=0.0)
         ),
+        "steep: its spread vanishes within": lambda: equal_error_levels(steep, 3),
         "k_sigma must be positive, got 0": lambda: separable_levels(load_device("sonos"), 0),
         "bare: no spread of its conductances is known": lambda: equal_error_levels(bare, 3),
         "rao2023: levels at equal ratios need a conductance window": lambda: geometric_levels(
