@@ -197,6 +197,7 @@ def test_a_report_shows_the_answer(network: Networks, tmp_path: Path) -> None:
     fit = fit_network(network, SAMPLES, CALM, QUICK)
     page = write_fit_report(fit, SAMPLES, tmp_path).read_text()
     assert sentence(fit).replace("'", "&#39;") in page and "Fits: calm" in page
+    assert f"Limiting factor: {fit.limiting_factor}." in page
     assert (tmp_path / "figures" / "fit.svg").stat().st_size > 10_000
 
 
