@@ -1,8 +1,6 @@
 """The command line, in real subprocesses."""
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
 
 SMALL = ["--seeds", "2", "--repeats", "40", "--epochs", "40", "--q-max", "12", "--jobs", "2"]
@@ -48,20 +47,9 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(study):
 
 
 def test_progress_is_a_live_bar_on_a_terminal(tmp_path):
-    parent, child = pty.openpty()
-    command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(tmp_path / "study"), *SMALL]
-    process = subprocess.Popen(command, stderr=child, stdout=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm"})
-    os.close(child)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(parent, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    assert process.wait(timeout=60) == 0
+    shown = stderr_on_a_terminal(
+        [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(tmp_path / "study"), *SMALL]
+    )
     assert b"\x1b[" in shown
     assert b"580/580" in shown
     assert b"models/s" in shown

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fewlevels import TrainingConfig, finetune, load_digits, train
+from tests.terminal import stderr_on_a_terminal
+from tests.test_study_run import contents
 
+FEWLEVELS = str(Path(sys.executable).with_name("fewlevels"))
 KEYS = {"feasible", "q", "yield", "yield_interval", "separable_levels", "limiting_factor", "seconds"}
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("fewlevels")), "fit", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run([FEWLEVELS, "fit", *map(str, arguments)], capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,36 @@ def test_a_device_of_the_user_s_own_gets_an_answer(network: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["device"] == "mine" and set(answer["level_siemens"]) <= {1e-6, 2e-5, 8e-5}
+
+
+def test_a_fit_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(network: Path, tmp_path: Path) -> None:
+    options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--chips", 3000, "--most-states", 4)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(*options, "--out", whole, "--jobs", 1).returncode == 0
+    process = subprocess.Popen([FEWLEVELS, "fit", *map(str, options), "--out", broken], stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list((broken / "shards").glob("*.parquet"))) < 4:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL and not (broken / "fit.json").exists()
+    assert run(*options, "--out", broken).returncode == 0
+    one, other = contents(broken), contents(whole)
+    assert one == other and "fit.json" in one
+
+
+def test_progress_is_a_live_bar_on_a_terminal_and_plain_lines_elsewhere(network: Path, tmp_path: Path) -> None:
+    options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--chips", 200, "--most-states", 3)
+    shown = stderr_on_a_terminal([FEWLEVELS, "fit", *map(str, options), "--out", str(tmp_path / "live")])
+    assert b"\x1b[" in shown and b"1000/1000" in shown and b"chips/s" in shown and b"  2 states, " in shown
+    plain = run(*options, "--out", tmp_path / "plain").stderr
+    assert "1000 of 1000 chips" in plain and "  2 states, " in plain and "\x1b" not in plain
+    assert run(*options, "--out", tmp_path / "quiet", "--quiet").stderr == ""
+
+
+def test_a_different_fit_in_the_same_folder_is_refused(network: Path, tmp_path: Path) -> None:
+    options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--most-states", 2, "--out", tmp_path)
+    assert run(*options, "--chips", 100).returncode == 0
+    done = run(*options, "--chips", 200)
+    assert done.returncode == 2 and "holds a different fit: chips is 100 there and 200 here" in done.stderr
 
 
 @pytest.mark.parametrize(

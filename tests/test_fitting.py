@@ -12,7 +12,7 @@ import pytest
 from fewlevels import Networks, Samples, TrainingConfig, finetune, load_digits, train
 from fewlevels.devices import Device, PolynomialSpread, load_device
 from fewlevels.devices.variation import Conditions
-from fewlevels.errors import DeviceError, MappingError, NetworksError, StoreError
+from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.placement import (
     FitConfig,
@@ -23,6 +23,7 @@ from fewlevels.fitting.placement import (
 )
 from fewlevels.fitting.report import sentence, write_fit_report
 from fewlevels.fitting.store import stored_fit
+from fewlevels.progress import Progress
 from fewlevels.yields import estimate_yield
 
 SAMPLES = load_digits(5)
@@ -89,6 +90,7 @@ def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
     rough = spread(60.0)
     fit = fit_network(network, SAMPLES, rough, QUICK)
     assert not fit.feasible and fit.limiting_factor == "spread"
+    assert f"no number of states up to 6 suffices: the best is {fit.best.states}" in fit.advice.sentences
     factor = float(fit.advice.sentences[0].split("spread is ")[1].split()[0])
     assert 0 < factor < 1
     for times, does in ((factor, True), (factor + 0.03, False)):
@@ -96,6 +98,18 @@ def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
             fit.best.mapping, rough, SAMPLES, chips=100, conditions=Conditions(sigma_factor=times)
         ).value
         assert (value >= 0.95) is does
+
+
+def test_advice_on_added_levels_holds_when_it_is_taken(unfinished: Networks) -> None:
+    levels, sigma = (1e-6, 30e-6, 100e-6), 0.01e-6
+    three = Device(name="three", level_siemens=levels, level_sigma_siemens=(sigma,) * 3)
+    fit = fit_network(unfinished, SAMPLES, three, QUICK)
+    assert not fit.feasible
+    said = next(sentence for sentence in fit.advice.sentences if " levels instead of 3" in sentence)
+    count = int(said.split()[1])
+    between = tuple(np.interp(np.linspace(0, 2, count), range(3), levels).tolist())
+    finer = replace(three, level_siemens=between, level_sigma_siemens=(sigma,) * count)
+    assert fit_network(unfinished, SAMPLES, finer, QUICK).feasible
 
 
 def test_a_fine_tuned_network_that_is_offered_does_fit(unfinished: Networks) -> None:
@@ -164,8 +178,13 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(network: Ne
         stored_fit(network, SAMPLES, CALM, QUICK, stopped, on_trial=stop)
     shards = set((stopped / "shards").iterdir())
     assert len(shards) == 3
-    stored_fit(network, SAMPLES, CALM, QUICK, stopped)
+    progress: list[Progress] = []
+    stored_fit(network, SAMPLES, CALM, QUICK, stopped, on_progress=progress.append)
     assert folder_bytes(stopped) == folder_bytes(whole)
+    first, last = progress[0], progress[-1]
+    assert (first.done, first.done_now) == (QUICK.chips, 0)
+    assert last.done == last.total and 0 < last.done_now <= last.done - 3 * QUICK.chips
+    assert [p.done for p in progress] == sorted(p.done for p in progress) and all(p.done <= p.total for p in progress)
 
 
 def test_a_damaged_shard_is_computed_again(network: Networks, tmp_path: Path) -> None:
@@ -173,7 +192,19 @@ def test_a_damaged_shard_is_computed_again(network: Networks, tmp_path: Path) ->
     before = folder_bytes(tmp_path)
     shard = sorted((tmp_path / "shards").iterdir())[0]
     shard.write_bytes(shard.read_bytes()[:-7])
+    named: list[Path] = []
+    stored_fit(network, SAMPLES, CALM, QUICK, tmp_path, on_damaged=named.append)
+    assert folder_bytes(tmp_path) == before and named == [shard]
+
+
+def test_a_different_fit_in_the_same_folder_is_refused_and_nothing_is_lost(network: Networks, tmp_path: Path) -> None:
     stored_fit(network, SAMPLES, CALM, QUICK, tmp_path)
+    before = folder_bytes(tmp_path)
+    chips = replace(QUICK, chips=QUICK.chips + 1)
+    with pytest.raises(ConfigError, match=f"holds a different fit: chips is {QUICK.chips} there and {chips.chips}"):
+        stored_fit(network, SAMPLES, CALM, chips, tmp_path)
+    with pytest.raises(ConfigError, match="device_content is"):
+        stored_fit(network, SAMPLES, replace(CALM, read_noise=0.5), QUICK, tmp_path)
     assert folder_bytes(tmp_path) == before
 
 

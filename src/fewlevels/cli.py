@@ -14,11 +14,11 @@ from fewlevels import __version__
 from fewlevels.cli_devices import devices
 from fewlevels.cli_fit import fit
 from fewlevels.cli_options import option as _option
+from fewlevels.cli_progress import shown_progress
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:
     from fewlevels.hardware import CircuitOptions
-    from fewlevels.study.run import Progress
 
 app = typer.Typer(
     name="fewlevels",
@@ -115,7 +115,7 @@ def study(
         if not quiet:
             print(message, flush=True)
 
-    with _progress(quiet) as on_progress:
+    with shown_progress("training and searching", "models", quiet) as on_progress:
         run_study(
             study_config, out, Threads(jobs), on_progress=on_progress,
             on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
@@ -323,42 +323,6 @@ def _print_summary(folder: Path) -> None:
     width = max(len(quantity) for quantity, _ in rows)
     for quantity, value in rows:
         print(f"{quantity:<{width}}  {value}")
-
-
-class _progress:
-    """Shows progress on standard error: a live bar on a terminal, else a line for every tenth of the models."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        self.bar: Any = None
-        self.tenth = -1
-
-    def __enter__(self) -> Any:
-        if not self.quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self.bar = Progress(
-                TextColumn("training and searching"), BarColumn(), MofNCompleteColumn(), TextColumn("models"),
-                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
-            )  # fmt: skip
-            self.bar.start()
-            self.task = self.bar.add_task("", total=None, rate="")
-        return self.update
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def update(self, progress: Progress) -> None:
-        rate = progress.done_now / progress.seconds if progress.seconds else 0.0
-        if self.bar is not None:
-            shown = f"{rate:.0f} models/s" if rate else ""
-            self.bar.update(self.task, total=progress.models, completed=progress.done, rate=shown)
-        elif not self.quiet and (tenth := 10 * progress.done // progress.models) > self.tenth:
-            self.tenth = tenth
-            left = f", {rate:.0f} models/s, {(progress.models - progress.done) / rate:.0f} s left" if rate else ""
-            print(f"{progress.done} of {progress.models} models{left}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

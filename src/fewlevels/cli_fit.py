@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, cast
 import typer
 
 from fewlevels.cli_options import option
+from fewlevels.cli_progress import shown_progress
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def fit(
     max_pulses: Annotated[int, option("--max-pulses", "Programming pulses of a device, at most. [100]", "N")] = 100,
     seed: Annotated[int, option("--seed", "Root of all randomness. [1]", "N")] = 1,
     jobs: Annotated[Optional[int], option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Does a network work on a device: with how many states, on which share of chips, and what limits it?
@@ -80,10 +82,15 @@ def fit(
 
     def tell(trial: Trial) -> None:
         low, high = trial.found.interval
-        print(f"{trial.states:>3} states, {trial.placement}: {trial.found.value:.1%} of chips "
-              f"({low:.1%} to {high:.1%})", file=sys.stderr, flush=True)  # fmt: skip
+        if not quiet:
+            print(f"{trial.states:>3} states, {trial.placement}: {trial.found.value:.1%} of chips "
+                  f"({low:.1%} to {high:.1%})", file=sys.stderr, flush=True)  # fmt: skip
 
-    found = stored_fit(one, samples, known, config, out, jobs=jobs, on_trial=tell)
+    with shown_progress("fitting", "chips", quiet) as on_progress:
+        found = stored_fit(
+            one, samples, known, config, out, jobs=jobs, on_trial=tell, on_progress=on_progress,
+            on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
+        )  # fmt: skip
     report = write_fit_report(found, samples, out)
     if as_json:
         return print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))

@@ -57,8 +57,8 @@ struct Limited {
 struct Group {
   vfloat *w1, *w2;        // (inputs, hidden), (hidden, outputs)
   vfloat *w1_copy;        // (inputs, hidden), what a snapshot writes out
-  vfloat *h, *g1, *e;     // (hidden,): x W1 and then its sigmoid; rate * d1, not yet applied; d2 W2'
-  vfloat *d2;             // (outputs,): h W2 and then the error
+  vfloat *h, *g1, *e;     // (hidden,): x W1 and then its sigmoid; rate * d1, not yet applied; rate * d2 W2'
+  vfloat *g2;             // (outputs,): h W2 and then rate * d2
   vfloat *before, *now;   // (inputs,), Primal: the sample of the update not yet applied and the one to come
   vfloat *p, *a;          // (samples, hidden), Dual
   vfloat *waiting;        // (STEPS, hidden), Dual: updates not yet applied; g1 is one of its rows
@@ -71,8 +71,9 @@ struct Forward {
   int64_t rows, columns;
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
-    vfloat sum[N] = {};
-    for (int64_t i = 0; i < rows; ++i) {
+    vfloat sum[N];
+    for (int j = 0; j < N; ++j) sum[j] = in[0] * w[begin + j];
+    for (int64_t i = 1; i < rows; ++i) {
       const vfloat* row = w + i * columns + begin;
       for (int j = 0; j < N; ++j) sum[j] += in[i] * row[j];
     }
@@ -80,25 +81,24 @@ struct Forward {
   }
 };
 
-// e[j] = sum_k d2[k] w2[j][k], then w2[j][k] += rate h[j] d2[k]
+// e[j] = sum_k g2[k] w2[j][k], then w2[j][k] += h[j] g2[k]
 template <class Bound>
 struct OutputLayer {
   const Group& group;
   Bound bound;
-  float rate;
   int64_t hidden, outputs;
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
-    vfloat d2[N];
-    for (int k = 0; k < N; ++k) d2[k] = group.d2[begin + k];
+    vfloat g2[N];
+    for (int k = 0; k < N; ++k) g2[k] = group.g2[begin + k];
     for (int64_t j = 0; j < hidden; ++j) {
       vfloat* row = group.w2 + j * outputs + begin;
-      const vfloat step = group.h[j] * rate;
+      const vfloat h = group.h[j];
       vfloat even = {}, odd = {};
       for (int k = 0; k < N; ++k) {
         const vfloat weight = row[k];
-        if (k % 2) odd += weight * d2[k]; else even += weight * d2[k];
-        row[k] = bound(weight + step * d2[k]);
+        if (k % 2) odd += weight * g2[k]; else even += weight * g2[k];
+        row[k] = bound(weight + h * g2[k]);
       }
       group.e[j] = (begin ? group.e[j] : vfloat{}) + (even + odd);
     }
@@ -183,15 +183,15 @@ struct DualForward {
 template <class Bound>
 ALWAYS_INLINE void output_step(const Group& group, const Training& t, Bound bound, vfloat target) {
   sigmoid(group.h, t.hidden);
-  in_blocks<BLOCK>(t.outputs, Forward{group.h, group.w2, group.d2, t.hidden, t.outputs});
-  sigmoid(group.d2, t.outputs);
+  in_blocks<BLOCK>(t.outputs, Forward{group.h, group.w2, group.g2, t.hidden, t.outputs});
+  sigmoid(group.g2, t.outputs);
   for (int64_t k = 0; k < t.outputs; ++k) {
-    const vfloat o = group.d2[k];
-    const vfloat wanted = target == (float)k ? broadcast(1.0f) : vfloat{};
-    group.d2[k] = (wanted - o) * o * (1.0f - o);
+    const vfloat o = group.g2[k], rate = broadcast(t.learning_rate);
+    const vfloat wanted = target == (float)k ? rate : vfloat{};
+    group.g2[k] = (wanted - rate * o) * o * (1.0f - o);
   }
-  in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, t.learning_rate, t.hidden, t.outputs});
-  for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = group.e[j] * group.h[j] * (1.0f - group.h[j]) * t.learning_rate;
+  in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, t.hidden, t.outputs});
+  for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = group.e[j] * group.h[j] * (1.0f - group.h[j]);
 }
 
 // (models, n) <-> (n, LANES). Lanes past the last model repeat it, so that they stay finite.
@@ -362,7 +362,7 @@ void train(const Training& t, void* scratch) {
   group.h = take(t.hidden);
   group.g1 = take(t.hidden);
   group.e = take(t.hidden);
-  group.d2 = take(t.outputs);
+  group.g2 = take(t.outputs);
   const bool limited = t.weight_limit > 0;
   const bool dual = !limited && t.samples <= TABLE && t.samples < t.inputs;
   if (dual) {

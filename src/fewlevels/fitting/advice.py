@@ -10,7 +10,7 @@ import numpy as np
 from fewlevels.devices.model import Device
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.fitting.placement import (
-    Estimate,
+    Estimator,
     FitConfig,
     Trial,
     best_quantized,
@@ -41,7 +41,7 @@ class Advice:
 
 
 def advise(
-    networks: Networks, best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimate
+    networks: Networks, best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimator
 ) -> Advice:
     """Try less spread, more levels, and a network fine-tuned for the device."""
     sentences = []
@@ -49,6 +49,8 @@ def advise(
         sentences.append(_less_spread(best, samples, device, config, estimate))
     if device.level_siemens is not None:
         sentences.append(_more_levels(networks, samples, device, config, estimate))
+    else:
+        sentences.append(f"no number of states up to {most_states(device, config)} suffices: the best is {best.states}")
     value, states, tuned = _finetuned(networks, samples, device, config, estimate)
     enough = value >= config.yield_target
     does = "would do" if enough else "does not suffice"
@@ -58,11 +60,12 @@ def advise(
     return Advice(tuple(sentences), tuned if enough else None)
 
 
-def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimate) -> str:
+def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimator) -> str:
     def value(factor: float) -> float:
         conditions = replace(config.conditions, sigma_factor=factor * config.conditions.sigma_factor)
         return estimate(best.mapping, device, samples, config, conditions).value
 
+    estimate.expect(1 + BISECTIONS)
     if (without := value(0.0)) < config.yield_target:
         return f"less spread does not help: with none at all {without:.1%} of chips recognise with {best.states} states"
     low, high = 0.0, 1.0
@@ -73,11 +76,12 @@ def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfi
             f"{math.floor(100 * low) / 100:.2f} times what it is, or less")  # fmt: skip
 
 
-def _more_levels(networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimate) -> str:
+def _more_levels(networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimator) -> str:
     """Levels added between those there are, evenly in their order, with the spread interpolated."""
     assert device.level_siemens is not None
     there = len(device.level_siemens)
     found = []
+    estimate.expect(len(STATES_ADDED))
     for count in (there + added for added in STATES_ADDED):
         order = np.linspace(0, there - 1, count)
         finer = replace(device, level_siemens=tuple(np.interp(order, range(there), device.level_siemens).tolist()),
@@ -94,23 +98,29 @@ def _more_levels(networks: Networks, samples: Samples, device: Device, config: F
 
 
 def _finetuned(
-    networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimate
+    networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimator
 ) -> tuple[float, int, Networks]:
     """The yield, the states and the network of the fine-tuning that yields most, with the device's states and with
     noise on the weights in the forward pass."""
     found: list[tuple[float, int, Networks]] = []
-    for states in FINETUNED_STATES:
-        if states > most_states(device, config) or (found and max(f[0] for f in found) >= config.yield_target):
+    after, most = config.conditions.after_seconds, most_states(device, config)
+    ways = [
+        [(states, way, noise) for _, way in quantizers(device, states, after) for noise in _noises(device, config)]
+        for states in FINETUNED_STATES
+        if states <= most
+    ]
+    estimate.expect(sum(map(len, ways)))
+    for with_states in ways:
+        for states, quantizer, noise in with_states:
+            copies = networks[np.zeros(COPIES, np.intp)]
+            tuned = finetune(copies, samples, quantizer=quantizer, levels=states, alpha=config.alpha,
+                             config=FinetuningConfig(steps=STEPS, noise=noise), seed=config.seed)  # fmt: skip
+            quantized = safest(Networks(tuned.quantized_weights), samples)
+            mapping = put_on(quantized, device, config)
+            value = estimate(mapping, device, samples, config, config.conditions).value
+            found.append((value, states_per_device(mapping, states), quantized))
+        if max(value for value, _, _ in found) >= config.yield_target:
             break
-        for _, quantizer in quantizers(device, states, config.conditions.after_seconds):
-            for noise in _noises(device, config):
-                copies = networks[np.zeros(COPIES, np.intp)]
-                tuned = finetune(copies, samples, quantizer=quantizer, levels=states, alpha=config.alpha,
-                                 config=FinetuningConfig(steps=STEPS, noise=noise), seed=config.seed)  # fmt: skip
-                quantized = safest(Networks(tuned.quantized_weights), samples)
-                mapping = put_on(quantized, device, config)
-                value = estimate(mapping, device, samples, config, config.conditions).value
-                found.append((value, states_per_device(mapping, states), quantized))
     return max(found, key=lambda item: (item[0], -item[1]))
 
 

@@ -26,15 +26,16 @@ STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 def draw_fit(fit: Fit, samples: Samples) -> Figure:
-    """One figure of six panels that says whether the network works on the device, and why."""
+    """One figure of six panels, or seven with retention, that says whether the network works on the device, and why."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_INCHES, 7.2), layout="constrained")
-        (states, margin), (digits, levels), (spread, last) = figure.subplots(3, 2)
-        _against_states(states, fit)
-        _margins(margin, fit, samples)
-        _digits(digits, fit, samples)
-        _levels(levels, fit)
-        known = fit.device.spread_is_known
+        retention, known = fit.device.retention, fit.device.spread_is_known
+        panels = figure.subplot_mosaic("aaabbb;cccddd;eeefff" if retention is None else "aaabbb;cccddd;eeffgg")
+        _against_states(panels["a"], fit)
+        _margins(panels["b"], fit, samples)
+        _digits(panels["c"], fit, samples)
+        _levels(panels["d"], fit)
+        spread, faults = panels["e"], panels["f"]
         sweep = _Sweep(fit, samples)
         if known:
             sweep.draw(spread, "sigma_factor", SIGMA_FACTORS, fit.device)
@@ -43,15 +44,14 @@ def draw_fit(fit: Fit, samples: Samples) -> Figure:
             sweep.draw(spread, "sigma_factor", PERCENTS, _assumed_spread(fit.device))
             spread.set_xlabel("spread, were it so many % of the window")
         spread.set_title("(e) Yield and spread" if known else "(e) Yield and a spread that is not published")
-        if fit.device.retention is not None:
-            first, end = fit.device.retention.first_seconds, fit.device.retention.last_seconds
+        sweep.draw(faults, "stuck_rate", STUCK_RATES, fit.device)
+        faults.set(title="(f) Yield and faults", xlabel="share of stuck devices")
+        faults.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        if retention is not None:
+            first, end = retention.first_seconds, retention.last_seconds
             times = tuple(float(t) for t in np.geomspace(first, end, 9)[1:-1])
-            sweep.draw(last, "after_seconds", (first, *times, end), fit.device)
-            last.set(title="(f) Yield and time", xlabel="seconds after programming", xscale="log")
-        else:
-            sweep.draw(last, "stuck_rate", STUCK_RATES, fit.device)
-            last.set(title="(f) Yield and faults", xlabel="share of stuck devices")
-            last.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            sweep.draw(panels["g"], "after_seconds", (first, *times, end), fit.device)
+            panels["g"].set(title="(g) Yield and time", xlabel="seconds after programming", xscale="log")
     return figure
 
 
@@ -64,7 +64,7 @@ def _against_states(axes: Axes, fit: Fit) -> None:
         axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker=marker, ms=4, lw=1, color=color, capsize=2,
                       label=f"{placement}: chips")  # fmt: skip
         axes.plot(x, [t.recognition for t in trials], ls=":", lw=1.2, color=color, marker=marker, ms=3, mfc="none",
-                  label="samples, no variation")  # fmt: skip
+                  label=f"{placement}: no variation")  # fmt: skip
     axes.axhline(fit.config.yield_target, color=GREY, lw=0.8)
     axes.text(0.01, fit.config.yield_target, "wanted", color=GREY, fontsize=7, va="top",
               transform=axes.get_yaxis_transform())  # fmt: skip

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, separable_levels
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.fitting.advice import Advice, advise
 from fewlevels.fitting.placement import (
-    Estimate,
+    Estimator,
     FitConfig,
     Trial,
+    best_quantized,
     checked_mapping,
     placements,
     put_on,
@@ -25,7 +25,6 @@ from fewlevels.fitting.placement import (
 from fewlevels.networks import Networks
 from fewlevels.samples import Samples
 from fewlevels.search import reaches
-from fewlevels.yields import Yield, estimate_yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,19 +84,13 @@ class Fit:
         }  # fmt: skip
 
 
-def estimate(mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions) -> Yield:
-    """The yield as a fit asks for it."""
-    return estimate_yield(mapping, device, samples, chips=config.chips, alpha=config.alpha, conditions=conditions,
-                          seed=config.seed)  # fmt: skip
-
-
 def fit_network(
     networks: Networks,
     samples: Samples,
     device: Device,
     config: FitConfig | None = None,
     *,
-    estimate: Estimate = estimate,
+    estimate: Estimator | None = None,
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Fit:
     """Try one network with 2, 3 … states per device, and say with how few enough chips recognise.
@@ -112,8 +105,12 @@ def fit_network(
     if len(networks) != 1:
         raise MappingError(f"one network is fitted to a device, got {len(networks)}; choose one by its index")
     networks.recognition(samples)  # refuses samples that do not fit
+    estimate = Estimator() if estimate is None else estimate
+    tried, imperfections = placements(device, config), list(_imperfections(device, config))
+    estimate.expect(len(tried) + len(imperfections))
     trials: list[Trial] = []
-    for states, placement, quantized in placements(networks, samples, device, config):
+    for states, placement, quantizer in tried:
+        quantized = best_quantized(networks, samples, quantizer, states)
         mapping = checked_mapping(quantized, device, config, states)
         found = estimate(mapping, device, samples, config, config.conditions)
         recognition = float(quantized.recognition(samples)[0])
@@ -127,32 +124,37 @@ def fit_network(
     after = config.conditions.after_seconds
     return Fit(
         device, config, best, tuple(trials), min(needed, default=None), _separable(device, after),
-        dict(_limits(best, device, samples, config, estimate)),
+        {name: _without(best, samples, estimate, *calmer) for name, calmer in imperfections},
         Advice() if enough else advise(networks, best, samples, device, config, estimate), tuple(_assumed(device)),
     )  # fmt: skip
 
 
-def _limits(
-    best: Trial, device: Device, samples: Samples, config: FitConfig, estimate: Estimate
-) -> Iterator[tuple[str, tuple[float, float]]]:
-    """(imperfection, yield and median smallest margin without it), for each that is there."""
+def _imperfections(device: Device, config: FitConfig) -> Iterator[tuple[str, tuple[FitConfig, Device, Conditions]]]:
+    """Each that is there, with what is fitted where it alone is switched off."""
     conditions = config.conditions
     calm = replace(device, read_noise=0.0)
     ideal_wires = replace(config, wire_ohm=0.0)
-    without = {
-        "spread": (device.spread_is_known, config, device, replace(conditions, sigma_factor=0.0)),
-        "drift": (conditions.after_seconds is not None, config, device, replace(conditions, after_seconds=None)),
-        "read noise": (device.read_noise > 0, config, calm, conditions),
-        "stuck devices": (device.stuck_on_rate + device.stuck_off_rate > 0 or bool(conditions.stuck_rate), config,
-                          device, replace(conditions, stuck_rate=0.0)),
-        "wires": (config.wire_ohm > 0, ideal_wires, device, conditions),
-        "cell nonlinearity": (device.cell is not None, config, replace(device, nonlinearity=None, selector=None),
-                              conditions),
-    }  # fmt: skip
-    for name, (there, changed, other, under) in without.items():
-        if there:
-            found = estimate(put_on(best.networks, other, changed), other, samples, changed, under)
-            yield name, (found.value, float(np.median(found.margin.min(axis=1))))
+    straight = replace(device, nonlinearity=None, selector=None)
+    if device.spread_is_known:
+        yield "spread", (config, device, replace(conditions, sigma_factor=0.0))
+    if conditions.after_seconds is not None:
+        yield "drift", (config, device, replace(conditions, after_seconds=None))
+    if device.read_noise > 0:
+        yield "read noise", (config, calm, conditions)
+    if device.stuck_on_rate + device.stuck_off_rate > 0 or conditions.stuck_rate:
+        yield "stuck devices", (config, device, replace(conditions, stuck_rate=0.0))
+    if config.wire_ohm > 0:
+        yield "wires", (ideal_wires, device, conditions)
+    if device.cell is not None:
+        yield "cell nonlinearity", (config, straight, conditions)
+
+
+def _without(
+    best: Trial, samples: Samples, estimate: Estimator, config: FitConfig, device: Device, conditions: Conditions
+) -> tuple[float, float]:
+    """The yield, and the median of the chips' smallest margin, of the best trial under other circumstances."""
+    found = estimate(put_on(best.networks, device, config), device, samples, config, conditions)
+    return found.value, float(np.median(found.margin.min(axis=1)))
 
 
 def _separable(device: Device, after_seconds: float | None) -> SeparableLevels | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,10 +17,7 @@ from fewlevels.networks import Networks
 from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.protocol import searchable
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.yields import Yield
-
-Estimate = Callable[[Mapping, Device, Samples, "FitConfig", Conditions], Yield]
-"""How a yield is found: by `estimate_yield`, or from a store."""
+from fewlevels.yields import Yield, estimate_yield
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +61,26 @@ class Trial:
     found: Yield
 
 
-def placements(
-    networks: Networks, samples: Samples, device: Device, config: FitConfig
-) -> Iterator[tuple[int, str, Networks]]:
-    """Every number of states, every way to place them, and the quantized network: (states, placement, network)."""
-    for states in range(2, most_states(device, config) + 1):
-        for name, quantizer in quantizers(device, states, config.conditions.after_seconds):
-            yield states, name, best_quantized(networks, samples, quantizer, states)
+class Estimator:
+    """How a fit finds its yields: from chips drawn afresh; a store stands in for it."""
+
+    def expect(self, estimates: int) -> None:
+        """So many more estimates are to come, at most."""
+
+    def __call__(
+        self, mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions
+    ) -> Yield:
+        return estimate_yield(mapping, device, samples, chips=config.chips, alpha=config.alpha, conditions=conditions,
+                              seed=config.seed)  # fmt: skip
+
+
+def placements(device: Device, config: FitConfig) -> list[tuple[int, str, Quantizer]]:
+    """Every number of states and every way to place them: (states, name of the placement, quantizer)."""
+    return [
+        (states, name, quantizer)
+        for states in range(2, most_states(device, config) + 1)
+        for name, quantizer in quantizers(device, states, config.conditions.after_seconds)
+    ]
 
 
 def most_states(device: Device, config: FitConfig) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ import numpy as np
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions
-from fewlevels.errors import StoreError
+from fewlevels.errors import ConfigError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
-from fewlevels.fitting.placement import FitConfig, Trial
+from fewlevels.fitting.placement import Estimator, FitConfig, Trial
 from fewlevels.networks import Networks
+from fewlevels.progress import Progress
 from fewlevels.samples import Samples
 from fewlevels.study.store import Store, as_matrix, as_rows
 from fewlevels.yields import Yield, estimate_yield
@@ -26,7 +28,7 @@ from fewlevels.yields import Yield, estimate_yield
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARD_CHIPS = 10_000
+SHARD_CHIPS = 1000
 
 
 def stored_fit(
@@ -38,19 +40,26 @@ def stored_fit(
     *,
     jobs: int | None = None,
     on_trial: Callable[[Trial], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_damaged: Callable[[Path], None] = lambda _: None,
 ) -> Fit:
-    """`fit_network` that keeps its chips in a folder, and writes fit.json, mapping.csv and
+    """`fit_network` that keeps its chips in a folder, and writes request.json, fit.json, mapping.csv and
     network.npz (quantized) there, and finetuned.npz where fine-tuning helps.
 
     Stopped at any instant it loses at most the chips in flight; the same call goes on and ends with the same files.
-    Raises StoreError where the folder holds a study or cannot be written.
+    Progress is in chips. Raises ConfigError where the folder holds a different fit, StoreError where it holds a study
+    or cannot be written.
     """
     if (folder / "study.toml").exists():
         raise StoreError(f"{folder} holds a study; give the fit a folder of its own")
     store = Store(folder)
     with store.locked():
-        store.discard_damaged()
-        fit = fit_network(networks, samples, device, config, estimate=_Stored(store, jobs), on_trial=on_trial)
+        _begin(store, networks, samples, device, config)
+        for path in store.discard_damaged():
+            on_damaged(path)
+        estimate = _Stored(store, jobs, config.chips, on_progress)
+        fit = fit_network(networks, samples, device, config, estimate=estimate, on_trial=on_trial)
+        estimate.finish()
         store.write("fit.json", json.dumps(fit.as_dict(), indent=1).encode())
         store.write("mapping.csv", fit.best.mapping.to_csv().encode())
         for name, found in (("network.npz", fit.best.networks), ("finetuned.npz", fit.advice.finetuned)):
@@ -60,12 +69,40 @@ def stored_fit(
     return fit
 
 
-@dataclass(frozen=True)
-class _Stored:
+def _begin(store: Store, networks: Networks, samples: Samples, device: Device, config: FitConfig) -> None:
+    """Write what is asked, or check that it is what the folder already answers; ConfigError says what differs."""
+    asked = asdict(config)
+    asked |= asked.pop("conditions")
+    asked |= {"device": device.name, "device_content": _digest(device), "network": _digest(None, *networks.weights),
+              "samples": _digest(samples.classes, samples.x, samples.y)}  # fmt: skip
+    path = store.folder / "request.json"
+    if not path.exists():
+        store.write(path.name, json.dumps(asked, indent=1).encode())
+        return
+    try:
+        stored = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}; use another folder") from None
+    differing = [f"{key} is {stored.get(key)!r} there and {asked[key]!r} here" for key in asked
+                 if stored.get(key) != asked[key]]  # fmt: skip
+    if differing:
+        raise ConfigError(f"{store.folder} holds a different fit: {'; '.join(differing)}; use another folder for this")
+
+
+class _Stored(Estimator):
     """Yields by what they depend on: each is estimated once."""
 
-    store: Store
-    jobs: int | None
+    def __init__(self, store: Store, jobs: int | None, chips: int, on_progress: Callable[[Progress], None]) -> None:
+        self.store, self.jobs, self.chips, self.on_progress = store, jobs, chips, on_progress
+        self.began = time.perf_counter()
+        self.done = self.done_now = self.total = 0
+
+    def expect(self, estimates: int) -> None:
+        self.total += estimates * self.chips
+
+    def finish(self) -> None:
+        self.total = self.done
+        self._tell()
 
     def __call__(
         self, mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions
@@ -79,10 +116,16 @@ class _Stored:
                 found = estimate_yield(mapping, device, samples, chips=numbers, alpha=config.alpha,
                                        conditions=conditions, seed=config.seed, jobs=self.jobs)  # fmt: skip
                 self.store.write_shard(name, _table(found))
+                self.done_now += len(numbers)
             table = self.store.read_shard(name)
             margin.append(as_matrix(table["margin"]))
             pulses.append(table["pulses"].to_numpy())
+            self.done += len(numbers)
+            self._tell()
         return Yield(np.concatenate(margin), np.concatenate(pulses), config.alpha)
+
+    def _tell(self) -> None:
+        self.on_progress(Progress(self.done, self.done_now, self.total, time.perf_counter() - self.began))
 
 
 def _table(found: Yield) -> pa.Table:
@@ -92,9 +135,14 @@ def _table(found: Yield) -> pa.Table:
 
 
 def _key(mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions) -> str:
-    digest = hashlib.sha256(repr((device, conditions, mapping.scheme, config.wire_ohm, config.seed)).encode())
     window = mapping.circuit.window.r_min_ohm, mapping.circuit.window.r_max_ohm, mapping.circuit.map.siemens_per_weight
-    for array in (*mapping.target_siemens, samples.x, samples.y, np.array(window)):
+    return _digest((device, conditions, mapping.scheme, config.wire_ohm, config.seed),
+                   *mapping.target_siemens, samples.x, samples.y, np.array(window))  # fmt: skip
+
+
+def _digest(described: object, *arrays: np.ndarray) -> str:
+    digest = hashlib.sha256(repr(described).encode())
+    for array in arrays:
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array))
         digest.update(buffer.getvalue())

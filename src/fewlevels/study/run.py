@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlevels.networks import INSTRUCTION_SET, Networks
+from fewlevels.progress import Progress
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import FewestLevels, fewest_levels
@@ -36,16 +37,6 @@ class Group:
     name: str
     models: range
     zone: int | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a study is: models done, of these done now, all models, and seconds since this run began."""
-
-    done: int
-    done_now: int
-    models: int
-    seconds: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""Progress on the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fewlevels.progress import Progress
+
+
+class shown_progress:
+    """Shows progress on standard error: a live bar on a terminal, else a line for every tenth of the units."""
+
+    def __init__(self, doing: str, units: str, quiet: bool) -> None:
+        self.doing, self.units, self.quiet = doing, units, quiet
+        self.bar: Any = None
+        self.total, self.tenth = 0, -1
+
+    def __enter__(self) -> Any:
+        if not self.quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self.bar = Progress(
+                TextColumn(self.doing), BarColumn(), MofNCompleteColumn(), TextColumn(self.units),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=None, rate="")
+        return self.update
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def update(self, progress: Progress) -> None:
+        rate = progress.done_now / progress.seconds if progress.seconds else 0.0
+        if self.bar is not None:
+            shown = f"{rate:.0f} {self.units}/s" if rate else ""
+            self.bar.update(self.task, total=progress.total, completed=progress.done, rate=shown)
+            return
+        if progress.total != self.total:
+            self.total, self.tenth = progress.total, -1
+        if not self.quiet and (tenth := 10 * progress.done // progress.total) > self.tenth:
+            self.tenth = tenth
+            left = f", {rate:.0f} {self.units}/s, {(progress.total - progress.done) / rate:.0f} s left" if rate else ""
+            print(f"{progress.done} of {progress.total} {self.units}{left}", file=sys.stderr, flush=True)

@@ -1,0 +1,15 @@
+"""Progress of a run: what its stages report and the command line shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: units done, of these done now, all units, and seconds since this run began."""
+
+    done: int
+    done_now: int
+    total: int
+    seconds: float
