@@ -208,6 +208,12 @@ def test_a_different_fit_in_the_same_folder_is_refused_and_nothing_is_lost(netwo
     assert folder_bytes(tmp_path) == before
 
 
+def test_a_folder_whose_fit_was_refused_takes_the_right_one(network: Networks, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="nothing is known"):
+        stored_fit(network, SAMPLES, CALM, replace(QUICK, conditions=Conditions(after_seconds=10.0)), tmp_path)
+    assert stored_fit(network, SAMPLES, CALM, QUICK, tmp_path).feasible
+
+
 def test_a_study_is_not_written_over(network: Networks, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text("")
     with pytest.raises(StoreError, match="folder of its own"):
