@@ -132,6 +132,11 @@ def test_without_spread_any_number_of_levels_fits():
     np.testing.assert_allclose(equal_error_levels(device, 3), (1e-6, 51e-6, 101e-6), rtol=1e-12)
 
 
+def test_more_levels_than_a_window_is_divided_into_are_counted_and_not_placed():
+    found = separable_levels(window(PolynomialSpread(constant_siemens=1e-15)))
+    assert found.count == pytest.approx(1 + 1e-4 / 6e-15) and found.level_siemens is None
+
+
 def test_what_is_not_known_is_refused():
     bare = Device(name="bare", lowest_siemens=1e-6, highest_siemens=2e-6)
     steep = Device(name="steep", lowest_siemens=0.0, highest_siemens=1e-4, spread=PolynomialSpread(slope=0.05))

@@ -22,10 +22,10 @@ class SeparableLevels:
     """How many levels of a device can be told apart at one time.
 
     count: a real number in a continuous window, whole in a level table, inf where nothing spreads.
-    level_siemens: ascending, as they are to be programmed; None where the source gives no conductances or any number
-    fits. reached_sigma: the boundary between two neighbours lies this many standard deviations from both, at the
-    closest pair; None without a pair that spreads. basis: 'spread' of a continuous window, 'levels' of the device's own
-    table, or 'stated': what the source states without spreads.
+    level_siemens: ascending, as they are to be programmed; None where the source gives no conductances, or where more
+    fit than a window is divided into. reached_sigma: the boundary between two neighbours lies this many standard
+    deviations from both, at the closest pair; None without a pair that spreads. basis: 'spread' of a continuous window,
+    'levels' of the device's own table, or 'stated': what the source states without spreads.
     """
 
     device: str
@@ -94,6 +94,8 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     if not (sigma > 0).all():
         raise _vanishes(device)
     count = 1 + float((np.diff(mean).clip(0) / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
+    if count > GRID:
+        return found(count, None, "spread")
     levels = equal_error_levels(device, math.floor(count + 1e-9), after_seconds)
     reached = _closest(device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds))
     return found(count, levels, "spread", reached)
