@@ -74,6 +74,14 @@ def test_read_noise_alone_leaves_the_mean_margin_and_spreads_it() -> None:
     assert abs(found.margin.std() - sigma) < 5 * sigma / np.sqrt(2 * 8000)
 
 
+def test_reads_of_few_devices_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, mapping = ternary_digits()
+    noisy = replace(DEVICE, read_noise=0.02)
+    together = estimate_yield(mapping, noisy, samples, chips=7)
+    monkeypatch.setattr("fewlevels.yields.READS_AT_ONCE", 1)
+    assert np.array_equal(estimate_yield(mapping, noisy, samples, chips=7).margin, together.margin)
+
+
 def test_wires_that_vanish_change_nothing() -> None:
     samples, ideal = ternary_digits()
     wired = replace(ideal, circuit=replace(ideal.circuit, word_wire_ohm=1e-9, bit_wire_ohm=1e-9))

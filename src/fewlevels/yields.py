@@ -19,6 +19,8 @@ from fewlevels.search import reaches
 from fewlevels.training import available_cores
 
 CHIPS_AT_ONCE = 250
+READS_AT_ONCE = 2**24
+"""Of devices, with read noise, which takes conductances of their own for each sample: 128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def estimate_yield(
     if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
         raise DeviceError(f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
                           f"would get {highest_volt:g} V; lower input_volt")  # fmt: skip
-    parts = [numbers[begin : begin + CHIPS_AT_ONCE] for begin in range(0, len(numbers), CHIPS_AT_ONCE)]
+    reads = len(samples) * sum(target.size for target in mapping.target_siemens)
+    at_once = min(CHIPS_AT_ONCE, max(1, READS_AT_ONCE // reads)) if device.read_noise > 0 else CHIPS_AT_ONCE
+    parts = [numbers[begin : begin + at_once] for begin in range(0, len(numbers), at_once)]
 
     def run(part: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         drawn = draw_chips(mapping, device, part, conditions, seed=seed)
