@@ -74,3 +74,9 @@ def test_a_networks_file_without_layers_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", weights=np.ones((2, 2)))
     with pytest.raises(fewlevels.FewlevelsError, match="must hold W1, W2 …, it holds weights"):
         fewlevels.load_networks(tmp_path / "net.npz")
+
+
+def test_a_networks_file_that_skips_a_layer_is_refused(tmp_path):
+    np.savez(tmp_path / "net.npz", W1=np.ones((25, 10)), W3=np.ones((10, 10)))
+    with pytest.raises(fewlevels.FewlevelsError, match="holds W3 but no W2"):
+        fewlevels.load_networks(tmp_path / "net.npz")

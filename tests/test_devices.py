@@ -123,6 +123,7 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + "lowest_ohm = 3\n", "line 4: lowest_ohm is not a key of a device; the keys are name, citation"),
         (WINDOW + "[drift]\n", "line 4: drift is not a key of a device"),
         (WINDOW + '[spread]\nlaw = "cubic"\n', "line 5: law must be one of table, polynomial, saturating, got 'cubic'"),
+        (WINDOW + "[spread]\nlaw = [1]\n", r"line 5: law must be one of table, polynomial, saturating, got \[1\]"),
         (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\n', "line 4: scale_siemens is missing"),
         (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\nscale_siemens = 0\n', "line 7: scale_siemens"),
         (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = -1e-7\n', "line 4: spread must be at least 0"),

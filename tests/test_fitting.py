@@ -12,7 +12,7 @@ import pytest
 from fewlevels import Networks, Samples, TrainingConfig, finetune, load_digits, train
 from fewlevels.devices import Device, PolynomialSpread, load_device
 from fewlevels.devices.variation import Conditions
-from fewlevels.errors import ConfigError, DeviceError, MappingError, StoreError
+from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.placement import (
     FitConfig,
@@ -80,6 +80,12 @@ def test_every_trial_s_yield_is_that_of_its_own_mapping(network: Networks, devic
         assert np.array_equal(again.margin, trial.found.margin)
 
 
+def test_where_the_spread_vanishes_states_lie_evenly_only(network: Networks) -> None:
+    proportional = replace(CALM, name="proportional", spread=PolynomialSpread(slope=0.02))
+    fit = fit_network(network, SAMPLES, proportional, QUICK)
+    assert fit.feasible and {trial.placement for trial in fit.trials} == {"even, dead zone"}
+
+
 def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
     rough = spread(60.0)
     fit = fit_network(network, SAMPLES, rough, QUICK)
@@ -87,7 +93,7 @@ def test_advice_on_the_spread_holds_when_it_is_taken(network: Networks) -> None:
     assert f"no number of states up to 6 suffices: the best is {fit.best.states}" in fit.advice.sentences
     factor = float(fit.advice.sentences[0].split("spread is ")[1].split()[0])
     assert 0 < factor < 1
-    for times, does in ((factor - 0.01, True), (factor + 0.03, False)):
+    for times, does in ((factor, True), (factor + 0.03, False)):
         value = estimate_yield(
             fit.best.mapping, rough, SAMPLES, chips=100, conditions=Conditions(sigma_factor=times)
         ).value
@@ -202,6 +208,12 @@ def test_a_different_fit_in_the_same_folder_is_refused_and_nothing_is_lost(netwo
     assert folder_bytes(tmp_path) == before
 
 
+def test_a_folder_whose_fit_was_refused_takes_the_right_one(network: Networks, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="nothing is known"):
+        stored_fit(network, SAMPLES, CALM, replace(QUICK, conditions=Conditions(after_seconds=10.0)), tmp_path)
+    assert stored_fit(network, SAMPLES, CALM, QUICK, tmp_path).feasible
+
+
 def test_a_study_is_not_written_over(network: Networks, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text("")
     with pytest.raises(StoreError, match="folder of its own"):
@@ -222,6 +234,7 @@ def test_a_report_shows_the_answer(network: Networks, tmp_path: Path) -> None:
     fit = fit_network(network, SAMPLES, CALM, QUICK)
     page = write_fit_report(fit, SAMPLES, tmp_path).read_text()
     assert sentence(fit).replace("'", "&#39;") in page and "Fits: calm" in page
+    assert f"Limiting factor: {fit.limiting_factor}." in page
     assert (tmp_path / "figures" / "fit.svg").stat().st_size > 10_000
 
 
@@ -232,6 +245,8 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
         fit_network(network, SAMPLES, load_device("rao2023"), QUICK)
     with pytest.raises(DeviceError, match="nothing is known"):
         fit_network(network, SAMPLES, CALM, replace(QUICK, conditions=Conditions(after_seconds=10.0)))
+    with pytest.raises(NetworksError, match="networks of 25 inputs and 10 outputs"):
+        fit_network(network, load_digits(7), CALM, QUICK)
     still = Samples(SAMPLES.x, SAMPLES.y, SAMPLES.classes)
     with pytest.raises(MappingError, match="all weights become 0"):
         best_quantized(Networks.from_weights([np.zeros((25, 10)), np.zeros((10, 10))]), still, next(
@@ -239,7 +254,8 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"alpha": 0.0}, {"yield_target": 1.5}, {"chips": 0}, {"most_states": 1}, {"wire_ohm": -1.0}]
+    "values",
+    [{"alpha": 0.0}, {"yield_target": 1.5}, {"chips": 0}, {"most_states": 1}, {"seed": -1}, {"wire_ohm": -1.0}],
 )
 def test_settings_that_cannot_be_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(DeviceError, match=next(iter(values))):

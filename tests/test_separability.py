@@ -132,8 +132,14 @@ def test_without_spread_any_number_of_levels_fits():
     np.testing.assert_allclose(equal_error_levels(device, 3), (1e-6, 51e-6, 101e-6), rtol=1e-12)
 
 
+def test_more_levels_than_a_window_is_divided_into_are_counted_and_not_placed():
+    found = separable_levels(window(PolynomialSpread(constant_siemens=1e-15)))
+    assert found.count == pytest.approx(1 + 1e-4 / 6e-15) and found.level_siemens is None
+
+
 def test_what_is_not_known_is_refused():
     bare = Device(name="bare", lowest_siemens=1e-6, highest_siemens=2e-6)
+    steep = Device(name="steep", lowest_siemens=0.0, highest_siemens=1e-4, spread=PolynomialSpread(slope=0.05))
     refused = {
         "bare: neither spreads nor a number of levels are known": lambda: separable_levels(bare),
         "lee2018_taox: no spread of its conductances is known after 60 s": lambda: separable_levels(
@@ -142,9 +148,10 @@ def test_what_is_not_known_is_refused():
         "milo2021_hfo2: nothing is known of it after 60 s": lambda: separable_levels(
             load_device("milo2021_hfo2"), after_seconds=60
         ),
-        "sonos: its spread vanishes at an end": lambda: separable_levels(
+        "sonos: its spread vanishes within": lambda: separable_levels(
             replace(load_device("sonos"), lowest_siemens=0.0)
         ),
+        "steep: its spread vanishes within": lambda: equal_error_levels(steep, 3),
         "k_sigma must be positive, got 0": lambda: separable_levels(load_device("sonos"), 0),
         "bare: no spread of its conductances is known": lambda: equal_error_levels(bare, 3),
         "rao2023: levels at equal ratios need a conductance window": lambda: geometric_levels(

@@ -48,6 +48,15 @@ def test_programmed_devices_have_the_stated_mean_and_spread() -> None:
     assert (pulses == target.size).all()
 
 
+def test_means_that_were_measured_first_stand_for_what_was_programmed() -> None:
+    off = RetentionTable(after_seconds=1.0, conductance_siemens=(20e-6, 100e-6), mean_siemens=(22e-6, 95e-6),
+                         sigma_siemens=(1e-6, 2e-6))  # fmt: skip
+    device = replace(DEVICE, spread=None, retention=MeasuredRetention(table=(off,)))
+    flat, target, _ = drawn(device)
+    check_moments(flat, device.mean_siemens(target), device.sigma_siemens(target))
+    assert np.array_equal(flat, drawn(device, after_seconds=1.0)[0])
+
+
 def test_after_some_time_they_have_that_time_s_mean_and_spread() -> None:
     ends = (20e-6, 100e-6)
     tables = (

@@ -11,6 +11,7 @@ from scipy.stats import binomtest, norm
 from fewlevels import Networks, Samples, load_digits
 from fewlevels.circuit.cell import Sinh
 from fewlevels.devices import Device, PolynomialSpread
+from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError
@@ -73,6 +74,14 @@ def test_read_noise_alone_leaves_the_mean_margin_and_spreads_it() -> None:
     assert abs(found.margin.std() - sigma) < 5 * sigma / np.sqrt(2 * 8000)
 
 
+def test_reads_of_few_devices_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, mapping = ternary_digits()
+    noisy = replace(DEVICE, read_noise=0.02)
+    together = estimate_yield(mapping, noisy, samples, chips=7)
+    monkeypatch.setattr("fewlevels.yields.READS_AT_ONCE", 1)
+    assert np.array_equal(estimate_yield(mapping, noisy, samples, chips=7).margin, together.margin)
+
+
 def test_wires_that_vanish_change_nothing() -> None:
     samples, ideal = ternary_digits()
     wired = replace(ideal, circuit=replace(ideal.circuit, word_wire_ohm=1e-9, bit_wire_ohm=1e-9))
@@ -112,3 +121,21 @@ def test_yield_falls_as_the_spread_grows() -> None:
 def test_what_cannot_be_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(DeviceError, match=next(iter(options))):
         estimate_yield(TWO_OUTPUTS, DEVICE, ONE, **options)  # type: ignore[arg-type]
+
+
+def test_a_bend_is_not_used_beyond_the_voltage_it_was_measured_to() -> None:
+    volt = np.linspace(0.0, 0.5, 11)
+    fitted = fit_iv("sinh", volt, 1e-4 * 0.3 * np.sinh(volt / 0.3))
+    bent = replace(DEVICE, nonlinearity=fitted.law, iv_fit=fitted)
+    estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=0.5))
+    with pytest.raises(DeviceError, match=r"measured to 0\.5 V, its devices would get 1 V"):
+        estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_currents_that_no_number_holds_are_an_error() -> None:
+    bent = map_network(
+        Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH, cell=Sinh(scale_volt=1e-3)
+    )
+    with pytest.raises(DeviceError, match="a current beyond float64 at 1 V"):
+        estimate_yield(bent, DEVICE, ONE, chips=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -140,5 +141,7 @@ def load_networks(path: str | Path) -> Networks:
         raise NetworksError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
     if not arrays:
         raise NetworksError(f"{path} must hold W1, W2 …, it holds {', '.join(sorted(names)) or 'nothing'}")
-    layers = itertools.takewhile(lambda name: name in arrays, (f"W{layer}" for layer in itertools.count(1)))
+    layers = list(itertools.takewhile(lambda name: name in arrays, (f"W{layer}" for layer in itertools.count(1))))
+    if beyond := sorted(name for name in arrays if re.fullmatch(r"W\d+", name) and name not in layers):
+        raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
     return Networks.from_weights([arrays[name] for name in layers])

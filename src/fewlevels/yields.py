@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewlevels.circuit.network_circuit import margins
+from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions, draw_chips, read
@@ -18,6 +19,8 @@ from fewlevels.search import reaches
 from fewlevels.training import available_cores
 
 CHIPS_AT_ONCE = 250
+READS_AT_ONCE = 2**24
+"""Of devices, with read noise, which takes conductances of their own for each sample: 128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,13 @@ def estimate_yield(
         raise DeviceError(f"chips must be at least 1, got {chips}")
     if not 0 < alpha <= 1:
         raise DeviceError(f"alpha must be in (0, 1], got {alpha}")
-    parts = [numbers[begin : begin + CHIPS_AT_ONCE] for begin in range(0, len(numbers), CHIPS_AT_ONCE)]
+    highest_volt = conditions.input_volt * max(1.0, float(np.abs(samples.x).max()))
+    if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
+        raise DeviceError(f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
+                          f"would get {highest_volt:g} V; lower input_volt")  # fmt: skip
+    reads = len(samples) * sum(target.size for target in mapping.target_siemens)
+    at_once = min(CHIPS_AT_ONCE, max(1, READS_AT_ONCE // reads)) if device.read_noise > 0 else CHIPS_AT_ONCE
+    parts = [numbers[begin : begin + at_once] for begin in range(0, len(numbers), at_once)]
 
     def run(part: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         drawn = draw_chips(mapping, device, part, conditions, seed=seed)
@@ -101,7 +110,10 @@ def estimate_yield(
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         found = list(threads.map(run, parts))
-    return Yield(np.concatenate([margin for margin, _ in found]), np.concatenate([p for _, p in found]), alpha)
+    margin = np.concatenate([margin for margin, _ in found])
+    if np.isnan(margin).any():
+        raise DeviceError(f"{device.name}: a current beyond float64 at {highest_volt:g} V; lower input_volt")
+    return Yield(margin, np.concatenate([p for _, p in found]), alpha)
 
 
 def yield_against(

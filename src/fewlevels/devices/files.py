@@ -97,7 +97,7 @@ class _Description:
 
     def _law(self, section: str, values: dict[str, Any]) -> dict[str, Any]:
         laws, law = LAWS[section], values.get("law")
-        if law not in laws:
+        if not isinstance(law, str) or law not in laws:
             raise self._error(section, "law", f"law must be one of {', '.join(laws)}, got {law!r}")
         rest = {key: value for key, value in values.items() if key != "law"}
         if section == "nonlinearity" and "csv" in rest:

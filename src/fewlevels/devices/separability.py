@@ -22,10 +22,10 @@ class SeparableLevels:
     """How many levels of a device can be told apart at one time.
 
     count: a real number in a continuous window, whole in a level table, inf where nothing spreads.
-    level_siemens: ascending, as they are to be programmed; None where the source gives no conductances or any number
-    fits. reached_sigma: the boundary between two neighbours lies this many standard deviations from both, at the
-    closest pair; None without a pair that spreads. basis: 'spread' of a continuous window, 'levels' of the device's own
-    table, or 'stated': what the source states without spreads.
+    level_siemens: ascending, as they are to be programmed; None where the source gives no conductances, or where more
+    fit than a window is divided into. reached_sigma: the boundary between two neighbours lies this many standard
+    deviations from both, at the closest pair; None without a pair that spreads. basis: 'spread' of a continuous window,
+    'levels' of the device's own table, or 'stated': what the source states without spreads.
     """
 
     device: str
@@ -92,10 +92,10 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     if not sigma.any():
         return found(math.inf, None, "spread")
     if not (sigma > 0).all():
-        raise DeviceError(
-            f"{device.name}: its spread vanishes at an end of its window: any number of levels fits there"
-        )
+        raise _vanishes(device)
     count = 1 + float((np.diff(mean).clip(0) / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
+    if count > GRID:
+        return found(count, None, "spread")
     levels = equal_error_levels(device, math.floor(count + 1e-9), after_seconds)
     reached = _closest(device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds))
     return found(count, levels, "spread", reached)
@@ -106,7 +106,8 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
 
     The first is the window's lowest; each gap between means is the same multiple of the sum of its two standard
     deviations, the largest multiple that fits. Equal steps where nothing spreads.
-    Raises DeviceError for fewer than one level, for an unknown spread or a time that was not measured.
+    Raises DeviceError for fewer than one level, for an unknown spread, one that vanishes somewhere only, or a time that
+    was not measured.
     """
     if levels < 1:
         raise DeviceError(f"levels must be at least 1, got {levels}")
@@ -115,6 +116,8 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
         return target[:1]
     if not sigma.any():
         return np.linspace(target[0], target[-1], levels)
+    if not (sigma > 0).all():
+        raise _vanishes(device)
 
     def placed(separation: float) -> list[float] | None:
         """Levels at this separation in standard deviations; None where they do not fit."""
@@ -138,6 +141,14 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
         else:
             low, best = middle, found
     return np.array(best)
+
+
+def has_equal_error_levels(device: Device, after_seconds: float | None = None) -> bool:
+    """Whether `equal_error_levels` has an answer: the spread is known, and vanishes nowhere or everywhere."""
+    if not device.spread_is_known:
+        return False
+    _, _, sigma = _window(device, after_seconds)
+    return bool((sigma > 0).all() or not sigma.any())
 
 
 def geometric_levels(device: Device, levels: int) -> FloatArray:
@@ -183,6 +194,10 @@ def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, Fl
     target = np.unique(np.concatenate(points))
     target = target[(target >= low) & (target <= high)]
     return target, device.mean_siemens(target, after_seconds), device.sigma_siemens(target, after_seconds)
+
+
+def _vanishes(device: Device) -> DeviceError:
+    return DeviceError(f"{device.name}: its spread vanishes within its window: any number of levels fits there")
 
 
 def _logarithmic_mean(a: FloatArray, b: FloatArray) -> FloatArray:

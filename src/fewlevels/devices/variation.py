@@ -65,8 +65,9 @@ def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], condition
     varies = programmed * conditions.sigma_factor
     sigma = later = device.sigma_siemens(target) * varies if device.spread_is_known else np.zeros(len(target))
     mean = target
-    if conditions.after_seconds is not None:
+    if device.spread_is_known or conditions.after_seconds is not None:
         mean = np.where(programmed, device.mean_siemens(target, conditions.after_seconds), target)
+    if conditions.after_seconds is not None:
         later = device.sigma_siemens(target, conditions.after_seconds) * varies if device.spread_is_known else sigma
     error, luck, fate = (np.empty((len(chips), len(target))) for _ in range(3))
     pulses = np.full(len(chips), float(np.count_nonzero(programmed)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,7 +73,7 @@ def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfi
         middle = (low + high) / 2
         low, high = (middle, high) if value(middle) >= config.yield_target else (low, middle)
     return (f"with {best.states} states, {config.yield_target:.0%} of chips recognise where the spread is "
-            f"{low:.2f} times what it is, or less")  # fmt: skip
+            f"{math.floor(100 * low) / 100:.2f} times what it is, or less")  # fmt: skip
 
 
 def _more_levels(networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimator) -> str:

@@ -98,11 +98,13 @@ def fit_network(
     A device with a level table takes a subset of it, and a scale, as `device_levels` does; on a continuous window the
     states lie evenly with a dead zone, or at equal error, and the better yield counts. Each trial checks that the
     quantizer did bind. estimate: stands in for the Monte Carlo, to store it.
-    Raises DeviceError where the device lacks what is asked, MappingError where the network cannot be put on it.
+    Raises DeviceError where the device lacks what is asked, MappingError where the network cannot be put on it,
+    NetworksError where the samples do not fit it.
     """
     config = FitConfig() if config is None else config
     if len(networks) != 1:
         raise MappingError(f"one network is fitted to a device, got {len(networks)}; choose one by its index")
+    networks.recognition(samples)  # refuses samples that do not fit
     estimate = Estimator() if estimate is None else estimate
     tried, imperfections = placements(device, config), list(_imperfections(device, config))
     estimate.expect(len(tried) + len(imperfections))

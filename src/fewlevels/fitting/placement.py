@@ -10,7 +10,7 @@ import numpy as np
 from fewlevels.circuit.network_circuit import margins
 from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping, Scheme, map_network
 from fewlevels.devices.model import Device
-from fewlevels.devices.separability import equal_error_levels, geometric_levels
+from fewlevels.devices.separability import equal_error_levels, geometric_levels, has_equal_error_levels
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks import Networks
@@ -39,7 +39,7 @@ class FitConfig:
         for name in ("alpha", "yield_target"):
             if not 0 < getattr(self, name) <= 1:
                 raise DeviceError(f"{name} must be in (0, 1], got {getattr(self, name)}")
-        for name, least in (("chips", 1), ("most_states", 2)):
+        for name, least in (("chips", 1), ("most_states", 2), ("seed", 0)):
             if not (isinstance(getattr(self, name), int) and getattr(self, name) >= least):
                 raise DeviceError(f"{name} must be a whole number of at least {least}, got {getattr(self, name)!r}")
         if not 0 <= self.wire_ohm < np.inf:
@@ -99,9 +99,9 @@ def quantizers(device: Device, states: int, after_seconds: float | None) -> Iter
         yield "levels of the device", device_levels(tuple(np.maximum(available, OPEN_SIEMENS).tolist()))
         return
     yield "even, dead zone", DeadZone()
-    if device.spread_is_known:
+    if has_equal_error_levels(device, after_seconds):
         yield "equal error", _table(equal_error_levels(device, states, after_seconds), "equal error")
-    elif device.states is not None and device.lowest_siemens:
+    elif not device.spread_is_known and device.states is not None and device.lowest_siemens:
         yield "constant ratio", _table(geometric_levels(device, device.states), "constant ratio")
 
 

@@ -70,13 +70,13 @@ def stored_fit(
 
 
 def _begin(store: Store, networks: Networks, samples: Samples, device: Device, config: FitConfig) -> None:
-    """Write what is asked, or check that it is what the folder already answers; ConfigError says what differs."""
+    """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
     asked = asdict(config)
     asked |= asked.pop("conditions")
     asked |= {"device": device.name, "device_content": _digest(device), "network": _digest(None, *networks.weights),
               "samples": _digest(samples.classes, samples.x, samples.y)}  # fmt: skip
     path = store.folder / "request.json"
-    if not path.exists():
+    if not path.exists() or not any(store.shards.iterdir()):
         store.write(path.name, json.dumps(asked, indent=1).encode())
         return
     try:
