@@ -136,7 +136,7 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + 'read_noise = "1 %"\n', "line 4: read_noise must be a finite number, got '1 %'"),
         (WINDOW + "states = 2.5\n", "line 4: states must be a whole number, got 2.5"),
         ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be at least 0"),
-        ('name = "x"\n[levels]\nconductance_siemens = [2, 1]\n', "line 2: level_siemens must ascend, got 1.0"),
+        ('name = "x"\n[levels]\nconductance_siemens = [2, 1]\n', "line 3: conductance_siemens must ascend, got 1.0"),
         ('name = "x"\n[levels]\ncsv = 3\n', "line 3: csv must be the name of a file, got 3"),
         ('name = "x"\n[selector]\nideality = -1\n', "line 3: a diode's ideality must be positive"),
         ('name = "x"\n[selector]\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 1\n', "nonlinearity and selector cannot"),

@@ -126,6 +126,7 @@ def test_what_is_switched_off_is_what_limits(network: Networks) -> None:
     assert set(fit.limits) == {"spread", "read noise", "stuck devices"}
     assert fit.limiting_factor == "stuck devices"
     assert fit.limits["stuck devices"][0] > fit.best.found.value
+    assert not fit.feasible and f"without stuck devices {fit.limits['stuck devices'][0]:.1%}" in fit.advice.sentences[0]
 
 
 def test_no_more_states_are_tried_than_a_device_has() -> None:

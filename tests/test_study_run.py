@@ -135,7 +135,7 @@ def test_a_changed_glyph_file_is_a_different_study(tmp_path):
 
 
 def test_a_second_process_on_the_folder_is_refused(tmp_path):
-    with Store(tmp_path).locked(), pytest.raises(StoreError, match="another process runs a study"):
+    with Store(tmp_path).locked(), pytest.raises(StoreError, match="another process works in"):
         run_study(make_config(TINY, "test"), tmp_path, Threads(1))
 
 

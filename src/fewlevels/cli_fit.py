@@ -91,7 +91,7 @@ def fit(
             one, samples, known, config, out, jobs=jobs, on_trial=tell, on_progress=on_progress,
             on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
-    report = write_fit_report(found, samples, out)
+    report = write_fit_report(found, samples, out, jobs)
     if as_json:
         return print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))
     print(("fits" if found.feasible else "does not fit") + f": {sentence(found)}")

@@ -118,10 +118,11 @@ def estimate_yield(
 
 def yield_against(
     mapping: Mapping, device: Device, samples: Samples, condition: str, values: Sequence[float], *,
-    chips: int = 2000, alpha: float = 1.0, conditions: Conditions | None = None, seed: int = 1,
+    chips: int = 2000, alpha: float = 1.0, conditions: Conditions | None = None, seed: int = 1, jobs: int | None = None,
 ) -> Iterator[tuple[float, Yield]]:  # fmt: skip
     """The yield at each value of one of the Conditions, such as 'after_seconds', 'sigma_factor' or 'stuck_rate'."""
     conditions = Conditions() if conditions is None else conditions
     for value in values:
         changed = replace(conditions, **{condition: value})  # type: ignore[arg-type]  # named by the caller
-        yield value, estimate_yield(mapping, device, samples, chips=chips, alpha=alpha, conditions=changed, seed=seed)
+        yield value, estimate_yield(mapping, device, samples, chips=chips, alpha=alpha, conditions=changed, seed=seed,
+                                    jobs=jobs)  # fmt: skip

@@ -34,6 +34,7 @@ LAWS: dict[str, dict[str, type]] = {
 }
 PLAIN = ("name", "citation", "sources", "lowest_siemens", "highest_siemens", "states", "read_noise", "stuck_on_rate",
          "stuck_off_rate")  # fmt: skip
+LEVEL_KEYS = {"level_siemens": "conductance_siemens", "level_sigma_siemens": "sigma_siemens"}
 SECTIONS = ("levels", "spread", "retention", "nonlinearity", "selector")
 
 
@@ -128,9 +129,10 @@ class _Description:
         try:
             return kind(**fields)
         except (DeviceError, CircuitError) as error:
-            keys = {field: field for field in fields} | {"level_siemens": "levels", "level_sigma_siemens": "levels"}
-            named = [keys[word] for word in re.findall(r"\w+", str(error)) if word in keys]
-            raise self._error(section, named[0] if named else "", str(error)) from None
+            named = next((word for word in re.findall(r"\w+", str(error)) if word in fields), "")
+            said = re.sub(r"\w+", lambda word: LEVEL_KEYS.get(word[0], word[0]), str(error))
+            where = "levels" if named in LEVEL_KEYS else section
+            raise self._error(where, LEVEL_KEYS.get(named, named), said) from None
 
     def _typed(self, section: str, kind: type, values: dict[str, Any]) -> dict[str, Any]:
         """The values as the fields of a dataclass want them."""

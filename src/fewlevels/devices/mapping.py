@@ -158,7 +158,7 @@ def map_network(
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
     if available_siemens is not None:
-        merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS))
+        merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS), scheme)
     nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
     mapping = Mapping(scheme, circuit, tuple(nearest), np.empty(0))
     used = [target[mask] for target, mask in zip(nearest, mapping.programmed, strict=True)]
@@ -170,10 +170,11 @@ def _merge(values: FloatArray) -> FloatArray:
     return values[np.diff(values, prepend=-1.0) > SAME_LEVEL * values]
 
 
-def _snap(values: FloatArray, available: FloatArray) -> FloatArray:
+def _snap(values: FloatArray, available: FloatArray, scheme: Scheme) -> FloatArray:
     nearest = available[np.abs(available - values[:, None]).argmin(axis=1)]
     far = np.abs(nearest - values) > SAME_LEVEL * available.max()
     if far.any():
-        raise MappingError(f"the device holds {len(available)} conductances and {values[far][0]:.4g} S is none of "
-                           "them; quantize the network to its levels")  # fmt: skip
+        missing = f"the device holds {len(available)} conductances and {values[far][0]:.4g} S is none of them"
+        raise MappingError(f"{missing}; quantize the network to its levels" if scheme == "differential-pair" else
+                           f"{missing}; {scheme} puts zero between levels, use differential-pair")  # fmt: skip
     return nearest

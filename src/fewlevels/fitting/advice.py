@@ -41,11 +41,14 @@ class Advice:
 
 
 def advise(
-    networks: Networks, best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimator
-) -> Advice:
-    """Try less spread, more levels, and a network fine-tuned for the device."""
+    networks: Networks, best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimator,
+    limiting: str, limits: dict[str, tuple[float, float]],
+) -> Advice:  # fmt: skip
+    """Try less spread, more levels, and a network fine-tuned for the device; say what the limiting factor costs."""
     sentences = []
-    if device.spread_is_known:
+    if limiting in limits and limiting != "spread":
+        sentences.append(f"without {limiting} {limits[limiting][0]:.1%} of chips recognise with {best.states} states")
+    if device.spread_is_known and limiting != "levels":
         sentences.append(_less_spread(best, samples, device, config, estimate))
     if device.level_siemens is not None:
         sentences.append(_more_levels(networks, samples, device, config, estimate))
@@ -72,8 +75,11 @@ def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfi
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if value(middle) >= config.yield_target else (low, middle)
-    return (f"with {best.states} states, {config.yield_target:.0%} of chips recognise where the spread is "
-            f"{math.floor(100 * low) / 100:.2f} times what it is, or less")  # fmt: skip
+    factor = math.floor(100 * low) / 100
+    widest = device.sigma_siemens(best.mapping.level_siemens, config.conditions.after_seconds).max()
+    micro = 1e6 * factor * config.conditions.sigma_factor * float(widest)
+    return (f"with {best.states} states, {config.yield_target:.0%} of chips recognise where the spread is {factor:.2f} "
+            f"times what it is, or less: a standard deviation of {micro:.2g} µS where it is widest")  # fmt: skip
 
 
 def _more_levels(networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimator) -> str:
@@ -92,7 +98,7 @@ def _more_levels(networks: Networks, samples: Samples, device: Device, config: F
         found.append((estimate(mapping, finer, samples, config, config.conditions).value, count))
         if found[-1][0] >= config.yield_target:
             return f"with {count} levels instead of {there}, in the same window, {found[-1][0]:.1%} of chips recognise"
-    value, count = max(found)
+    value, count = max(found, key=lambda item: (item[0], -item[1]))
     return (f"more levels in the same window do not suffice: of up to {there + STATES_ADDED[-1]} the best is {count}, "
             f"with {value:.1%} of chips")  # fmt: skip
 

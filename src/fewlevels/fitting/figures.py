@@ -25,7 +25,7 @@ SIGMA_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
-def draw_fit(fit: Fit, samples: Samples) -> Figure:
+def draw_fit(fit: Fit, samples: Samples, jobs: int | None = None) -> Figure:
     """One figure of six panels, or seven with retention, that says whether the network works on the device, and why."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_INCHES, 7.2), layout="constrained")
@@ -36,7 +36,7 @@ def draw_fit(fit: Fit, samples: Samples) -> Figure:
         _digits(panels["c"], fit, samples)
         _levels(panels["d"], fit)
         spread, faults = panels["e"], panels["f"]
-        sweep = _Sweep(fit, samples)
+        sweep = _Sweep(fit, samples, jobs)
         if known:
             sweep.draw(spread, "sigma_factor", SIGMA_FACTORS, fit.device)
             spread.set_xlabel("spread, times the device's")
@@ -90,15 +90,17 @@ def _margins(axes: Axes, fit: Fit, samples: Samples) -> None:
 
 
 def _digits(axes: Axes, fit: Fit, samples: Samples) -> None:
-    share = (fit.best.found.margin > 0).mean(axis=0)
-    shown = range(len(share)) if len(share) <= 20 else np.argsort(share, kind="stable")[:20]
-    axes.bar(range(len(shown)), [share[s] for s in shown], color=GREY)
+    low, middle, high = np.quantile(fit.best.found.margin, (0.05, 0.5, 0.95), axis=0)
+    shown = np.arange(len(low)) if len(low) <= 20 else np.argsort(low, kind="stable")[:20]
+    low, middle, high = low[shown], middle[shown], high[shown]
+    axes.errorbar(
+        range(len(shown)), middle, yerr=(middle - low, high - middle), fmt="o", ms=4, lw=1, capsize=2, color=INK
+    )
+    axes.axhline(0, color=ACCENT, ls="--", lw=1.2)
     axes.set_xticks(range(len(shown)), [samples.classes[samples.y[s]] for s in shown])
-    lowest = float(share.min())
-    axes.set_ylim(max(0.0, lowest - 0.25 * (1 - lowest)) if lowest < 1 else 0.9, 1.0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("sample" if len(share) <= 20 else f"the 20 worst of {len(share)} samples")
-    axes.set_title("(c) Share of chips that recognise each sample")
+    axes.set_xlabel("sample" if len(shown) == len(samples) else f"the 20 worst of {len(samples)} samples")
+    axes.set_ylabel("margin, in device currents")
+    axes.set_title("(c) Margin of each sample, 5 to 95 % of chips")
 
 
 def _levels(axes: Axes, fit: Fit) -> None:
@@ -125,12 +127,13 @@ class _Sweep:
 
     fit: Fit
     samples: Samples
+    jobs: int | None
 
     def draw(self, axes: Axes, condition: str, values: tuple[float, ...], device: Device) -> None:
         config = self.fit.config
         found = list(yield_against(
             self.fit.best.mapping, device, self.samples, condition, values, chips=SWEEP_CHIPS, alpha=config.alpha,
-            conditions=config.conditions, seed=config.seed,
+            conditions=config.conditions, seed=config.seed, jobs=self.jobs,
         ))  # fmt: skip
         y = np.array([each.value for _, each in found])
         ends = np.array([each.interval for _, each in found])

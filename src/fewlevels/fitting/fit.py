@@ -54,11 +54,7 @@ class Fit:
     @property
     def limiting_factor(self) -> str:
         """What costs most yield, and at equal yield most margin; 'none' where nothing costs any."""
-        here = self.best.found.value, float(np.median(self.best.found.margin.min(axis=1)))
-        if not reaches(np.array([self.best.recognition]), self.config.alpha)[0]:
-            return "levels"
-        name, most = max(self.limits.items(), key=lambda item: item[1], default=("none", here))
-        return name if most > here else "none"
+        return _limiting(self.best, self.limits, self.config)
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON."""
@@ -121,12 +117,22 @@ def fit_network(
     among = trials if fewest is None else [t for t in enough if t.states == fewest]
     best = max(among, key=lambda t: (t.found.value, float(np.median(t.found.margin.min(axis=1))), -t.states))
     needed = [t.states for t in trials if reaches(np.array([t.recognition]), config.alpha)[0]]
-    after = config.conditions.after_seconds
-    return Fit(
-        device, config, best, tuple(trials), min(needed, default=None), _separable(device, after),
-        {name: _without(best, samples, estimate, *calmer) for name, calmer in imperfections},
-        Advice() if enough else advise(networks, best, samples, device, config, estimate), tuple(_assumed(device)),
-    )  # fmt: skip
+    limits = {name: _without(best, samples, estimate, *calmer) for name, calmer in imperfections}
+    advice = Advice()
+    if not enough:
+        limiting = _limiting(best, limits, config)
+        advice = advise(networks, best, samples, device, config, estimate, limiting, limits)
+    separable = _separable(device, config.conditions.after_seconds)
+    return Fit(device, config, best, tuple(trials), min(needed, default=None), separable, limits, advice,
+               tuple(_assumed(device, config.conditions)))  # fmt: skip
+
+
+def _limiting(best: Trial, limits: dict[str, tuple[float, float]], config: FitConfig) -> str:
+    here = best.found.value, float(np.median(best.found.margin.min(axis=1)))
+    if not reaches(np.array([best.recognition]), config.alpha)[0]:
+        return "levels"
+    name, most = max(limits.items(), key=lambda item: item[1], default=("none", here))
+    return name if most > here else "none"
 
 
 def _imperfections(device: Device, config: FitConfig) -> Iterator[tuple[str, tuple[FitConfig, Device, Conditions]]]:
@@ -164,12 +170,12 @@ def _separable(device: Device, after_seconds: float | None) -> SeparableLevels |
         return None
 
 
-def _assumed(device: Device) -> Iterator[str]:
+def _assumed(device: Device, conditions: Conditions) -> Iterator[str]:
     if not device.spread_is_known:
         yield f"no spread is published for {device.name}: every device is taken to hit its target"
     if device.states is not None:
         yield f"{device.name} is said to have {device.states} states; where they lie is not published and chosen here"
     if device.retention is None:
         yield f"no drift or retention is published for {device.name}: none is taken"
-    if device.stuck_on_rate + device.stuck_off_rate == 0:
+    if device.stuck_on_rate + device.stuck_off_rate == 0 and conditions.stuck_rate is None:
         yield f"no stuck devices are published for {device.name}: none are taken"

@@ -31,11 +31,11 @@ def sentence(fit: Fit) -> str:
     return f"{with_states}; it {compare(fit.needed_states, fit.separable)}."
 
 
-def write_fit_report(fit: Fit, samples: Samples, folder: Path) -> Path:
+def write_fit_report(fit: Fit, samples: Samples, folder: Path, jobs: int | None = None) -> Path:
     """Draw the figure (PNG and SVG) and write report.html into the fit's folder; returns the report's path."""
     import jinja2
 
-    store, figure, images = Store(folder), draw_fit(fit, samples), {}
+    store, figure, images = Store(folder), draw_fit(fit, samples, jobs), {}
     for kind in ("png", "svg"):
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):

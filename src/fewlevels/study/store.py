@@ -44,7 +44,7 @@ class Store:
             file = open(self.folder / "lock", "a+b")  # noqa: SIM115  (held until the study ends)
         with file:
             if not _try_lock(file.fileno()):
-                raise StoreError(f"another process runs a study in {self.folder}; wait for it, or use another folder")
+                raise StoreError(f"another process works in {self.folder}; wait for it, or use another folder")
             yield
 
     def begin(self, config: StudyConfig, samples: Samples) -> None:
