@@ -15,6 +15,7 @@ import fewlevels
 STAGES = (
     "_kernels",
     "errors",
+    "progress",
     "samples",
     "networks",
     "training",
@@ -37,6 +38,7 @@ STAGES = (
     "report",
     "fitting",
     "cli_options",
+    "cli_progress",
     "cli_devices",
     "cli_fit",
     "cli",
