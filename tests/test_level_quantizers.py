@@ -99,9 +99,15 @@ def test_clipping_by_hand() -> None:
 
 
 def test_a_dead_zone_by_hand() -> None:
-    # largest 10: zero up to 2, then intervals [2, 4] and [4, 6] with midpoints 3 and 5
-    found = DeadZone(controls=(0.6, 0.2, 1.0)).quantize(np.array([[1.9, -2.1, 4.1, 10.0, -0.5]]), 3)
-    np.testing.assert_allclose(found.values, [[0.0, -3.0, 5.0, 5.0, 0.0]], rtol=1e-14)
+    # largest 10: zero up to 2, then intervals [2, 4], [4, 6] with the rest above; means of 2.1, 3.9 and of 4.1, 10
+    found = DeadZone(controls=(0.6, 0.2, 1.0)).quantize(np.array([[1.9, -2.1, 4.1, 10.0, -0.5, 3.9]]), 3)
+    np.testing.assert_allclose(found.values, [[0.0, -3.0, 7.05, 7.05, 0.0, 3.0]], rtol=1e-14)
+    np.testing.assert_allclose(found.levels, [[0.0, 3.0, 7.05]], rtol=1e-14)
+
+
+def test_an_interval_that_holds_no_weight_keeps_its_midpoint() -> None:
+    found = DeadZone(controls=(0.6, 0.2, 1.0)).quantize(np.array([[1.9, 10.0]]), 3)
+    np.testing.assert_allclose(found.levels, [[0.0, 3.0, 10.0]], rtol=1e-14)
 
 
 def test_powers_of_two_by_hand() -> None:

@@ -86,6 +86,7 @@ def assign_levels(
     levels: npt.NDArray[np.float64],
     thresholds: npt.NDArray[np.float64],
     magnitudes: bool,
+    means: bool,
     assignment: npt.NDArray[np.int64] | None,
     values: npt.NDArray[np.float64] | None,
     squared_error: npt.NDArray[np.float64] | None,

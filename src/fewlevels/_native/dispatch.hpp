@@ -16,7 +16,8 @@ namespace fewlevels {
   int64_t recognition_scratch(const Recognition& r);   \
   void recognise(const Recognition& r, void* scratch); \
   void quantize(const Quantization& q);                \
-  void assign(const Assignment& a);                    \
+  int64_t assign_scratch(const Assignment& a);         \
+  void assign(const Assignment& a, void* scratch);     \
   int64_t clustering_scratch(const Clustering& c);     \
   void cluster(const Clustering& c, void* scratch);    \
   int64_t choice_scratch(const Choice& c);             \

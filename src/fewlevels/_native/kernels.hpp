@@ -36,8 +36,9 @@ struct Recognition {
 struct Assignment {
   int64_t models, weights, levels;
   bool magnitudes;           // compare |weight|, and give the level the weight's sign
+  bool means;                // levels from the second on that hold a weight become the mean of what they hold
   const double* weight;      // (models, weights)
-  const double* level;       // (models, levels), ascending
+  double* level;             // (models, levels), ascending
   const double* threshold;   // (models, levels - 1), ascending
   int64_t* assignment;       // (models, weights); null: not wanted
   double* value;             // (models, weights); null: not wanted

@@ -13,8 +13,8 @@ using namespace fewlevels;
 
 namespace {
 
-void assign_levels(Array<const double, 2> weights, Array<const double, 2> levels, Array<const double, 2> thresholds,
-                   bool magnitudes, std::optional<Array<int64_t, 2>> assignment,
+void assign_levels(Array<const double, 2> weights, Array<double, 2> levels, Array<const double, 2> thresholds,
+                   bool magnitudes, bool means, std::optional<Array<int64_t, 2>> assignment,
                    std::optional<Array<double, 2>> values, std::optional<Array<double, 1>> squared_error,
                    const std::string& isa) {
   Assignment a{};
@@ -27,13 +27,14 @@ void assign_levels(Array<const double, 2> weights, Array<const double, 2> levels
   };
   require(fits(assignment) && fits(values) && (!squared_error || (int64_t)squared_error->shape(0) == a.models),
           "results do not fit");
-  a.magnitudes = magnitudes, a.weight = weights.data(), a.level = levels.data(), a.threshold = thresholds.data();
+  a.magnitudes = magnitudes, a.means = means, a.weight = weights.data(), a.level = levels.data(), a.threshold = thresholds.data();
   a.assignment = assignment ? assignment->data() : nullptr, a.value = values ? values->data() : nullptr;
   a.squared_error = squared_error ? squared_error->data() : nullptr;
-#define RUN(set)                          \
-  if (isa == #set) {                      \
-    const nb::gil_scoped_release release; \
-    return set::assign(a);                \
+#define RUN(set)                                                          \
+  if (isa == #set) {                                                      \
+    const std::unique_ptr<char[]> scratch(new char[set::assign_scratch(a)]); \
+    const nb::gil_scoped_release release;                                 \
+    return set::assign(a, scratch.get());                                 \
   }
   FEWLEVELS_FOR_EACH_ISA(RUN)
 #undef RUN
@@ -129,7 +130,7 @@ void adam_step(Array<double, 2> latent, Array<const float, 2> gradient, Array<fl
 
 void bind_levels(nb::module_& m) {
   m.def("assign_levels", &assign_levels, "weights"_a, "levels"_a, "thresholds"_a, "magnitudes"_a,
-        "assignment"_a.none(), "values"_a.none(), "squared_error"_a.none(), "isa"_a, "The level of each weight.");
+        "means"_a, "assignment"_a.none(), "values"_a.none(), "squared_error"_a.none(), "isa"_a, "The level of each weight.");
   m.def("cluster", &cluster_rows, "sorted"_a, "centres"_a, "isa"_a, "Optimal one-dimensional k-means of each row.");
   m.def("choose_levels", &choose_levels, "sorted"_a, "table"_a, "scale"_a, "lowest"_a, "chosen"_a,
         "squared_error"_a, "isa"_a,

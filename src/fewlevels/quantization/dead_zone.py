@@ -1,4 +1,4 @@
-"""A level at zero for all small weights, and unevenly spaced levels above them."""
+"""A level at zero for all small weights, and above them levels where the weights are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from functools import cache
 import numpy as np
 
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, assigned_values, check
+from fewlevels.quantization.protocol import (
+    Quantized,
+    Quantizer,
+    SearchableQuantizer,
+    assign,
+    assigned_values,
+    check,
+    squared_error,
+)
 from fewlevels.samples import FloatArray
 
 SETTINGS = 512
@@ -21,11 +29,13 @@ EVEN_SETTINGS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class DeadZone(SearchableQuantizer):
-    """0 for magnitudes up to a threshold, and above it the midpoints of q - 1 intervals up to a clip.
+    """0 for magnitudes up to a threshold, and above it the means of the weights in q - 1 intervals up to a clip.
 
-    A companded quantizer with a dead zone (Gray & Neuhoff, IEEE Trans. Inf. Theory 44, 1998, section II).
+    A companded quantizer with a dead zone (Gray & Neuhoff, IEEE Trans. Inf. Theory 44, 1998, section II), its levels
+    at the centroids (Lloyd, IEEE Trans. Inf. Theory 28, 1982); an interval that is empty keeps its midpoint.
     controls: (clip, dead zone, spacing). Clip and dead zone are fractions of the model's largest magnitude,
-    0 < dead zone < clip <= 1; the ends of the intervals rise as the power `spacing` of their number, 1 being even.
+    0 < dead zone < clip <= 1; the ends of the intervals rise as the power `spacing` of their number, 1 being even, and
+    the last interval takes what lies above the clip as well.
     None: a search tries SETTINGS combinations that fill the space evenly, `quantize` takes the one of least squared
     error among the first few. The zero counts as one of the levels.
     """
@@ -49,15 +59,15 @@ class DeadZone(SearchableQuantizer):
         largest = np.abs(weights).max(axis=1, keepdims=True)
         if self.controls is not None:
             table, ends = _table(self.controls, levels)
-            return assign(weights, largest * table, largest * ends)
+            return assign(weights, largest * table, largest * ends, means=True)
         least = np.full(len(weights), np.inf)
         tables, all_ends = np.zeros((len(weights), levels)), np.zeros((len(weights), levels - 1))
         for controls in _controls()[:EVEN_SETTINGS]:
             table, ends = _table(controls, levels)
-            error = ((assign(weights, largest * table, largest * ends).values - weights) ** 2).sum(axis=1)
+            error = squared_error(weights, largest * table, largest * ends, means=True)
             better = error < least
             least[better], tables[better], all_ends[better] = error[better], table, ends
-        return assign(weights, largest * tables, largest * all_ends)
+        return assign(weights, largest * tables, largest * all_ends, means=True)
 
     def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
         """As a search asks for it: hundreds of settings, so that what they share is found once."""
@@ -70,7 +80,7 @@ class DeadZone(SearchableQuantizer):
         largest = np.abs(weights).max(axis=1, keepdims=True)
         for q in numbers:
             table, ends = _table(self.controls, q)
-            yield assigned_values(weights, largest * table, largest * ends)
+            yield assigned_values(weights, largest * table, largest * ends, means=True)
 
     def settings(self) -> tuple[Quantizer, ...]:
         return (self,) if self.controls else tuple(DeadZone(controls=controls) for controls in _controls())
@@ -89,5 +99,5 @@ def _controls() -> tuple[tuple[float, float, float], ...]:
     step = 1.2207440846057596 ** -np.arange(1.0, 4.0)
     points = (0.5 + np.arange(SETTINGS)[:, None] * step) % 1.0
     clips = 10.0 ** -points[:, 0]
-    dead_zones = clips * np.minimum(0.02 * 25.0 ** points[:, 1] / np.sqrt(clips), 0.9)
+    dead_zones = clips * np.minimum(0.02 * 45.0 ** points[:, 1] / np.sqrt(clips), 0.9)
     return tuple(zip(clips.tolist(), dead_zones.tolist(), (0.5 + 2.0 * points[:, 2]).tolist(), strict=True))

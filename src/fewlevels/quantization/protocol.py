@@ -115,40 +115,47 @@ def check(quantizer: SearchableQuantizer, weights: FloatArray, levels: int) -> F
 
 
 def assign(
-    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False
-) -> Quantized:
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False,
+    means: bool = False,
+) -> Quantized:  # fmt: skip
     """Each weight, or its magnitude unless `signed`, becomes the level between whose thresholds it falls.
 
     levels: (models, q), ascending. thresholds: (models, q - 1), ascending; halfway between levels where None. A
-    weight on a threshold falls below it.
+    weight on a threshold falls below it. means: levels from the second on become the mean of what falls in them.
     """
     assignment = np.empty(weights.shape, np.int64)
     values = np.empty(weights.shape)
-    _assign(weights, levels, thresholds, signed, assignment, values, None)
+    levels = _assign(weights, levels, thresholds, signed, means, assignment, values, None)
     return Quantized(levels, assignment, values)
 
 
 def assigned_values(
-    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False
-) -> FloatArray:
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, signed: bool = False,
+    means: bool = False,
+) -> FloatArray:  # fmt: skip
     """The values of `assign`, (models, weights)."""
     values = np.empty(weights.shape)
-    _assign(weights, levels, thresholds, signed, None, values, None)
+    _assign(weights, levels, thresholds, signed, means, None, values, None)
     return values
 
 
-def squared_error(weights: FloatArray, levels: FloatArray, *, signed: bool = False) -> FloatArray:
-    """The sum over a model's weights of the squared distance to the nearest level, (models,)."""
+def squared_error(
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None = None, *, means: bool = False
+) -> FloatArray:
+    """The sum over a model's weights of the squared distance of its magnitude to its level in `assign`, (models,)."""
     error = np.empty(len(weights))
-    _assign(weights, levels, None, signed, None, None, error)
+    _assign(weights, levels, thresholds, False, means, None, None, error)
     return error
 
 
 def _assign(
-    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None, signed: bool,
+    weights: FloatArray, levels: FloatArray, thresholds: FloatArray | None, signed: bool, means: bool,
     assignment: npt.NDArray[np.int64] | None, values: FloatArray | None, error: FloatArray | None,
-) -> None:  # fmt: skip
+) -> FloatArray:  # fmt: skip
+    """Fills what is given; returns the levels."""
     if thresholds is None:
         thresholds = 0.5 * (levels[:, 1:] + levels[:, :-1])
-    weights, levels, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, levels, thresholds))
-    _kernels.assign_levels(weights, levels, thresholds, not signed, assignment, values, error, INSTRUCTION_SET)
+    weights, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, thresholds))
+    levels = np.array(levels, dtype=np.float64, order="C") if means else np.ascontiguousarray(levels, dtype=np.float64)
+    _kernels.assign_levels(weights, levels, thresholds, not signed, means, assignment, values, error, INSTRUCTION_SET)
+    return levels

@@ -47,9 +47,8 @@ class Ternary(SearchableQuantizer):
             threshold = _best_threshold(magnitudes)
         else:
             threshold = np.minimum(self.threshold * magnitudes.mean(axis=1), np.nextafter(largest, -1.0))
-        above = magnitudes > threshold[:, None]
-        level = np.where(above, magnitudes, 0.0).sum(axis=1) / np.maximum(above.sum(axis=1), 1)
-        return assign(weights, np.stack([np.zeros_like(level), level], axis=1), threshold[:, None])
+        levels_of_all = np.stack([np.zeros_like(largest), largest], axis=1)
+        return assign(weights, levels_of_all, threshold[:, None], means=True)
 
     def settings(self) -> tuple[Quantizer, ...]:
         return tuple(replace(self, threshold=threshold) for threshold in THRESHOLDS)
