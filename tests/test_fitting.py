@@ -165,9 +165,9 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(network: Networks, tmp_path: Path) -> None:
+def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(unfinished: Networks, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
-    stored_fit(network, SAMPLES, CALM, QUICK, whole, jobs=1)
+    stored_fit(unfinished, SAMPLES, CALM, QUICK, whole, jobs=1)
     stopped, seen = tmp_path / "stopped", []
 
     def stop(trial: object) -> None:
@@ -176,11 +176,11 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(network: Ne
             raise Stopped
 
     with pytest.raises(Stopped):
-        stored_fit(network, SAMPLES, CALM, QUICK, stopped, on_trial=stop)
+        stored_fit(unfinished, SAMPLES, CALM, QUICK, stopped, on_trial=stop)
     shards = set((stopped / "shards").iterdir())
     assert len(shards) == 3
     progress: list[Progress] = []
-    stored_fit(network, SAMPLES, CALM, QUICK, stopped, on_progress=progress.append)
+    stored_fit(unfinished, SAMPLES, CALM, QUICK, stopped, on_progress=progress.append)
     assert folder_bytes(stopped) == folder_bytes(whole)
     first, last = progress[0], progress[-1]
     assert (first.done, first.done_now) == (QUICK.chips, 0)
