@@ -10,11 +10,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from fewlevels import Device, device_names, load_device
+from fewlevels import Device, device_names, load_device, load_device_levels
 from fewlevels.circuit import Cubic, Diode, Sinh
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
 from fewlevels.devices.iv import fit_iv
-from fewlevels.errors import DeviceError
+from fewlevels.errors import DeviceError, UsageError
 from tests.oracles import given
 
 DAY = 86400.0
@@ -172,9 +172,52 @@ def test_levels_come_from_a_csv_of_spreads_or_of_single_reads(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "level,conductance_siemens,sigma_siemens\n1,2e-6,1e-7\n2,10e-6,1e-7\n3,40e-6,1e-7\n",
+        "level,conductance_siemens\n1,1e-6\n2,9e-6\n3,40e-6\n1,3e-6\n2,11e-6\n3,40e-6\n",
+        "2e-6\n10e-6\n\n40e-6\n",
+        "\ufeffconductance_siemens\n2e-6\n10e-6\n40e-6\n",
+    ],
+    ids=["with spreads", "reads", "bare", "from a spreadsheet"],
+)
+def test_a_quantizer_takes_its_levels_from_any_table_of_conductances(tmp_path, text):
+    (tmp_path / "levels.csv").write_text(text, encoding="utf-8")
+    np.testing.assert_allclose(load_device_levels(tmp_path / "levels.csv").table, (0.0, 8e-6, 38e-6), rtol=1e-12)
+    mine = written(tmp_path, 'name = "mine"\n[levels]\ncsv = "levels.csv"\n')
+    assert load_device_levels(mine).table == load_device_levels(tmp_path / "levels.csv").table
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("level,ohm\n0,1\n", "the first line must name the columns level,conductance_siemens,.sigma_siemens."),
+        ("2e-6\n1e-6\n", "must be in ascending order, 1e-06 follows 2e-06"),
+        ("level,conductance_siemens\n1,2e-6\n2,2e-6\n", "2e-06 stands twice"),
+        ("level,conductance_siemens\n0,0\n1,2e-6\n", "conductances must be positive and finite, got 0.0 S"),
+        ("1e-6\nhigh\n", "line 2: conductance_siemens must be a finite number, got 'high'"),
+        ("", "the first line must name the columns"),
+    ],
+)
+def test_a_wrong_list_of_levels_is_refused(tmp_path, text, said):
+    (tmp_path / "levels.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        load_device_levels(tmp_path / "levels.csv")
+
+
+def test_a_device_without_a_list_of_levels_gives_no_quantizer(tmp_path):
+    with pytest.raises(DeviceError, match="milo2021_hfo2 gives no list of conductances"):
+        load_device_levels("milo2021_hfo2")
+    with pytest.raises(DeviceError, match=r"cannot read .*none.csv"):
+        load_device_levels(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "level,ohm\n0,1\n",
+            "the first line must name the columns conductance_siemens, .level., .sigma_siemens., with commas",
+        ),
         ("level,conductance_siemens\n", "no row stands below the columns"),
         (
             "level,conductance_siemens\n0,1e-6\n1,low\n",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import kmeans1d
 import numpy as np
@@ -22,7 +21,6 @@ from fewlevels import (
     Ternary,
     additive_powers_of_two,
     device_levels,
-    load_device_levels,
 )
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization import METHOD_QUANTIZERS
@@ -182,17 +180,6 @@ def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list
 def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
     with pytest.raises(QuantizationError, match="'device' must be 1 to 5, got 6"):
         DEVICE.quantize(np.ones((1, 3)), 6)
-
-
-def test_conductances_are_read_from_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "levels.csv"
-    file.write_text("conductance_siemens,state\n1e-6,low\n\n3e-6,high\n")
-    assert load_device_levels(file).table == (0.0, 3e-6 - 1e-6)
-    file.write_text("1e-6\nhigh\n")
-    with pytest.raises(QuantizationError, match="a conductance in siemens is expected, got 'high'"):
-        load_device_levels(file)
-    with pytest.raises(QuantizationError, match="no list of conductances"):
-        load_device_levels(tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize("make", [

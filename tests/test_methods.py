@@ -17,7 +17,7 @@ from fewlevels import (
     parse_methods,
     train,
 )
-from fewlevels.errors import QuantizationError, SearchError
+from fewlevels.errors import DeviceError, SearchError
 
 DIGITS = load_digits(5)
 NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=12, seed=3)
@@ -44,7 +44,7 @@ def test_a_method_that_there_is_not_is_refused(text: str) -> None:
 def test_bad_lists_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="'zero' stands 2 times"):
         parse_methods("zero,paper,zero")
-    with pytest.raises(QuantizationError, match="no list of conductances"):
+    with pytest.raises(DeviceError, match="cannot read"):
         parse_methods(f"device:{tmp_path / 'none.csv'}")
     with pytest.raises(SearchError, match="at least one method"):
         compare_methods(NETWORKS, DIGITS, [])

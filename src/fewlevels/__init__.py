@@ -34,7 +34,7 @@ _PUBLIC = {
     "Ternary": "quantization",
     "additive_powers_of_two": "quantization",
     "device_levels": "quantization",
-    "load_device_levels": "quantization",
+    "load_device_levels": "devices",
     "QuantizedNetworks": "quantization.sharing",
     "quantize_networks": "quantization.sharing",
     "Finetuned": "finetuning",
@@ -78,7 +78,14 @@ if TYPE_CHECKING:
     from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, current_gap
     from fewlevels.circuit.solve import OperatingPoint, solve
     from fewlevels.datasets import load_dataset, split_samples
-    from fewlevels.devices import Device, SeparableLevels, device_names, load_device, separable_levels
+    from fewlevels.devices import (
+        Device,
+        SeparableLevels,
+        device_names,
+        load_device,
+        load_device_levels,
+        separable_levels,
+    )
     from fewlevels.devices.mapping import Mapping, map_network
     from fewlevels.devices.variation import Conditions
     from fewlevels.errors import FewlevelsError
@@ -100,7 +107,6 @@ if TYPE_CHECKING:
         Ternary,
         additive_powers_of_two,
         device_levels,
-        load_device_levels,
     )
     from fewlevels.quantization.sharing import QuantizedNetworks, quantize_networks
     from fewlevels.range_study import RangeStudy, study_range

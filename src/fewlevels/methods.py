@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.devices.files import load_device_levels
 from fewlevels.errors import SearchError
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.networks import Networks, recognised
-from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, load_device_levels
+from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, count_states
 from fewlevels.samples import FloatArray, Samples
@@ -120,8 +121,8 @@ class MethodComparison:
 
 
 def parse_methods(text: str) -> list[Method]:
-    """Methods from 'paper,clipped,zero,kmeans,device:levels.csv,qat:ternary': quantizers by name, a file of
-    conductances after 'device:', and 'qat:' before any of these to fine-tune for it.
+    """Methods from 'paper,clipped,zero,kmeans,device:levels.csv,qat:ternary': quantizers by name, a device
+    after 'device:' (see load_device_levels), and 'qat:' before any of these to fine-tune for it.
 
     Raises SearchError for a name that there is not or that stands twice, QuantizationError for a file not valid.
     """
@@ -163,7 +164,7 @@ def _parse_method(name: str) -> Method:
         return Method(name, load_device_levels(name.removeprefix("device:")))
     quantizer = METHOD_QUANTIZERS.get(PAPER_NAMES.get(name, name))
     if quantizer is None:
-        known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:FILE.csv", "qat:METHOD"])
+        known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:LEVELS.csv|DEVICE.toml|NAME", "qat:METHOD"])
         raise SearchError(f"methods are {known}; got {name!r}")
     return Method(name, quantizer)
 

@@ -1,6 +1,6 @@
 """Devices: what was measured of a memristor, published ones, and how many levels of it can be told apart."""
 
-from fewlevels.devices.files import device_names, load_device
+from fewlevels.devices.files import device_names, load_device, load_device_levels
 from fewlevels.devices.iv import IvFit
 from fewlevels.devices.laws import (
     MeasuredRetention,
@@ -24,5 +24,5 @@ from fewlevels.devices.separability import (
 __all__ = [
     "Device", "IvFit", "MeasuredRetention", "PolynomialSpread", "PowerLawDrift", "Retention", "RetentionTable",
     "SaturatingSpread", "SeparableLevels", "Spread", "TableSpread", "compare", "device_names", "equal_error_levels",
-    "geometric_levels", "load_device", "separable_levels",
+    "geometric_levels", "load_device", "load_device_levels", "separable_levels",
 ]  # fmt: skip

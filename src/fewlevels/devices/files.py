@@ -25,6 +25,7 @@ from fewlevels.devices.laws import (
 )
 from fewlevels.devices.model import Device
 from fewlevels.errors import CircuitError, DeviceError
+from fewlevels.quantization import Table, device_levels
 
 LIBRARY = Path(str(resources.files("fewlevels") / "devices" / "library"))
 LAWS: dict[str, dict[str, type]] = {
@@ -190,17 +191,40 @@ class _Description:
         return section_line
 
 
+def load_device_levels(source: str | Path) -> Table:
+    """The quantizer for a device that holds a list of conductances only: `device_levels` of a library device, of a
+    device's .toml, or of a CSV as read_levels takes it, which must ascend.
+
+    Raises DeviceError for a file that cannot be read or a device without such a list, QuantizationError for
+    conductances that are not positive, do not ascend or stand twice.
+    """
+    if str(source) in device_names() or Path(source).suffix == ".toml":
+        device = load_device(source)
+        if (available := device.available_siemens()) is None:
+            raise DeviceError(f"{device.name} gives no list of conductances; fit the network to its window instead")
+        return device_levels(available.tolist())
+    levels, _ = _read_levels(Path(source))
+    return device_levels(levels)
+
+
 def read_levels(path: Path) -> tuple[tuple[float, ...], tuple[float, ...] | None]:
-    """Levels and spreads, ascending, of a CSV `level,conductance_siemens[,sigma_siemens]`.
+    """Levels and spreads, ascending, of a CSV `level,conductance_siemens[,sigma_siemens]`, or of conductances alone.
 
     One row a level, or many reads of each level without sigma_siemens: then mean and standard deviation (n - 1) of
     the reads. A single read of each level gives levels without spreads. Raises DeviceError for another file.
     """
-    rows = _read_csv(path, ("level", "conductance_siemens"), ("sigma_siemens",))
+    levels, sigmas = _read_levels(path)
+    order = np.argsort(levels, kind="stable")
+    return tuple(levels[i] for i in order), sigmas and tuple(sigmas[i] for i in order)
+
+
+def _read_levels(path: Path) -> tuple[tuple[float, ...], tuple[float, ...] | None]:
+    """`read_levels` in the order of the file."""
+    rows = _read_csv(path, ("conductance_siemens",), ("level", "sigma_siemens"))
     reads: dict[str, list[float]] = {}
     sigmas: dict[str, float] = {}
     for line, row in rows:
-        level = row["level"]
+        level = row.get("level", f"of line {line}")
         reads.setdefault(level, []).append(_number(path, line, row, "conductance_siemens"))
         if row.get("sigma_siemens"):
             sigmas[level] = _number(path, line, row, "sigma_siemens")
@@ -212,11 +236,10 @@ def read_levels(path: Path) -> tuple[tuple[float, ...], tuple[float, ...] | None
     if (sigmas and len(sigmas) < len(reads)) or 0 < len(several) < len(reads):
         alone = next(level for level in reads if level not in sigmas and len(reads[level]) == 1)
         raise DeviceError(f"{path}: level {alone} has neither sigma_siemens nor several reads, as other levels have")
-    order = sorted(reads, key=lambda level: np.mean(reads[level]))
-    means = tuple(float(np.mean(reads[level])) for level in order)
+    means = tuple(float(np.mean(each)) for each in reads.values())
     if several:
-        return means, tuple(float(np.std(reads[level], ddof=1)) for level in order)
-    return means, tuple(sigmas[level] for level in order) if sigmas else None
+        return means, tuple(float(np.std(each, ddof=1)) for each in reads.values())
+    return means, tuple(sigmas[level] for level in reads) if sigmas else None
 
 
 def read_iv(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -229,10 +252,14 @@ def read_iv(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _read_csv(path: Path, needed: tuple[str, ...], optional: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     rows = [(line, [cell.strip() for cell in row])
             for line, row in enumerate(csv.reader(_read(path).splitlines()), start=1) if any(row)]  # fmt: skip
+    if rows and len(needed) == len(rows[0][1]) == 1 and _is_text_of_number(rows[0][1][0]):
+        rows.insert(0, (0, list(needed)))  # a bare list of numbers
     header = rows[0][1] if rows else []
     if not set(needed) <= set(header) <= {*needed, *optional} or len(set(header)) < len(header):
-        columns = ",".join([*needed, *(f"[{name}]" for name in optional)])
-        raise DeviceError(f"{path}: the first line must name the columns {columns}, got {','.join(header)!r}")
+        columns = ", ".join([*needed, *(f"[{name}]" for name in optional)])
+        raise DeviceError(
+            f"{path}: the first line must name the columns {columns}, with commas between, got {','.join(header)!r}"
+        )
     if len(rows) < 2:
         raise DeviceError(f"{path}: no row stands below the columns")
     for line, row in rows:
@@ -251,9 +278,17 @@ def _number(path: Path, line: int, row: dict[str, str], name: str) -> float:
     return value
 
 
+def _is_text_of_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise DeviceError(f"cannot read {path}: {reason}") from None

@@ -2,7 +2,7 @@
 
 from fewlevels.quantization.clipped import Clipped
 from fewlevels.quantization.dead_zone import DeadZone
-from fewlevels.quantization.device_table import Table, device_levels, load_device_levels
+from fewlevels.quantization.device_table import Table, device_levels
 from fewlevels.quantization.kmeans import KMeans
 from fewlevels.quantization.midpoint import Midpoint
 from fewlevels.quantization.powers import PowersOfTwo, additive_powers_of_two
@@ -23,5 +23,5 @@ METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
 
 __all__ = [
     "METHOD_QUANTIZERS", "QUANTIZERS", "Binary", "Clipped", "DeadZone", "KMeans", "Midpoint", "PowersOfTwo",
-    "Quantized", "Quantizer", "Table", "Ternary", "additive_powers_of_two", "device_levels", "load_device_levels",
+    "Quantized", "Quantizer", "Table", "Ternary", "additive_powers_of_two", "device_levels",
 ]  # fmt: skip

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -89,26 +87,6 @@ def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip
             raise QuantizationError(f"conductances must be positive and finite, got {g} S")
     _check_ascending(table)
     return Table(table=tuple(g - table[0] for g in table), label="device", clip=clip)
-
-
-def load_device_levels(path: str | Path) -> Table:
-    """`device_levels` of a CSV file: the conductances in siemens, in the first column, a line of text above or not.
-
-    Raises QuantizationError where the file cannot be read or holds no such list.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            cells = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuantizationError(f"no list of conductances can be read from {path}: {error}") from None
-    values = []
-    for line, cell in enumerate(cells, start=1):
-        try:
-            values.append(float(cell))
-        except ValueError:
-            if line > 1:
-                raise QuantizationError(f"{path}: a conductance in siemens is expected, got {cell!r}") from None
-    return device_levels(values)
 
 
 def _check_ascending(table: tuple[float, ...]) -> None:
