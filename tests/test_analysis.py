@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fewlevels.study.analysis import best_model, rank_correlation, regression, solved_at, summarise, wilson
+from fewlevels.proportions import wilson
+from fewlevels.study.analysis import best_model, rank_correlation, regression, solved_at, summarise
 from fewlevels.study.paper import claims
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fewlevels import TrainingConfig, finetune, load_digits, train
+from fewlevels.study.store import Store
 from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
 
@@ -75,9 +76,9 @@ def test_a_fit_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(network:
 def test_progress_is_a_live_bar_on_a_terminal_and_plain_lines_elsewhere(network: Path, tmp_path: Path) -> None:
     options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--chips", 200, "--most-states", 3)
     shown = stderr_on_a_terminal([FEWLEVELS, "fit", *map(str, options), "--out", str(tmp_path / "live")])
-    assert b"\x1b[" in shown and b"1000/1000" in shown and b"chips/s" in shown and b"  2 states, " in shown
+    assert b"\x1b[" in shown and b"5400/5400" in shown and b"chips/s" in shown and b"  2 states, " in shown
     plain = run(*options, "--out", tmp_path / "plain").stderr
-    assert "1000 of 1000 chips" in plain and "  2 states, " in plain and "\x1b" not in plain
+    assert "5400 of 5400 chips" in plain and "  2 states, " in plain and "\x1b" not in plain
     assert run(*options, "--out", tmp_path / "quiet", "--quiet").stderr == ""
 
 
@@ -88,11 +89,52 @@ def test_a_different_fit_in_the_same_folder_is_refused(network: Path, tmp_path: 
     assert done.returncode == 2 and "holds a different fit: chips is 100 there and 200 here" in done.stderr
 
 
+def test_every_option_reaches_the_fit(network: Path, tmp_path: Path) -> None:
+    with np.load(network) as arrays:
+        weights = {name: np.stack([np.zeros_like(arrays[name]), arrays[name]]) for name in ("W1", "W2")}
+    np.savez(tmp_path / "two.npz", **weights)
+    given = {
+        "model": 1, "alpha": 0.9, "yield": 0.8, "chips": 20, "most-states": 3, "scheme": "offset-column",
+        "input-volt": 0.5, "wire-ohm": 2.0, "stuck-rate": 0.01, "tolerance-siemens": 1e-6, "max-pulses": 7, "seed": 5,
+        "after-seconds": 3600.0, "test": "digits5",
+    }  # fmt: skip
+    options = [word for name, value in given.items() for word in (f"--{name}", value)]
+    out = tmp_path / "fit"
+    done = run(
+        "--network", tmp_path / "two.npz", "--data", "digits5", "--device", "wan2022_rram", "--out", out, *options
+    )
+    assert done.returncode == 0, done.stderr
+    request = json.loads((out / "request.json").read_text())
+    names = {"yield": "yield_target"}
+    for name, value in given.items():
+        if name not in ("model", "test"):
+            assert request[names.get(name, name.replace("-", "_"))] == value
+    page = (out / "report.html").read_text()
+    assert all(f"--{name}={value}" in page for name, value in given.items()) and "two.npz, model 1" in page
+    assert "write-verify takes" in done.stdout and "expected recognition of a chip: " in done.stdout
+
+
+def test_a_second_fit_in_one_folder_is_refused(network: Path, tmp_path: Path) -> None:
+    with Store(tmp_path).locked():
+        done = run("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--out", tmp_path)
+    assert done.returncode == 1 and "another process works in" in done.stderr
+
+
+def test_held_out_samples_judge_what_others_chose(network: Path, tmp_path: Path) -> None:
+    samples = load_digits(5)
+    np.savez(tmp_path / "wrong.npz", X=samples.x, y=np.roll(samples.y, 1))
+    done = run("--network", network, "--data", "digits5", "--test", tmp_path / "wrong.npz", "--device", "cmo_hfox",
+               "--chips", 50, "--most-states", 2, "--out", tmp_path / "fit", "--json")  # fmt: skip
+    answer = json.loads(done.stdout)
+    assert answer["limiting_factor"] == "network" and answer["yield"] == 0.0
+    assert answer["recognition_before_quantizing"] == 0.0
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (("--device", "nosuch"), "nosuch"),
-        (("--yield", "1.5"), "yield_target must be in (0, 1], got 1.5"),
+        (("--yield", "1.5"), "the yield must be in (0, 1], got 1.5; 95 % is 0.95"),
         (("--chips", "0"), "chips must be a whole number of at least 1, got 0"),
         (("--chips", "many"), "a whole number is expected, got 'many'"),
         (("--scheme", "triple"), "scheme must be one of"),

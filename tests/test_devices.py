@@ -10,10 +10,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from fewlevels import Device, device_names, load_device, load_device_levels
+from fewlevels import Device, Networks, device_names, load_device, load_device_levels
 from fewlevels.circuit import Cubic, Diode, Sinh
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
 from fewlevels.devices.iv import fit_iv
+from fewlevels.devices.mapping import map_network
 from fewlevels.errors import DeviceError, UsageError
 from tests.oracles import given
 
@@ -62,20 +63,21 @@ def test_a_power_law_takes_mean_and_spread_down_by_the_same_factor():
 def test_level_means_and_spreads_follow_their_measured_tables():
     def table(seconds: float, *mean: float) -> RetentionTable:
         return RetentionTable(
-            after_seconds=seconds, conductance_siemens=(1.0, 2.0), mean_siemens=mean, sigma_siemens=(0.1, 0.2)
+            after_seconds=seconds, conductance_siemens=(1e-6, 2e-6), mean_siemens=mean, sigma_siemens=(0.1e-6, 0.2e-6)
         )
 
     device = Device(
-        name="two", level_siemens=(1.0, 2.0), level_sigma_siemens=(0.01, 0.02),
-        retention=MeasuredRetention(table=(table(10, 1.0, 2.0), table(1000, 0.8, 1.4))),
+        name="two", level_siemens=(1e-6, 2e-6), level_sigma_siemens=(0.01e-6, 0.02e-6),
+        retention=MeasuredRetention(table=(table(10, 1e-6, 2e-6), table(1000, 0.8e-6, 1.4e-6))),
     )  # fmt: skip
-    assert (device.lowest_siemens, device.highest_siemens) == (1.0, 2.0)
-    np.testing.assert_allclose(device.mean_siemens([1, 2], 100), [0.9, 1.7], rtol=1e-12)
-    np.testing.assert_allclose(device.sigma_siemens([1, 2], 100), [0.1, 0.2], rtol=1e-12)
-    np.testing.assert_allclose(device.sigma_siemens([1, 2]), [0.01, 0.02], rtol=1e-12)
-    later = replace(device, level_sigma_siemens=None, retention=MeasuredRetention(table=(table(1000, 0.8, 1.4),)))
-    np.testing.assert_allclose(later.mean_siemens([1, 2]), [0.8, 1.4], rtol=1e-12)  # the first table stands for it
-    np.testing.assert_allclose(later.sigma_siemens([1, 2]), [0.1, 0.2], rtol=1e-12)
+    assert (device.lowest_siemens, device.highest_siemens) == (1e-6, 2e-6)
+    np.testing.assert_allclose(device.mean_siemens([1e-6, 2e-6], 100), [0.9e-6, 1.7e-6], rtol=1e-12)
+    np.testing.assert_allclose(device.sigma_siemens([1e-6, 2e-6], 100), [0.1e-6, 0.2e-6], rtol=1e-12)
+    np.testing.assert_allclose(device.sigma_siemens([1e-6, 2e-6]), [0.01e-6, 0.02e-6], rtol=1e-12)
+    only = MeasuredRetention(table=(table(1000, 0.8e-6, 1.4e-6),))
+    later = replace(device, level_sigma_siemens=None, retention=only)  # the first table stands for what was programmed
+    np.testing.assert_allclose(later.mean_siemens([1e-6, 2e-6]), [0.8e-6, 1.4e-6], rtol=1e-12)
+    np.testing.assert_allclose(later.sigma_siemens([1e-6, 2e-6]), [0.1e-6, 0.2e-6], rtol=1e-12)
 
 
 def test_outside_what_was_measured_it_refuses():
@@ -274,6 +276,19 @@ def test_a_device_checks_itself_without_a_file():
     with pytest.raises(DeviceError, match="spread must be at least 0 everywhere"):
         replace(device, spread=PolynomialSpread(constant_siemens=1e-6, slope=-0.01))
     with pytest.raises(DeviceError, match="level_sigma_siemens must hold 2 spreads, one a level, got 1"):
-        Device(name="x", level_siemens=(1.0, 2.0), level_sigma_siemens=(0.1,))
+        Device(name="x", level_siemens=(1e-6, 2e-6), level_sigma_siemens=(1e-7,))
+    with pytest.raises(DeviceError, match="level_siemens must be below 1 S, got 90; 2 µS is 2e-6"):
+        Device(name="x", level_siemens=(2.0, 90.0))
     with pytest.raises(DeviceError, match=r"must sum to at most 1, got 1.25"):
         replace(device, stuck_on_rate=0.5, stuck_off_rate=0.75)
+
+
+def test_a_selector_says_what_it_costs(tmp_path):
+    """A diode of emission coefficient 2 drops about twice the voltage; the word lines are raised by what is stated."""
+    text = WINDOW + "[selector]\nsaturation_ampere = 1e-14\nideality = 2.0\nthreshold_volt = 1.3\n"
+    device = load_device(written(tmp_path, text))
+    mapping = map_network(
+        Networks.from_weights([np.eye(2)]), lowest_siemens=1e-6, highest_siemens=2e-6, cell=device.cell
+    )
+    assert mapping.circuit.threshold_volt == 1.3
+    assert load_device(written(tmp_path, text.replace("threshold_volt = 1.3\n", ""))).selector.threshold_volt == 0.65

@@ -17,6 +17,7 @@ STAGES = (
     "errors",
     "progress",
     "samples",
+    "proportions",
     "networks",
     "training",
     "quantization",

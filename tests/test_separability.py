@@ -53,9 +53,25 @@ def test_a_table_of_straight_lines_is_integrated_exactly():
 
 @given(amplitude=st.floats(1e-7, 1e-5), scale=st.floats(1e-7, 1e-4), k_sigma=st.floats(0.5, 6))
 def test_a_saturating_spread_is_integrated_as_in_closed_form(amplitude, scale, k_sigma):
-    found = separable_levels(window(SaturatingSpread(amplitude_siemens=amplitude, scale_siemens=scale)), k_sigma)
+    device = window(SaturatingSpread(amplitude_siemens=amplitude, scale_siemens=scale))
+    found = separable_levels(device, k_sigma)
     ends = [scale * (x + math.log(-math.expm1(-x))) for x in (1e-6 / scale, 101e-6 / scale)]
-    assert found.count == pytest.approx(1 + (ends[1] - ends[0]) / (2 * k_sigma * amplitude), rel=1e-4)
+    count = 1 + (ends[1] - ends[0]) / (2 * k_sigma * amplitude)
+    if found.count == pytest.approx(count, rel=1e-4):
+        return
+    levels = equal_error_levels(device, math.floor(count))  # fewer only where these do not reach k sigma
+    sigma = device.sigma_siemens(levels)
+    assert found.count < count and (np.diff(levels) / (sigma[1:] + sigma[:-1])).min() < k_sigma
+
+
+@given(slope=st.floats(0.01, 0.6), k_sigma=st.floats(1, 5))
+def test_levels_are_counted_only_where_they_reach_k_sigma(slope, k_sigma):
+    """sigma = r G: each level lies by the factor (1 + k r) / (1 - k r) above the one before."""
+    found = separable_levels(window(PolynomialSpread(slope=slope), 1e-6, 1e-3), k_sigma)
+    fit = 1 + math.log(1e3) / (2 * math.atanh(k_sigma * slope)) if k_sigma * slope < 1 else 1.0
+    assert len(found.level_siemens) == pytest.approx(math.floor(fit), abs=1 if fit % 1 < 1e-2 else 0)
+    assert math.floor(found.count + 1e-9) == len(found.level_siemens)
+    assert found.reached_sigma is None or found.reached_sigma >= k_sigma * (1 - 1e-8)
 
 
 @given(
@@ -101,7 +117,7 @@ def test_exactly_as_many_levels_as_fit_reach_k_sigma():
     sigmas=st.lists(st.floats(0.01, 2), min_size=8, max_size=8),
 )
 def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sigmas):
-    levels, sigma = np.cumsum(gaps), np.array(sigmas[: len(gaps)])
+    levels, sigma = 1e-3 * np.cumsum(gaps), 1e-3 * np.array(sigmas[: len(gaps)])
     device = Device(name="table", level_siemens=tuple(levels), level_sigma_siemens=tuple(sigma))
     found = separable_levels(device)
 

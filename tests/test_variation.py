@@ -108,6 +108,70 @@ def test_write_verify_gives_up_at_the_cap() -> None:
     assert (abs(flat - target) > 1e-9).mean() > 0.99
 
 
+def test_write_verify_compares_with_the_target_and_not_with_the_mean() -> None:
+    """Programmed 3 uS above the target on average: within 2 uS of the target is half a sigma below that mean."""
+    ends = (20e-6, 100e-6)
+    high = RetentionTable(after_seconds=1.0, conductance_siemens=ends, mean_siemens=tuple(g + 3e-6 for g in ends),
+                          sigma_siemens=(2e-6, 2e-6))  # fmt: skip
+    device = replace(DEVICE, spread=None, retention=MeasuredRetention(table=(high,)))
+    flat, target, pulses = drawn(device, range(500), tolerance_siemens=2e-6, max_pulses=1000)
+    assert (abs(flat - target) <= 2e-6 * (1 + 1e-9)).all()
+    hit = norm.cdf(-0.5) - norm.cdf(-2.5)
+    error = np.sqrt((1 - hit) / hit**2 * target.size / 500)
+    assert abs(pulses.mean() - target.size / hit) < 5 * error
+
+
+def test_a_stuck_device_takes_every_pulse_and_is_missed() -> None:
+    for cap in (1, 7):
+        found = draw_chips(mapping(), DEVICE, range(3), Conditions(stuck_rate=1.0, tolerance_siemens=1e-6,
+                                                                   max_pulses=cap), seed=3)  # fmt: skip
+        flat = np.concatenate([g.reshape(3, -1) for g in found.conductance_siemens], axis=1)
+        target = np.concatenate([t.ravel() for t in mapping().target_siemens])
+        off = abs(flat - target) > 1e-6
+        assert off.any() and np.array_equal(found.missed, off.sum(axis=1))
+        assert np.array_equal(found.pulses, target.size + (cap - 1) * off.sum(axis=1))
+
+
+def test_what_write_verify_gave_up_on_is_counted() -> None:
+    found = draw_chips(mapping(), DEVICE, range(200), Conditions(tolerance_siemens=1e-6, max_pulses=2), seed=3)
+    flat = np.concatenate([g.reshape(200, -1) for g in found.conductance_siemens], axis=1)
+    target = np.concatenate([t.ravel() for t in mapping().target_siemens])
+    assert np.array_equal(found.missed, (abs(flat - target) > 1e-6).sum(axis=1)) and found.missed.sum() > 0
+
+
+def test_drift_that_widens_every_device_alike_widens_its_own_error() -> None:
+    device = replace(DEVICE, highest_siemens=1e-3,
+                     retention=PowerLawDrift(exponent=-0.1, start_seconds=1.0, last_seconds=1e6))  # fmt: skip
+    at_once, _, _ = drawn(device, range(50), tolerance_siemens=1e-6)
+    later, _, _ = drawn(device, range(50), tolerance_siemens=1e-6, after_seconds=1e4)
+    np.testing.assert_allclose(later, at_once * 1e4**0.1, rtol=1e-12)
+
+
+def test_a_tolerance_as_wide_as_the_window_is_refused() -> None:
+    with pytest.raises(DeviceError, match="tolerance_siemens must be less than the window of test, 8e-05 S, got 2 S"):
+        drawn(chips=range(1), tolerance_siemens=2.0)
+
+
+def test_half_of_the_stuck_devices_are_on_and_half_off() -> None:
+    flat, _, _ = drawn(chips=range(2000), stuck_rate=0.4)
+    for value in (100e-6, 20e-6):
+        share = (flat == value).mean()
+        assert abs(share - 0.2) < 5 * np.sqrt(0.2 * 0.8 / flat.size)
+
+
+def test_write_verify_follows_the_seed() -> None:
+    one, other = (
+        draw_chips(mapping(), DEVICE, range(5), Conditions(tolerance_siemens=1e-7), seed=seed).pulses for seed in (3, 4)
+    )
+    assert not np.array_equal(one, other)
+
+
+def test_a_negative_draw_is_an_open_device() -> None:
+    wide = replace(DEVICE, spread=PolynomialSpread(constant_siemens=100e-6))
+    flat, _, _ = drawn(wide, range(200))
+    assert flat.min() == 1e-12 and (flat == 1e-12).mean() > 0.1
+
+
 def test_stuck_devices_stand_at_the_ends_as_often_as_stated() -> None:
     flat, _, _ = drawn(replace(DEVICE, stuck_on_rate=0.2, stuck_off_rate=0.1))
     for value, rate in ((100e-6, 0.2), (20e-6, 0.1)):
@@ -131,6 +195,8 @@ def test_every_read_has_its_own_relative_noise() -> None:
         relative = each.reshape(5000, -1) / target.ravel()
         check_moments(relative, np.ones(target.size), np.full(target.size, 0.03))
     assert np.array_equal(read(chips, device, range(500), 10, seed=3)[1], seen[1])
+    one, other = (each[:, :, 0, 0] / target[0, 0] for each, target in zip(seen, mapping().target_siemens, strict=True))
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.1  # layers do not share their noise
 
 
 def test_a_device_without_spread_hits_its_targets() -> None:

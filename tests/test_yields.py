@@ -15,7 +15,7 @@ from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError
-from fewlevels.yields import Yield, estimate_yield, yield_against
+from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 LOW, HIGH, SIGMA = 100e-6, 110e-6, 4e-6
 DEVICE = Device(
@@ -101,7 +101,7 @@ def test_a_bent_device_is_solved_as_it_bends() -> None:
 def test_the_interval_is_wilson_s() -> None:
     # Wilson (1927) by hand for 8 of 10: (8 + z^2/2 -+ z sqrt(8 * 2 / 10 + z^2 / 4)) / (10 + z^2).
     z = norm.ppf(0.975)
-    found = Yield(np.where(np.arange(10) < 8, 1.0, -1.0)[:, None], np.ones(10), 1.0)
+    found = Yield(np.where(np.arange(10) < 8, 1.0, -1.0)[:, None], np.ones(10), np.zeros(10), 1.0)
     half = z * np.sqrt(1.6 + z**2 / 4)
     assert found.interval == pytest.approx(((8 + z**2 / 2 - half) / (10 + z**2), (8 + z**2 / 2 + half) / (10 + z**2)))
 
@@ -110,11 +110,50 @@ def test_the_interval_of_recognition_holds_the_closed_form() -> None:
     right = norm.cdf((HIGH - LOW) / (2 * SIGMA))
     low, high = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=5000).recognition_interval
     assert low < right < high and high - low == pytest.approx(2 * 1.96 * np.sqrt(right * (1 - right) / 5000), rel=0.1)
+    perfect = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=10, conditions=Conditions(sigma_factor=0.0))
+    assert perfect.recognition_interval == perfect.interval and perfect.interval[0] < 0.75
+
+
+def test_a_chip_reaches_alpha_where_its_deciding_margin_is_positive() -> None:
+    margin = np.array([[3.0, -1.0, 2.0, 5.0], [1.0, -2.0, -3.0, 4.0]])
+    found = {a: Yield(margin, np.zeros(2), np.zeros(2), a) for a in (1.0, 0.75, 0.5, 0.7)}
+    assert found[1.0].chip_margin.tolist() == [-1.0, -3.0]
+    assert found[0.75].chip_margin.tolist() == found[0.7].chip_margin.tolist() == [2.0, -2.0]
+    assert found[0.5].chip_margin.tolist() == [3.0, 1.0]
+    assert [found[a].passed for a in (1.0, 0.75, 0.5)] == [0, 1, 2] and found[0.5].median_margin == 2.0
+    tie = Yield(np.zeros((1, 4)), np.zeros(1), np.zeros(1), 0.5)
+    assert tie.passed == 0  # a tie is not recognition
 
 
 def test_yield_falls_as_the_spread_grows() -> None:
-    values = [y.value for _, y in yield_against(TWO_OUTPUTS, DEVICE, ONE, "sigma_factor", (0.0, 0.5, 1.0, 4.0))]
+    values = [
+        estimate_yield(TWO_OUTPUTS, DEVICE, ONE, conditions=Conditions(sigma_factor=times)).value
+        for times in (0.0, 0.5, 1.0, 4.0)
+    ]
     assert values[0] == 1.0 and values == sorted(values, reverse=True) and values[-1] < values[1]
+
+
+def test_a_margin_is_in_currents_of_one_full_device_at_the_input_voltage() -> None:
+    still = Conditions(sigma_factor=0.0)
+    for volt in (1.0, 0.2):
+        found = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=1, conditions=replace(still, input_volt=volt))
+        assert found.margin[0, 0] == pytest.approx((HIGH - LOW) / HIGH, rel=1e-12)
+
+
+def test_every_sample_is_a_read_of_its_own() -> None:
+    twice = Samples(np.ones((2, 1)), np.array([0, 0]), ("a", "b"))
+    noisy = replace(DEVICE, spread=None, read_noise=0.02)
+    margin = estimate_yield(TWO_OUTPUTS, noisy, twice, chips=500).margin
+    assert abs(np.corrcoef(margin.T)[0, 1]) < 0.2
+
+
+def test_a_chip_that_was_measured_is_run_as_it_is() -> None:
+    samples, mapping = ternary_digits()
+    quiet = estimate_yield(mapping, DEVICE, samples, chips=1, conditions=Conditions(sigma_factor=0.0))
+    measured = measured_chip(mapping, mapping.target_siemens, samples)
+    np.testing.assert_allclose(measured.margin, quiet.margin, rtol=1e-12, atol=1e-15)
+    dead = [np.full_like(target, LOW) for target in mapping.target_siemens]
+    assert measured_chip(mapping, dead, samples).recognition[0] == 0.0
 
 
 @pytest.mark.parametrize("options", [{"chips": 0}, {"alpha": 0.0}, {"alpha": 1.1}])

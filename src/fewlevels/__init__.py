@@ -56,8 +56,9 @@ _PUBLIC = {
     "Conditions": "devices.variation",
     "Yield": "yields",
     "estimate_yield": "yields",
+    "measured_chip": "yields",
     "Fit": "fitting.fit",
-    "FitConfig": "fitting.placement",
+    "FitConfig": "fitting.problem",
     "fit_network": "fitting.fit",
     "Crossbar": "circuit",
     "Diode": "circuit",
@@ -91,7 +92,7 @@ if TYPE_CHECKING:
     from fewlevels.errors import FewlevelsError
     from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
     from fewlevels.fitting.fit import Fit, fit_network
-    from fewlevels.fitting.placement import FitConfig
+    from fewlevels.fitting.problem import FitConfig
     from fewlevels.methods import MethodComparison, compare_methods, parse_methods
     from fewlevels.networks import Networks, load_networks
     from fewlevels.quantization import (
@@ -114,7 +115,7 @@ if TYPE_CHECKING:
     from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
     from fewlevels.search import FewestLevels, fewest_levels
     from fewlevels.training import TrainingConfig, train, trajectory
-    from fewlevels.yields import Yield, estimate_yield
+    from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 
 def __getattr__(name: str) -> object:

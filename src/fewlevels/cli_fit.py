@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,8 @@ from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
     from fewlevels.devices.mapping import Scheme
-    from fewlevels.fitting.placement import Trial
+    from fewlevels.fitting.fit import Fit
+    from fewlevels.fitting.trial import Trial
     from fewlevels.networks import Networks
     from fewlevels.samples import Samples
 
@@ -34,6 +36,9 @@ def fit(
     model: Annotated[str, option("--model", "best, or the index of a model. [best]", "best|INDEX")] = "best",
     data: Annotated[
         Optional[str], option("--data", "digits5, digits7, a glyph file or .npz; a study brings its own.", "NAME|FILE")
+    ] = None,
+    test: Annotated[
+        Optional[str], option("--test", "Other samples to judge chips on. [those of --data]", "NAME|FILE")
     ] = None,
     alpha: Annotated[float, option("--alpha", "Recognition that a chip must reach. [1.0]", "X")] = 1.0,
     yield_target: Annotated[float, option("--yield", "Share of chips that must reach it. [0.95]", "X")] = 0.95,
@@ -66,9 +71,10 @@ def fit(
     """
     from fewlevels.devices import load_device
     from fewlevels.devices.variation import Conditions
-    from fewlevels.fitting.placement import FitConfig
-    from fewlevels.fitting.report import sentence, write_fit_report
+    from fewlevels.fitting.problem import FitConfig
+    from fewlevels.fitting.report import remarks, sentence, write_fit_report
     from fewlevels.fitting.store import stored_fit
+    from fewlevels.study.config import StudyConfig
 
     began = time.perf_counter()
     if jobs is not None and jobs < 1:
@@ -78,7 +84,8 @@ def fit(
     config = FitConfig(alpha=alpha, yield_target=yield_target, chips=chips, most_states=most_states,
                        scheme=cast("Scheme", scheme), wire_ohm=wire_ohm, conditions=conditions, seed=seed)  # fmt: skip
     known = load_device(device)
-    one, samples = _one_network(network, model, data)
+    one, samples, number = _one_network(network, model, data)
+    judged = samples if test is None else StudyConfig(dataset=test).samples()
 
     def tell(trial: Trial) -> None:
         low, high = trial.found.interval
@@ -88,15 +95,24 @@ def fit(
 
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
-            one, samples, known, config, out, jobs=jobs, on_trial=tell, on_progress=on_progress,
+            one, judged, known, config, out, data=samples, jobs=jobs, on_trial=tell, on_progress=on_progress,
             on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
-    report = write_fit_report(found, samples, out, jobs)
+    asked = _asked(found, f"{network}, model {number}", data or f"those of {network}", test)
+    options = {"model": model, "data": data, "test": test, "alpha": alpha, "yield": yield_target, "chips": chips,
+               "after-seconds": after_seconds, "most-states": most_states, "scheme": scheme, "input-volt": input_volt,
+               "wire-ohm": wire_ohm, "stuck-rate": stuck_rate, "tolerance-siemens": tolerance_siemens,
+               "max-pulses": max_pulses, "seed": seed}  # fmt: skip
+    given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    command = ["fewlevels", "fit", f"--network={network}", f"--device={device}", *given, "--out=FOLDER"]
+    report = write_fit_report(found, out, asked, shlex.join(command))
     if as_json:
         return print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))
     print(("fits" if found.feasible else "does not fit") + f": {sentence(found)}")
     print(f"limiting factor: {found.limiting_factor}")
-    for line in (*found.advice.sentences, *found.assumptions):
+    recognition, (low, high) = found.best.found.recognition.mean(), found.best.found.recognition_interval
+    print(f"expected recognition of a chip: {recognition:.2%} ({low:.2%} to {high:.2%})")
+    for line in (*remarks(found), *found.advice.sentences, *found.assumptions):
         print(f"- {line}")
     if found.advice.finetuned is not None:
         print(f"fine-tuned network: {out / 'finetuned.npz'}")
@@ -104,19 +120,41 @@ def fit(
     return None
 
 
-def _one_network(source: Path, model: str, data: str | None) -> tuple[Networks, Samples]:
+def _asked(fit: Fit, network: str, data: str, test: str | None) -> dict[str, str]:
+    config = fit.problem.config
+    conditions = config.conditions
+    asked = {
+        "network": network, "samples": f"{test or data}: {len(fit.problem.samples)}",
+        "recognition that a chip must reach": f"{100 * config.alpha:.4g} %",
+        "chips that must reach it": f"{100 * config.yield_target:.4g} %", "chips of each estimate": str(config.chips),
+        "scheme": config.scheme, "voltage of a full input": f"{conditions.input_volt:g} V",
+        "resistance of every wire segment": f"{config.wire_ohm:g} Ω", "seed": str(config.seed),
+    }  # fmt: skip
+    if test is not None:
+        asked["settings chosen on"] = f"{data}: {len(fit.problem.data)}"
+    if conditions.after_seconds is not None:
+        asked["time since programming"] = f"{conditions.after_seconds:g} s"
+    if conditions.stuck_rate is not None:
+        asked["share of stuck devices"] = f"{100 * conditions.stuck_rate:g} %"
+    if conditions.tolerance_siemens is not None:
+        asked["programmed again until"] = (f"within {1e6 * conditions.tolerance_siemens:g} µS, at most "
+                                           f"{conditions.max_pulses} pulses")  # fmt: skip
+    return asked
+
+
+def _one_network(source: Path, model: str, data: str | None) -> tuple[Networks, Samples, int]:
     from fewlevels.comparison import networks_and_samples
 
     networks, samples = networks_and_samples(source, data)
-    if model == "best":
-        if source.is_dir():
-            from fewlevels.hardware import CircuitOptions, choose_model
-            from fewlevels.study.run import load_study
+    if model == "best" and source.is_dir():
+        from fewlevels.hardware import CircuitOptions, choose_model
+        from fewlevels.study.run import load_study
 
-            return networks[choose_model(load_study(source), "best", CircuitOptions())], samples
-        if len(networks) > 1:
-            raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
-        return networks, samples
-    if not model.isdecimal() or int(model) >= len(networks):
+        index = choose_model(load_study(source), "best", CircuitOptions())
+        return networks[index], samples, index
+    if model == "best" and len(networks) > 1:
+        raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
+    index = 0 if model == "best" else int(model) if model.isdecimal() else -1
+    if not 0 <= index < len(networks):
         raise UsageError(f"--model must be best, or 0 to {len(networks) - 1}, got {model!r}")
-    return networks[int(model)], samples
+    return networks[index], samples, index

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import PercentFormatter
 
+from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
 from fewlevels.study import paper
-from fewlevels.study.analysis import best_model, counted, rank_correlation, regression, solved_at, wilson
+from fewlevels.study.analysis import best_model, counted, rank_correlation, regression, solved_at
 from fewlevels.study.run import StudyResult
 
 INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,10 +14,10 @@ from fewlevels.circuit.network_circuit import margins
 from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
-from fewlevels.devices.variation import Conditions, draw_chips, read
+from fewlevels.devices.variation import Chips, Conditions, draw_chips, read
 from fewlevels.errors import DeviceError
+from fewlevels.proportions import wilson
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.search import reaches
 from fewlevels.training import available_cores
 
 CHIPS_AT_ONCE = 250
@@ -28,11 +30,13 @@ class Yield:
     """Virtual chips at work.
 
     margin: (chips, samples), by how much the own output's current exceeds the largest other, in currents of one device
-    at the highest conductance; recognised where positive. pulses: (chips,), of programming. alpha: the target.
+    at the highest conductance; recognised where positive. pulses: (chips,), of programming. missed: (chips,), devices
+    that write-verify gave up on. alpha: the target.
     """
 
     margin: FloatArray
     pulses: FloatArray
+    missed: FloatArray
     alpha: float
 
     @property
@@ -42,14 +46,27 @@ class Yield:
 
     @property
     def recognition_interval(self) -> tuple[float, float]:
-        """Of the mean recognition over chips, at 95 %: 1.96 standard errors either way, within [0, 1]."""
-        mean, error = self.recognition.mean(), self.recognition.std() / np.sqrt(len(self.margin))
-        return max(0.0, float(mean - 1.96 * error)), min(1.0, float(mean + 1.96 * error))
+        """Of the mean recognition over chips, at 95 %: Wilson's for as many samples as there are chips, which is wide
+        enough however the samples of a chip hang together."""
+        return _wilson(float(self.recognition.sum()), len(self.margin))
+
+    @cached_property
+    def chip_margin(self) -> FloatArray:
+        """Of each chip, (chips,): the margin of the sample that decides whether it reaches alpha, positive where it
+        does. At alpha = 1 the smallest, else the smallest but for the samples that may fail."""
+        samples = self.margin.shape[1]
+        may_fail = samples - math.ceil(self.alpha * samples - 1e-9)
+        return np.partition(self.margin, may_fail, axis=1)[:, may_fail]
+
+    @property
+    def median_margin(self) -> float:
+        """Of chip_margin."""
+        return float(np.median(self.chip_margin))
 
     @property
     def passed(self) -> int:
         """Chips whose recognition reaches alpha."""
-        return int(reaches(self.recognition, self.alpha).sum())
+        return int((self.chip_margin > 0).sum())
 
     @property
     def value(self) -> float:
@@ -59,10 +76,7 @@ class Yield:
     @property
     def interval(self) -> tuple[float, float]:
         """Of the yield, at 95 % (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
-        from scipy.stats import binomtest
-
-        found = binomtest(self.passed, len(self.margin)).proportion_ci(0.95, method="wilson")
-        return float(found.low), float(found.high)
+        return _wilson(self.passed, len(self.margin))
 
 
 def estimate_yield(
@@ -95,34 +109,41 @@ def estimate_yield(
     at_once = min(CHIPS_AT_ONCE, max(1, READS_AT_ONCE // reads)) if device.read_noise > 0 else CHIPS_AT_ONCE
     parts = [numbers[begin : begin + at_once] for begin in range(0, len(numbers), at_once)]
 
-    def run(part: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+    def run(part: Sequence[int]) -> tuple[FloatArray, Chips]:
         drawn = draw_chips(mapping, device, part, conditions, seed=seed)
         volt, circuit = conditions.input_volt, mapping.circuit
         if device.read_noise > 0:
             seen = read(drawn, device, part, len(samples), seed=seed)
             output = np.concatenate([
-                circuit.run_chips(samples.x[s : s + 1], volt, [np.ascontiguousarray(g[:, s]) for g in seen])
+                circuit.run_chips(samples.x[s : s + 1], volt, [np.ascontiguousarray(g[:, s]) for g in seen], 1)
                 for s in range(len(samples))
             ], axis=1)  # fmt: skip
         else:
-            output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens)
-        return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn.pulses
+            output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
+        return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         found = list(threads.map(run, parts))
     margin = np.concatenate([margin for margin, _ in found])
     if np.isnan(margin).any():
         raise DeviceError(f"{device.name}: a current beyond float64 at {highest_volt:g} V; lower input_volt")
-    return Yield(margin, np.concatenate([p for _, p in found]), alpha)
+    pulses, missed = (np.concatenate([getattr(drawn, name) for _, drawn in found]) for name in ("pulses", "missed"))
+    return Yield(margin, pulses, missed, alpha)
 
 
-def yield_against(
-    mapping: Mapping, device: Device, samples: Samples, condition: str, values: Sequence[float], *,
-    chips: int = 2000, alpha: float = 1.0, conditions: Conditions | None = None, seed: int = 1, jobs: int | None = None,
-) -> Iterator[tuple[float, Yield]]:  # fmt: skip
-    """The yield at each value of one of the Conditions, such as 'after_seconds', 'sigma_factor' or 'stuck_rate'."""
-    conditions = Conditions() if conditions is None else conditions
-    for value in values:
-        changed = replace(conditions, **{condition: value})  # type: ignore[arg-type]  # named by the caller
-        yield value, estimate_yield(mapping, device, samples, chips=chips, alpha=alpha, conditions=changed, seed=seed,
-                                    jobs=jobs)  # fmt: skip
+def measured_chip(
+    mapping: Mapping, conductance_siemens: Sequence[FloatArray], samples: Samples, *, alpha: float = 1.0,
+    input_volt: float = 1.0,
+) -> Yield:  # fmt: skip
+    """One chip that was programmed and measured, as `Mapping.read_csv` gives it, run through the mapping's circuit.
+
+    conductance_siemens: of each layer, shaped like the mapping's targets.
+    """
+    output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in conductance_siemens])
+    margin = margins(output, samples.y, input_volt / mapping.circuit.window.r_min_ohm)
+    return Yield(margin, np.zeros(1), np.zeros(1), alpha)
+
+
+def _wilson(successes: float, trials: int) -> tuple[float, float]:
+    low, high = wilson(successes, trials)
+    return float(low), float(high)

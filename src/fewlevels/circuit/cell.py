@@ -31,7 +31,8 @@ class Diode:
     """A junction diode in series with the device: SPICE's level 1 without breakdown.
 
     saturation_ampere: at temperature_kelvin, not rescaled. ideality: emission coefficient n. series_ohm: RS.
-    gmin_siemens: what SPICE puts across a junction, 1e-12 unless told otherwise.
+    gmin_siemens: what SPICE puts across a junction, 1e-12 unless told otherwise. threshold_volt: what word lines are
+    raised by to pay for the diode; 0.65 V is the paper's.
     In reverse below -3 n k T / q ngspice replaces the exponential by a cubic; here it stays exponential. The two differ
     by up to 0.04 of the saturation current.
     """
@@ -41,12 +42,13 @@ class Diode:
     series_ohm: float = 0.0
     temperature_kelvin: float = 300.15
     gmin_siemens: float = 1e-12
+    threshold_volt: float = 0.65
 
     def __post_init__(self) -> None:
         for name in ("saturation_ampere", "ideality", "temperature_kelvin"):
             if not 0 < getattr(self, name) < math.inf:
                 raise CircuitError(f"a diode's {name} must be positive, got {getattr(self, name)}")
-        for name in ("series_ohm", "gmin_siemens"):
+        for name in ("series_ohm", "gmin_siemens", "threshold_volt"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise CircuitError(f"a diode's {name} must be at least 0, got {getattr(self, name)}")
 

@@ -37,11 +37,12 @@ def solve_columns(
     selector: Selector | None = None,
     reference_ohm: float = 0.0,
     with_residual: bool = True,
+    threads: int | None = None,
 ) -> Columns:
     """Solve sum_i I(V_i - u; G_ij) = u / reference_ohm for each bit line's foot voltage u.
 
     conductance_siemens: (draws, word lines, bit lines). input_volt: (draws or 1, samples, word lines).
-    Newton's method inside a bracket; virtual ground needs none of it.
+    Newton's method inside a bracket; virtual ground needs none of it. threads: as many as pay where None.
     """
     draws, word_lines, bit_lines = conductance_siemens.shape
     samples = input_volt.shape[1]
@@ -50,7 +51,8 @@ def solve_columns(
     output, foot = np.empty((2, draws, samples, bit_lines))
     residual = np.empty((draws, samples, bit_lines)) if with_residual else None
     steps = np.empty(draws * bit_lines, np.int32)
-    threads = available_cores() if draws * samples * word_lines * bit_lines > PARALLEL_CELLS else 1
+    if threads is None:
+        threads = available_cores() if draws * samples * word_lines * bit_lines > PARALLEL_CELLS else 1
     _kernels.columns(conductance_siemens, input_volt, reference_ohm, law_numbers(selector), output, foot, residual,
                      steps, threads, INSTRUCTION_SET)  # fmt: skip
     return Columns(output, foot, residual, steps.reshape(draws, bit_lines))
@@ -73,7 +75,7 @@ def _solve_by_numpy(
     low = np.broadcast_to(np.minimum(volt.min(axis=2), 0), shape)
     high = np.broadcast_to(np.maximum(volt.max(axis=2), 0), shape)
     moving, residual = (low < 0) | (high > 0), np.zeros(shape)
-    for _step in range(MAX_STEPS):
+    for _steps in range(1, MAX_STEPS + 1):
         current, slope, total = line(u)
         imbalance = current - u / reference_ohm
         scale = total + np.abs(u / reference_ohm)
@@ -86,4 +88,4 @@ def _solve_by_numpy(
         moving &= (residual > 1e-14) & (np.abs(u - before) > 4e-16 * np.abs(u))
         if not moving.any():
             break
-    return Columns(u / reference_ohm, u, residual, np.full((shape[0], shape[2]), _step, np.int32))
+    return Columns(u / reference_ohm, u, residual, np.full((shape[0], shape[2]), _steps, np.int32))

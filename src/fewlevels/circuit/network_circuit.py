@@ -21,9 +21,6 @@ from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
 
-THRESHOLD_VOLT = 0.65
-"""Of the paper's selector diode."""
-
 DRAWS_AT_ONCE = 2000
 
 
@@ -68,9 +65,9 @@ class NetworkCircuit:
     """Layers of one network in series, each a crossbar, and a stage design between them.
 
     weights: one (fan_in, fan_out) per layer, quantized or not; all share one scale onto the window.
-    threshold_volt: what raised word lines get on top of their signal; the diode's, None for 0.65 V with a diode and
-    0 V without. reference_ohm: of designs that have reference resistors; None for a thousandth of r_min, and for a
-    tenth where nothing buffers. An input x drives its word line at x times the input voltage, raised.
+    threshold_volt: what raised word lines get on top of their signal; None for the diode's, 0 V without a diode.
+    reference_ohm: of designs that have reference resistors; None for a thousandth of r_min, and for a tenth where
+    nothing buffers. An input x drives its word line at x times the input voltage, raised.
     Raises CircuitError where these cannot be.
     """
 
@@ -79,7 +76,7 @@ class NetworkCircuit:
     design: StageDesign
     window: Window
     selector: Selector | None = None
-    threshold_volt: float = THRESHOLD_VOLT
+    threshold_volt: float = 0.0
     reference_ohm: float = 0.0
     word_wire_ohm: float = 0.0
     bit_wire_ohm: float = 0.0
@@ -106,7 +103,7 @@ class NetworkCircuit:
         window = Window() if window is None else window
         law = Diode() if isinstance(selector, str) else selector
         if threshold_volt is None:
-            threshold_volt = THRESHOLD_VOLT if isinstance(law, Diode) else 0.0
+            threshold_volt = law.threshold_volt if isinstance(law, Diode) else 0.0
         if reference_ohm is None:
             shares = {"transimpedance": 0.0, "buffered": 1e-3, "unbuffered": 0.1}
             reference_ohm = shares[design.reading] * window.r_min_ohm
@@ -191,11 +188,14 @@ class NetworkCircuit:
             outputs.append(self.run_chips(x, input_volt, drawn))
         return np.concatenate(outputs)
 
-    def run_chips(self, x: FloatArray, input_volt: float, conductance_siemens: Sequence[FloatArray]) -> FloatArray:
+    def run_chips(
+        self, x: FloatArray, input_volt: float, conductance_siemens: Sequence[FloatArray], threads: int | None = None
+    ) -> FloatArray:
         """Output currents (chips, samples, outputs) of this circuit with other devices in it.
 
         conductance_siemens: of each layer, (chips, word lines, bit lines), positive. With ideal wires all chips are
-        solved at once, else one by one. Raises CircuitError and NotConvergedError as `run` does.
+        solved at once by as many threads as pay, or as are given; else one by one.
+        Raises CircuitError and NotConvergedError as `run` does.
         """
         x, input_volt = self._checked(x, input_volt)
         if self.design.reading == "unbuffered" or self.word_wire_ohm > 0 or self.bit_wire_ohm > 0:
@@ -204,7 +204,7 @@ class NetworkCircuit:
         drive = self._input_drive(x * input_volt)[None]
         for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
             columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
-                                    reference_ohm=crossbar.reference_ohm)  # fmt: skip
+                                    reference_ohm=crossbar.reference_ohm, threads=threads)  # fmt: skip
             if columns.steps.max() >= MAX_STEPS:
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
             drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)

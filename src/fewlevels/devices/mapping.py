@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -58,13 +59,17 @@ class Mapping:
     conductance; 'balanced-pair', both about the middle of the window; 'offset-column', one device a weight, counted
     from the smallest, and one column of devices that hold weight zero; 'bias-column', the same with fixed resistors in
     that column. circuit: its crossbars. target_siemens: of each layer, (word lines, bit lines) as the circuit has them.
-    level_siemens: (states,), ascending, the conductances that devices are programmed to.
     """
 
     scheme: Scheme
     circuit: NetworkCircuit
     target_siemens: tuple[FloatArray, ...]
-    level_siemens: FloatArray
+
+    @cached_property
+    def level_siemens(self) -> FloatArray:
+        """(states,), ascending, the conductances that devices are programmed to."""
+        used = [target[mask] for target, mask in zip(self.target_siemens, self.programmed, strict=True)]
+        return np.unique(np.concatenate(used))
 
     @property
     def programmed(self) -> tuple[npt.NDArray[np.bool_], ...]:
@@ -160,9 +165,7 @@ def map_network(
     if available_siemens is not None:
         merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS), scheme)
     nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
-    mapping = Mapping(scheme, circuit, tuple(nearest), np.empty(0))
-    used = [target[mask] for target, mask in zip(nearest, mapping.programmed, strict=True)]
-    return Mapping(scheme, circuit, tuple(nearest), np.unique(np.concatenate(used)))
+    return Mapping(scheme, circuit, tuple(nearest))
 
 
 def _merge(values: FloatArray) -> FloatArray:

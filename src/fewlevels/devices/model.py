@@ -21,6 +21,9 @@ from fewlevels.devices.laws import (
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
+LARGEST_SIEMENS = 1.0
+"""No device reaches it: a larger number was meant in another unit."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
@@ -160,6 +163,8 @@ class Device:
 
     def _check_levels(self, levels: tuple[float, ...]) -> None:
         check_ascending("level_siemens", levels)
+        if levels[-1] >= LARGEST_SIEMENS:
+            raise DeviceError(f"level_siemens must be below {LARGEST_SIEMENS:g} S, got {levels[-1]:g}; 2 µS is 2e-6")
         if len(levels) < 2:
             raise DeviceError(f"level_siemens must hold at least two levels, got {len(levels)}")
         for name, end in (("lowest_siemens", levels[0]), ("highest_siemens", levels[-1])):
@@ -192,6 +197,8 @@ class Device:
             return
         if not 0 <= low < high < math.inf:
             raise DeviceError(f"lowest_siemens must be at least 0 and below highest_siemens, got {low} and {high}")
+        if high >= LARGEST_SIEMENS:
+            raise DeviceError(f"highest_siemens must be below {LARGEST_SIEMENS:g} S, got {high:g}; 2 µS is 2e-6")
         if self.spread is not None and not (self._covered("spread", self.spread, low, high) >= 0).all():
             raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S")
         if isinstance(self.retention, MeasuredRetention):

@@ -59,8 +59,9 @@ class SeparableLevels:
 def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float | None = None) -> SeparableLevels:
     """Levels whose boundaries lie k_sigma standard deviations of the programmed conductance from both neighbours.
 
-    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over it, and floor of that many levels from its lowest
-    conductance on, each pair of neighbours at the same error. Level table: the largest subset of its levels whose
+    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over it, or, where the spread changes so fast from level
+    to level that fewer really fit, their number; and the whole part of that many levels from its lowest conductance on,
+    each pair of neighbours at the same error. Level table: the largest subset of its levels whose
     intervals mean +- k sigma do not overlap. A source that states levels without spreads is taken at its word.
     after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
@@ -88,7 +89,7 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
         mean, sigma = device.mean_siemens(own, after_seconds), device.sigma_siemens(own, after_seconds)
         chosen = _disjoint(mean - k_sigma * sigma, mean + k_sigma * sigma)
         return found(len(chosen), own[chosen], "levels", _closest(mean[chosen], sigma[chosen]))
-    _, mean, sigma = _window(device, after_seconds)
+    target, mean, sigma = _window(device, after_seconds)
     if not sigma.any():
         return found(math.inf, None, "spread")
     if not (sigma > 0).all():
@@ -96,7 +97,10 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     count = 1 + float((np.diff(mean).clip(0) / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
     if count > GRID:
         return found(count, None, "spread")
-    levels = equal_error_levels(device, math.floor(count + 1e-9), after_seconds)
+    whole = math.floor(count + 1e-9)
+    if (fitting := len(_stack(target, mean, sigma, k_sigma * (1 - 1e-9), whole))) < whole:
+        whole, count = fitting, float(fitting)
+    levels = equal_error_levels(device, whole, after_seconds)
     reached = _closest(device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds))
     return found(count, levels, "spread", reached)
 
@@ -118,29 +122,29 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
         return np.linspace(target[0], target[-1], levels)
     if not (sigma > 0).all():
         raise _vanishes(device)
-
-    def placed(separation: float) -> list[float] | None:
-        """Levels at this separation in standard deviations; None where they do not fit."""
-        bottom = np.maximum.accumulate(mean - separation * sigma).tolist()
-        top = (mean + separation * sigma).tolist()
-        at, above = [grid[0]], top[0]
-        for _ in range(levels - 1):
-            cell = bisect.bisect_left(bottom, above)
-            if cell == len(grid):
-                return None
-            part = (above - bottom[cell - 1]) / (bottom[cell] - bottom[cell - 1])
-            at.append(grid[cell - 1] + part * (grid[cell] - grid[cell - 1]))
-            above = top[cell - 1] + part * (top[cell] - top[cell - 1])
-        return at
-
-    grid = target.tolist()
-    low, high, best = 0.0, float(np.ptp(mean) / sigma[sigma > 0].min()), grid[:1] * levels
+    low, high, best = 0.0, float(np.ptp(mean) / sigma.min()), target[:1].tolist() * levels
     while low < (middle := (low + high) / 2) < high:
-        if (found := placed(middle)) is None:
+        if len(found := _stack(target, mean, sigma, middle, levels)) < levels:
             high = middle
         else:
             low, best = middle, found
     return np.array(best)
+
+
+def _stack(target: FloatArray, mean: FloatArray, sigma: FloatArray, separation: float, most: int) -> list[float]:
+    """From the lowest conductance on, each level as close above the one before as `separation` standard deviations of
+    both allow: as many as fit (no placement fits more), at most `most`."""
+    bottom = np.maximum.accumulate(mean - separation * sigma).tolist()
+    top, grid = (mean + separation * sigma).tolist(), target.tolist()
+    at, above = [grid[0]], top[0]
+    while len(at) < most:
+        cell = bisect.bisect_left(bottom, above)
+        if cell == len(grid):
+            break
+        part = (above - bottom[cell - 1]) / (bottom[cell] - bottom[cell - 1])
+        at.append(grid[cell - 1] + part * (grid[cell] - grid[cell - 1]))
+        above = top[cell - 1] + part * (top[cell] - top[cell - 1])
+    return at
 
 
 def has_equal_error_levels(device: Device, after_seconds: float | None = None) -> bool:
@@ -212,7 +216,7 @@ def _disjoint(low: FloatArray, high: FloatArray) -> list[int]:
     for index in np.argsort(high, kind="stable"):
         if not chosen or low[index] >= high[chosen[-1]]:
             chosen.append(int(index))
-    return chosen
+    return sorted(chosen)
 
 
 def _closest(mean: FloatArray, sigma: FloatArray) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.devices.laws import PowerLawDrift
 from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping
 from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError
@@ -47,46 +48,55 @@ class Conditions:
 @dataclass(frozen=True)
 class Chips:
     """Drawn chips. conductance_siemens: of each layer, (chips, word lines, bit lines). pulses: (chips,), programming
-    pulses of all devices together."""
+    pulses of all devices together. missed: (chips,), devices that write-verify gave up on."""
 
     conductance_siemens: tuple[FloatArray, ...]
     pulses: FloatArray
+    missed: FloatArray
 
 
 def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], conditions: Conditions, *, seed: int) -> Chips:
     """The chips of these numbers. A chip depends on seed and number only, and its luck is the same under all
     conditions, so that what differs between two conditions is their doing.
 
-    A device is programmed to target + sigma z. Later it has drifted to the mean of that time, and its spread has grown
-    to that time's. A negative draw is an open device. Raises DeviceError where the device was not measured there.
+    A device is programmed to its mean + sigma z. Later it has drifted to the mean of that time, and its spread has
+    grown to that time's; a power law takes its error along. A negative draw is an open device.
+    Raises DeviceError where the device was not measured there, or for a tolerance as wide as its window.
     """
     target = np.concatenate([t.ravel() for t in mapping.target_siemens])
     programmed = np.concatenate([p.ravel() for p in mapping.programmed])
     varies = programmed * conditions.sigma_factor
-    sigma = later = device.sigma_siemens(target) * varies if device.spread_is_known else np.zeros(len(target))
-    mean = target
-    if device.spread_is_known or conditions.after_seconds is not None:
-        mean = np.where(programmed, device.mean_siemens(target, conditions.after_seconds), target)
-    if conditions.after_seconds is not None:
-        later = device.sigma_siemens(target, conditions.after_seconds) * varies if device.spread_is_known else sigma
+    known, after = device.spread_is_known, conditions.after_seconds
+    start = mean = target
+    sigma = later = np.zeros(len(target))
+    if known:
+        start = mean = np.where(programmed, device.mean_siemens(target), target)
+        sigma = later = device.sigma_siemens(target) * varies
+    if after is not None:
+        mean = np.where(programmed, device.mean_siemens(target, after), target)
+        later = device.sigma_siemens(target, after) * varies if known else sigma
     error, luck, fate = (np.empty((len(chips), len(target))) for _ in range(3))
-    pulses = np.full(len(chips), float(np.count_nonzero(programmed)))
     for index, chip in enumerate(chips):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 0)))
         rng.standard_normal(out=error[index])
         rng.standard_normal(out=luck[index])
         rng.random(out=fate[index])
-        if conditions.tolerance_siemens is not None:
+    stuck = _stuck(fate, programmed, device, conditions.stuck_rate)
+    pulses, missed = np.full(len(chips), float(np.count_nonzero(programmed))), np.zeros(len(chips))
+    if (tolerance := conditions.tolerance_siemens) is not None:
+        _check_tolerance(tolerance, device)
+        for index, chip in enumerate(chips):
             again = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 1)))
-            pulses[index] += _verify(error[index], sigma, conditions.tolerance_siemens, conditions.max_pulses, again)
-    growth = np.sqrt(np.maximum(later**2 - sigma**2, 0.0))
-    conductance = mean + np.minimum(sigma, later) * error + growth * luck
-    np.maximum(conductance, OPEN_SIEMENS, out=conductance)
-    _stick(conductance, fate, programmed, device, conditions.stuck_rate)
+            off = _Verify(target, start, sigma, stuck[index], tolerance)
+            pulses[index] += off.program(error[index], conditions.max_pulses, again)
+            missed[index] = np.count_nonzero(off(error[index]))
+    kept = later if isinstance(device.retention, PowerLawDrift) else np.minimum(sigma, later)
+    conductance = mean + kept * error + np.sqrt(np.maximum(later**2 - kept**2, 0.0)) * luck
+    conductance = np.where(np.isnan(stuck), np.maximum(conductance, OPEN_SIEMENS), stuck)
     sizes = np.cumsum([t.size for t in mapping.target_siemens])[:-1]
     layers = np.split(conductance, sizes, axis=1)
     shaped = (part.reshape(-1, *t.shape) for part, t in zip(layers, mapping.target_siemens, strict=True))
-    return Chips(tuple(map(np.ascontiguousarray, shaped)), pulses)
+    return Chips(tuple(map(np.ascontiguousarray, shaped)), pulses, missed)
 
 
 def read(chips: Chips, device: Device, numbers: Sequence[int], samples: int, *, seed: int) -> tuple[FloatArray, ...]:
@@ -102,26 +112,47 @@ def read(chips: Chips, device: Device, numbers: Sequence[int], samples: int, *, 
     return tuple(noise)
 
 
-def _verify(error: FloatArray, sigma: FloatArray, tolerance: float, most: int, rng: np.random.Generator) -> int:
-    """Draw anew, in place, what is off by more than the tolerance; returns the pulses beyond the first."""
-    pulses = 0
-    off = np.flatnonzero(np.abs(error) * sigma > tolerance)
-    for _ in range(most - 1):
-        if not len(off):
-            break
-        pulses += len(off)
-        error[off] = rng.standard_normal(len(off))
-        off = off[np.abs(error[off]) * sigma[off] > tolerance]
-    return pulses
+@dataclass(frozen=True)
+class _Verify:
+    """Which devices of a chip are off their target by more than the tolerance. stuck: where they stand, NaN if not."""
+
+    target: FloatArray
+    mean: FloatArray
+    sigma: FloatArray
+    stuck: FloatArray
+    tolerance: float
+
+    def __call__(self, error: FloatArray) -> np.ndarray:
+        conductance = np.where(np.isnan(self.stuck), self.mean + self.sigma * error, self.stuck)
+        return np.abs(conductance - self.target) > self.tolerance
+
+    def program(self, error: FloatArray, most: int, rng: np.random.Generator) -> int:
+        """Draw anew, in place, what is off, `most` times in all; returns the pulses beyond the first."""
+        pulses = 0
+        for _ in range(most - 1):
+            off = np.flatnonzero(self(error))
+            if not len(off):
+                break
+            pulses += len(off)
+            error[off] = rng.standard_normal(len(off))
+        return pulses
 
 
-def _stick(
-    conductance: FloatArray, fate: FloatArray, programmed: np.ndarray, device: Device, rate: float | None
-) -> None:
+def _check_tolerance(tolerance: float, device: Device) -> None:
+    low, high = device.lowest_siemens, device.highest_siemens
+    if low is not None and high is not None and tolerance >= high - low:
+        raise DeviceError(f"tolerance_siemens must be less than the window of {device.name}, {high - low:g} S, got "
+                          f"{tolerance:g} S")  # fmt: skip
+
+
+def _stuck(fate: FloatArray, programmed: np.ndarray, device: Device, rate: float | None) -> FloatArray:
+    """Where each device is stuck, in siemens, shaped like fate; NaN where it is not."""
     on, off = (device.stuck_on_rate, device.stuck_off_rate) if rate is None else (rate / 2, rate / 2)
+    stuck = np.full(fate.shape, np.nan)
     if on + off == 0:
-        return
+        return stuck
     if device.lowest_siemens is None or device.highest_siemens is None:
         raise DeviceError(f"{device.name} gives no conductance window, so a stuck device has no conductance")
-    conductance[(fate < on) & programmed] = device.highest_siemens
-    conductance[(fate >= on) & (fate < on + off) & programmed] = max(device.lowest_siemens, OPEN_SIEMENS)
+    stuck[(fate < on) & programmed] = device.highest_siemens
+    stuck[(fate >= on) & (fate < on + off) & programmed] = max(device.lowest_siemens, OPEN_SIEMENS)
+    return stuck

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fewlevels.devices.model import Device
 from fewlevels.finetuning import FinetuningConfig, finetune
-from fewlevels.fitting.placement import (
-    Estimator,
-    FitConfig,
-    Trial,
-    best_quantized,
-    most_states,
-    put_on,
-    quantizers,
-    safest,
-    states_per_device,
-)
+from fewlevels.fitting.candidates import KEPT, Candidate, levels_of, placements
+from fewlevels.fitting.likelihood import likelihood
+from fewlevels.fitting.problem import Estimator, Problem
+from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks import Networks
-from fewlevels.samples import Samples
+from fewlevels.yields import Yield
 
 BISECTIONS = 7
-STATES_ADDED = (1, 2, 4, 8)
+MOST_ADDED = 8
 FINETUNED_STATES = (2, 3, 4)
 NOISES = (1.0, 2.0)
 STEPS = 600
 COPIES = 32
-"""Of the network, each fine-tuned with its own noise; the one with the largest margin counts."""
+"""Of the network, each fine-tuned with its own noise; the likeliest of them are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,35 +34,38 @@ class Advice:
     finetuned: Networks | None = None
 
 
-def advise(
-    networks: Networks, best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimator,
-    limiting: str, limits: dict[str, tuple[float, float]],
-) -> Advice:  # fmt: skip
+def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, limits: dict[str, Yield]) -> Advice:
     """Try less spread, more levels, and a network fine-tuned for the device; say what the limiting factor costs."""
-    sentences = []
-    if limiting in limits and limiting != "spread":
-        sentences.append(f"without {limiting} {limits[limiting][0]:.1%} of chips recognise with {best.states} states")
-    if device.spread_is_known and limiting != "levels":
-        sentences.append(_less_spread(best, samples, device, config, estimate))
+    device, config, sentences = problem.device, problem.config, []
+    if limiting == "network":
+        own = float(problem.network.recognition(problem.samples)[0])
+        sentences.append(f"the network itself recognises {own:.2%} of the samples before quantizing, less than the "
+                         f"{config.alpha:.2%} asked for: ask for less, or train it better")  # fmt: skip
+    elif limiting in limits and limiting != "spread":
+        share = f"{limits[limiting].value:.1%}"
+        sentences.append(f"without {limiting} {share} of chips recognise with {best.states} states")
+    if device.spread_is_known and limiting not in ("network", "levels"):
+        sentences.append(_less_spread(problem, best, estimate))
     if device.level_siemens is not None:
-        sentences.append(_more_levels(networks, samples, device, config, estimate))
+        sentences.append(_more_levels(problem, estimate))
     else:
-        sentences.append(f"no number of states up to {most_states(device, config)} suffices: the best is {best.states}")
-    value, states, tuned = _finetuned(networks, samples, device, config, estimate)
-    enough = value >= config.yield_target
-    does = "would do" if enough else "does not suffice"
-    sentences.append(
-        f"fine-tuning the network for the device {does}: with {states} states {value:.1%} of chips recognise"
-    )
-    return Advice(tuple(sentences), tuned if enough else None)
+        sentences.append(
+            f"none of up to {problem.most_states} states that were tried suffices: the best is {best.states}"
+        )
+    sentence, tuned = _finetuned(problem, estimate)
+    return Advice((*sentences, *([sentence] if sentence else [])), tuned)
 
 
-def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfig, estimate: Estimator) -> str:
+def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
+    config = problem.config
+    conditions, chips = config.conditions, range(config.chips, 2 * config.chips)
+    mapping = best.mapping if best.recognition >= best.quiet_recognition else problem.put_on(best.quiet_network)
+
     def value(factor: float) -> float:
-        conditions = replace(config.conditions, sigma_factor=factor * config.conditions.sigma_factor)
-        return estimate(best.mapping, device, samples, config, conditions).value
+        calmer = replace(conditions, sigma_factor=factor * conditions.sigma_factor)
+        return estimate(replace(problem, config=replace(config, conditions=calmer)), mapping, chips).value
 
-    estimate.expect(1 + BISECTIONS)
+    estimate.expect((1 + BISECTIONS) * config.chips)
     if (without := value(0.0)) < config.yield_target:
         return f"less spread does not help: with none at all {without:.1%} of chips recognise with {best.states} states"
     low, high = 0.0, 1.0
@@ -76,67 +73,98 @@ def _less_spread(best: Trial, samples: Samples, device: Device, config: FitConfi
         middle = (low + high) / 2
         low, high = (middle, high) if value(middle) >= config.yield_target else (low, middle)
     factor = math.floor(100 * low) / 100
-    widest = device.sigma_siemens(best.mapping.level_siemens, config.conditions.after_seconds).max()
-    micro = 1e6 * factor * config.conditions.sigma_factor * float(widest)
+    widest = problem.device.sigma_siemens(mapping.level_siemens, conditions.after_seconds).max()
+    micro = 1e6 * factor * conditions.sigma_factor * float(widest)
     return (f"with {best.states} states, {config.yield_target:.0%} of chips recognise where the spread is {factor:.2f} "
             f"times what it is, or less: a standard deviation of {micro:.2g} µS where it is widest")  # fmt: skip
 
 
-def _more_levels(networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimator) -> str:
+def _more_levels(problem: Problem, estimate: Estimator) -> str:
     """Levels added between those there are, evenly in their order, with the spread interpolated."""
+    device, config = problem.device, problem.config
     assert device.level_siemens is not None
-    there = len(device.level_siemens)
-    found = []
-    estimate.expect(len(STATES_ADDED))
-    for count in (there + added for added in STATES_ADDED):
-        order = np.linspace(0, there - 1, count)
-        finer = replace(device, level_siemens=tuple(np.interp(order, range(there), device.level_siemens).tolist()),
-                        level_sigma_siemens=device.level_sigma_siemens and tuple(
-                            np.interp(order, range(there), device.level_sigma_siemens).tolist()))  # fmt: skip
-        _, quantizer = next(quantizers(finer, count, config.conditions.after_seconds))
-        mapping = put_on(best_quantized(networks, samples, quantizer, count), finer, config)
-        found.append((estimate(mapping, finer, samples, config, config.conditions).value, count))
-        if found[-1][0] >= config.yield_target:
+    there, found = len(device.level_siemens), []
+    estimate.expect(MOST_ADDED * (PILOTS + config.chips))
+    for count in range(there + 1, there + MOST_ADDED + 1):
+        finer = replace(problem, device=_finer(device, count), config=replace(config, most_states=count))
+        if (trial := try_states(finer, count, estimate)) is None:
+            continue
+        if trial.found.value >= config.yield_target:
+            trial = confirm(finer, trial, estimate)
+        found.append((trial.found.value, count))
+        if trial.found.value >= config.yield_target:
             return f"with {count} levels instead of {there}, in the same window, {found[-1][0]:.1%} of chips recognise"
-    value, count = max(found, key=lambda item: (item[0], -item[1]))
-    return (f"more levels in the same window do not suffice: of up to {there + STATES_ADDED[-1]} the best is {count}, "
-            f"with {value:.1%} of chips")  # fmt: skip
+    value, count = max(found, key=lambda item: (item[0], -item[1]), default=(0.0, there))
+    return (f"more levels in the same window do not suffice: of {there + 1} to {there + MOST_ADDED} the best is "
+            f"{count}, with {value:.1%} of chips")  # fmt: skip
 
 
-def _finetuned(
-    networks: Networks, samples: Samples, device: Device, config: FitConfig, estimate: Estimator
-) -> tuple[float, int, Networks]:
-    """The yield, the states and the network of the fine-tuning that yields most, with the device's states and with
-    noise on the weights in the forward pass."""
-    found: list[tuple[float, int, Networks]] = []
-    after, most = config.conditions.after_seconds, most_states(device, config)
-    ways = [
-        [(states, way, noise) for _, way in quantizers(device, states, after) for noise in _noises(device, config)]
-        for states in FINETUNED_STATES
-        if states <= most
-    ]
-    estimate.expect(sum(map(len, ways)))
-    for with_states in ways:
-        for states, quantizer, noise in with_states:
-            copies = networks[np.zeros(COPIES, np.intp)]
-            tuned = finetune(copies, samples, quantizer=quantizer, levels=states, alpha=config.alpha,
-                             config=FinetuningConfig(steps=STEPS, noise=noise), seed=config.seed)  # fmt: skip
-            quantized = safest(Networks(tuned.quantized_weights), samples)
-            mapping = put_on(quantized, device, config)
-            value = estimate(mapping, device, samples, config, config.conditions).value
-            found.append((value, states_per_device(mapping, states), quantized))
-        if max(value for value, _, _ in found) >= config.yield_target:
+def _finer(device: Device, count: int) -> Device:
+    assert device.level_siemens is not None
+    there = range(len(device.level_siemens))
+    order = np.linspace(0, there[-1], count)
+    sigma = device.level_sigma_siemens
+    return replace(device, level_siemens=tuple(np.interp(order, there, device.level_siemens).tolist()),
+                   level_sigma_siemens=sigma and tuple(np.interp(order, there, sigma).tolist()))  # fmt: skip
+
+
+def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | None]:
+    """What fine-tuning with the device's states, and with noise on the weights in the forward pass, comes to; and the
+    network, where that suffices."""
+    config = problem.config
+    numbers = [states for states in FINETUNED_STATES if states <= problem.most_states]
+    estimate.expect(len(numbers) * (PILOTS + config.chips))
+    found: list[Trial] = []
+    for states in numbers:
+        trial = try_candidates(problem, _copies(problem, states), states, estimate)
+        if trial is None:
+            continue
+        if trial.found.value >= config.yield_target:
+            trial = confirm(problem, trial, estimate)
+        found.append(trial)
+        if trial.found.value >= config.yield_target:
             break
-    return max(found, key=lambda item: (item[0], -item[1]))
+    if not found:
+        return "", None
+    best = max(found, key=lambda trial: (trial.found.value, -trial.states))
+    enough = best.found.value >= config.yield_target
+    judged = "the same samples" if problem.data is problem.samples else "other samples"
+    return (
+        f"fine-tuning the network for the device {'would do' if enough else 'does not suffice'}: with {best.states} "
+        f"states {best.found.value:.1%} of chips recognise (trained on {len(problem.data)} samples, judged on "
+        f"{judged})",
+        best.network if enough else None,
+    )
 
 
-def _noises(device: Device, config: FitConfig) -> tuple[float, ...]:
+def _copies(problem: Problem, states: int) -> list[Candidate]:
+    """The likeliest of the network's fine-tuned copies, of every placement and noise."""
+    ranked: dict[bytes, tuple[float, Candidate]] = {}
+    copies = problem.network[np.zeros(COPIES, np.intp)]
+    for placement, quantizer in placements(problem, states):
+        for noise in _noises(problem):
+            tuned = finetune(copies, problem.data, quantizer=quantizer, levels=levels_of(problem, states),
+                             alpha=problem.config.alpha, config=FinetuningConfig(steps=STEPS, noise=noise),
+                             seed=problem.config.seed).quantized.networks  # fmt: skip
+            for network in (tuned[copy] for copy in np.flatnonzero(tuned.joint().any(axis=1)).tolist()):
+                mapping = problem.put_on(network)
+                if len(mapping.level_siemens) <= states:
+                    top = np.array([1 / mapping.circuit.window.r_min_ohm])
+                    found = float(likelihood(problem, network.joint(), top)[0])
+                    ranked.setdefault(network.joint().tobytes(), (found, Candidate(placement, network)))
+    best = sorted(ranked.values(), key=lambda each: -each[0])[:KEPT]
+    return [candidate for _, candidate in best]
+
+
+def _noises(problem: Problem) -> Iterator[float]:
     """Relative noise on every weight to fine-tune with: the device's mean spread over half its window, and twice that,
     because margins grow with it."""
-    if not device.spread_is_known or device.lowest_siemens is None or device.highest_siemens is None:
-        return (0.0,)
-    g = device.available_siemens()
-    g = np.linspace(device.lowest_siemens, device.highest_siemens, 33) if g is None else g
-    sigma = device.sigma_siemens(g, config.conditions.after_seconds).mean() * config.conditions.sigma_factor
-    relative = 2 * sigma / (device.highest_siemens - device.lowest_siemens)
-    return tuple(float(min(0.9, times * relative)) for times in NOISES)
+    device, conditions = problem.device, problem.config.conditions
+    if not device.spread_is_known:
+        yield 0.0
+        return
+    low, high = problem.window_siemens
+    available = device.available_siemens()
+    g = np.linspace(low, high, 33) if available is None else available
+    relative = 2 * device.sigma_siemens(g, conditions.after_seconds).mean() * conditions.sigma_factor / (high - low)
+    yield from (float(min(0.9, times * relative)) for times in NOISES)

@@ -1,8 +1,8 @@
-"""Figures of a fit: yield against states, margin against spread, yield against time or spread, the levels."""
+"""Figures of a fit: yield against states, margin against spread, the levels, yield against what may change."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,146 +11,121 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fewlevels.circuit.network_circuit import margins
-from fewlevels.devices.laws import PolynomialSpread
-from fewlevels.devices.model import Device
-from fewlevels.errors import DeviceError
+from fewlevels.devices.variation import draw_chips
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.fitting.fit import Fit
-from fewlevels.samples import Samples
-from fewlevels.yields import yield_against
+from fewlevels.fitting.trial import Trial
+from fewlevels.yields import Yield
 
-SWEEP_CHIPS = 500
-PERCENTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
-SIGMA_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+DRAWN_CHIPS = 200
+WORST_SAMPLES = 20
+BELOW: dict[str, Any] = {"fontsize": 6.5, "loc": "upper center", "bbox_to_anchor": (0.5, -0.24), "ncols": 2}
+SWEEPS = {
+    "spread_factor": ("Yield and spread", "spread, times the device's"),
+    "spread_percent": ("Yield and a spread that is not given", "spread, were it so many % of the window"),
+    "stuck_rate": ("Yield and faults", "share of stuck devices"),
+    "after_seconds": ("Yield and time", "seconds after programming"),
+}  # fmt: skip
+"""Title and axis of each sweep of Fit.against."""
 
 
-def draw_fit(fit: Fit, samples: Samples, jobs: int | None = None) -> Figure:
+def draw_fit(fit: Fit) -> Figure:
     """One figure of six panels, or seven with retention, that says whether the network works on the device, and why."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_INCHES, 7.2), layout="constrained")
-        retention, known = fit.device.retention, fit.device.spread_is_known
-        panels = figure.subplot_mosaic("aaabbb;cccddd;eeefff" if retention is None else "aaabbb;cccddd;eeffgg")
+        last = "eeefff" if len(fit.against) == 2 else "eeffgg"
+        panels = figure.subplot_mosaic(f"aaabbb;cccddd;{last}")
         _against_states(panels["a"], fit)
-        _margins(panels["b"], fit, samples)
-        _digits(panels["c"], fit, samples)
+        _margins(panels["b"], fit)
+        _samples(panels["c"], fit)
         _levels(panels["d"], fit)
-        spread, faults = panels["e"], panels["f"]
-        sweep = _Sweep(fit, samples, jobs)
-        if known:
-            sweep.draw(spread, "sigma_factor", SIGMA_FACTORS, fit.device)
-            spread.set_xlabel("spread, times the device's")
-        else:
-            sweep.draw(spread, "sigma_factor", PERCENTS, _assumed_spread(fit.device))
-            spread.set_xlabel("spread, were it so many % of the window")
-        spread.set_title("(e) Yield and spread" if known else "(e) Yield and a spread that is not published")
-        sweep.draw(faults, "stuck_rate", STUCK_RATES, fit.device)
-        faults.set(title="(f) Yield and faults", xlabel="share of stuck devices")
-        faults.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        if retention is not None:
-            first, end = retention.first_seconds, retention.last_seconds
-            times = tuple(float(t) for t in np.geomspace(first, end, 9)[1:-1])
-            sweep.draw(panels["g"], "after_seconds", (first, *times, end), fit.device)
-            panels["g"].set(title="(g) Yield and time", xlabel="seconds after programming", xscale="log")
+        for letter, (name, points) in zip("efg", fit.against.items(), strict=False):
+            _against(panels[letter], points, fit.problem.config.yield_target)
+            title, label = SWEEPS[name]
+            panels[letter].set(title=f"({letter}) {title}", xlabel=label)
+            if name == "stuck_rate":
+                panels[letter].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            if name == "after_seconds":
+                panels[letter].set_xscale("log")
     return figure
 
 
 def _against_states(axes: Axes, fit: Fit) -> None:
-    placements = dict.fromkeys(t.placement for t in fit.trials)
-    for placement, marker, color in zip(placements, "os", (INK, ACCENT), strict=False):
-        trials = [t for t in fit.trials if t.placement == placement]
+    """Hollow where the network does not recognise even without variation."""
+    config = fit.problem.config
+
+    def draw(trials: list[Trial], filled: bool, label: str | None = None) -> None:
         x, y = [t.states for t in trials], np.array([t.found.value for t in trials])
-        ends = np.array([t.found.interval for t in trials])
-        axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker=marker, ms=4, lw=1, color=color, capsize=2,
-                      label=f"{placement}: chips")  # fmt: skip
-        axes.plot(x, [t.recognition for t in trials], ls=":", lw=1.2, color=color, marker=marker, ms=3, mfc="none",
-                  label=f"{placement}: no variation")  # fmt: skip
-    axes.axhline(fit.config.yield_target, color=GREY, lw=0.8)
-    axes.text(0.01, fit.config.yield_target, "wanted", color=GREY, fontsize=7, va="top",
-              transform=axes.get_yaxis_transform())  # fmt: skip
+        ends = np.array([t.found.interval for t in trials]).reshape(-1, 2)
+        axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker="o", ms=4, lw=1, color=INK, capsize=2, ls="none",
+                      mfc=INK if filled else "white", label=label)  # fmt: skip
+
+    able = [t for t in fit.trials if t.quiet_recognition >= config.alpha - 1e-12]
+    draw(able, True)
+    draw([t for t in fit.trials if t not in able], False, "fails even without variation")
+    axes.plot([fit.best.states], [fit.best.found.value], "D", ms=8, mfc="none", color=ACCENT, label="chosen, confirmed")
+    _wanted(axes, config.yield_target)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _percent(axes)
     axes.set_xlabel("states per device")
-    axes.set_title(f"(a) Chips that recognise {fit.config.alpha:.0%}")
-    axes.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
+    axes.set_title("(a) Chips that recognise " + ("all" if config.alpha == 1 else f"{100 * config.alpha:.4g} %"))
+    axes.legend(**BELOW)
 
 
-def _margins(axes: Axes, fit: Fit, samples: Samples) -> None:
-    worst = fit.best.found.margin.min(axis=1)
-    axes.hist(worst, bins=40, color=GREY)
-    circuit, volt = fit.best.mapping.circuit, fit.config.conditions.input_volt
-    alone = circuit.run_chips(samples.x, volt, [t[None] for t in fit.best.mapping.target_siemens])
-    quiet = margins(alone, samples.y, volt / circuit.window.r_min_ohm).min()
+def _margins(axes: Axes, fit: Fit) -> None:
+    found, mapping, conditions = fit.best.found, fit.best.mapping, fit.problem.config.conditions
+    axes.hist(found.chip_margin, bins=40, color=GREY)
+    circuit, volt, samples = mapping.circuit, conditions.input_volt, fit.problem.samples
+    alone = circuit.run_chips(samples.x, volt, [target[None] for target in mapping.target_siemens])
+    alone = margins(alone, samples.y, volt / circuit.window.r_min_ohm)
+    quiet = Yield(alone, np.zeros(1), np.zeros(1), found.alpha).chip_margin[0]
     axes.axvline(quiet, color=INK, lw=1.2, label="without variation")
-    axes.axvline(0, color=ACCENT, ls="--", lw=1.2, label="not recognised below")
-    axes.set_xlabel("smallest margin of a chip, in device currents")
-    axes.set_ylabel("chips")
-    axes.set_title("(b) Margin against spread")
-    axes.legend(fontsize=6.5)
+    axes.axvline(0, color=ACCENT, ls="--", lw=1.2, label="fails to the left")
+    axes.set(xlabel="margin of a chip, in currents of a full device", ylabel="chips", title="(b) Margin against spread")
+    axes.legend(**BELOW)
 
 
-def _digits(axes: Axes, fit: Fit, samples: Samples) -> None:
+def _samples(axes: Axes, fit: Fit) -> None:
     low, middle, high = np.quantile(fit.best.found.margin, (0.05, 0.5, 0.95), axis=0)
-    shown = np.arange(len(low)) if len(low) <= 20 else np.argsort(low, kind="stable")[:20]
+    samples = fit.problem.samples
+    shown = np.arange(len(low)) if len(low) <= WORST_SAMPLES else np.argsort(low, kind="stable")[:WORST_SAMPLES]
     low, middle, high = low[shown], middle[shown], high[shown]
     axes.errorbar(
         range(len(shown)), middle, yerr=(middle - low, high - middle), fmt="o", ms=4, lw=1, capsize=2, color=INK
     )
     axes.axhline(0, color=ACCENT, ls="--", lw=1.2)
     axes.set_xticks(range(len(shown)), [samples.classes[samples.y[s]] for s in shown])
-    axes.set_xlabel("sample" if len(shown) == len(samples) else f"the 20 worst of {len(samples)} samples")
-    axes.set_ylabel("margin, in device currents")
+    axes.set_xlabel("sample" if len(shown) == len(samples) else f"the {WORST_SAMPLES} worst of {len(samples)} samples")
+    axes.set_ylabel("margin, full devices")
     axes.set_title("(c) Margin of each sample, 5 to 95 % of chips")
 
 
 def _levels(axes: Axes, fit: Fit) -> None:
-    device, levels = fit.device, fit.best.mapping.level_siemens
-    after = fit.config.conditions.after_seconds
-    micro = 1e6 * levels
-    try:
-        mean, sigma = (1e6 * f(levels, after) for f in (device.mean_siemens, device.sigma_siemens))
-        axes.errorbar(mean, range(len(levels)), xerr=3 * sigma, fmt="none", ecolor=GREY, capsize=2, lw=1.2,
-                      label="mean and 3 sigma" + ("" if after is None else " after the time asked"))  # fmt: skip
-    except DeviceError:
-        pass  # the spread is not published; the levels are all there is to show
-    axes.plot(micro, range(len(levels)), "D", ms=4, color=ACCENT, ls="none", label="target")
-    axes.set_yticks(range(len(levels)))
-    axes.set_ylabel("state")
-    axes.set_xlabel("conductance (µS)")
-    axes.set_title("(d) The states, as they are told apart")
+    """What the devices of each state hold, on chips drawn under the conditions asked."""
+    problem, mapping = fit.problem, fit.best.mapping
+    config = problem.config
+    drawn = draw_chips(mapping, problem.device, range(DRAWN_CHIPS), config.conditions, seed=config.seed)
+    held = np.concatenate([g.reshape(DRAWN_CHIPS, -1) for g in drawn.conductance_siemens], axis=1)
+    target = np.concatenate([t.ravel() for t in mapping.target_siemens])
+    for state, level in enumerate(mapping.level_siemens):
+        low, high = np.quantile(1e6 * held[:, target == level], (0.00135, 0.99865))
+        axes.plot([low, high], [state, state], color=GREY, marker="|", lw=1.2)
+    axes.plot([], [], color=GREY, marker="|", lw=1.2, label="99.7 % of devices")
+    axes.plot(1e6 * mapping.level_siemens, range(len(mapping.level_siemens)), "D", ms=4, color=ACCENT, label="target")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="conductance (µS)", ylabel="state", title="(d) The states and what devices hold")
     axes.legend(fontsize=6.5, loc="lower right")
 
 
-@dataclass(frozen=True)
-class _Sweep:
-    """The yield of the best trial's mapping over values of one condition."""
-
-    fit: Fit
-    samples: Samples
-    jobs: int | None
-
-    def draw(self, axes: Axes, condition: str, values: tuple[float, ...], device: Device) -> None:
-        config = self.fit.config
-        found = list(yield_against(
-            self.fit.best.mapping, device, self.samples, condition, values, chips=SWEEP_CHIPS, alpha=config.alpha,
-            conditions=config.conditions, seed=config.seed, jobs=self.jobs,
-        ))  # fmt: skip
-        y = np.array([each.value for _, each in found])
-        ends = np.array([each.interval for _, each in found])
-        axes.errorbar([x for x, _ in found], y, yerr=np.abs(ends.T - y), color=INK, marker="o", ms=3, lw=1, capsize=2)
-        axes.axhline(config.yield_target, color=GREY, lw=0.8)
-        _percent(axes)
+def _against(axes: Axes, points: list[tuple[float, Yield]], wanted: float) -> None:
+    x, y = [value for value, _ in points], np.array([found.value for _, found in points])
+    ends = np.array([found.interval for _, found in points])
+    axes.errorbar(x, y, yerr=np.abs(ends.T - y), color=INK, marker="o", ms=3, lw=1, capsize=2)
+    _wanted(axes, wanted)
 
 
-def _assumed_spread(device: Device) -> Device:
-    """The device with a standard deviation of 1 % of its window."""
-    assert device.lowest_siemens is not None and device.highest_siemens is not None
-    sigma = 0.01 * (device.highest_siemens - device.lowest_siemens)
-    if device.level_siemens is not None:
-        return replace(device, level_sigma_siemens=(sigma,) * len(device.level_siemens))
-    return replace(device, spread=PolynomialSpread(constant_siemens=sigma))
-
-
-def _percent(axes: Axes) -> None:
+def _wanted(axes: Axes, target: float) -> None:
+    axes.axhline(target, color=GREY, lw=0.8, zorder=0)
+    axes.text(1, target - 0.02, "wanted", color=GREY, fontsize=6.5, ha="right", va="top",
+              transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set_ylim(-0.03, 1.05)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -9,73 +9,82 @@ import numpy as np
 
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, separable_levels
-from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.fitting.advice import Advice, advise
-from fewlevels.fitting.placement import (
-    Estimator,
-    FitConfig,
-    Trial,
-    best_quantized,
-    checked_mapping,
-    placements,
-    put_on,
-    states_per_device,
-)
+from fewlevels.fitting.likelihood import assumed_spread
+from fewlevels.fitting.problem import Estimator, FitConfig, Problem
+from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
 from fewlevels.networks import Networks
 from fewlevels.samples import Samples
 from fewlevels.search import reaches
+from fewlevels.yields import Yield
+
+SWEEP_CHIPS = 500
+SPREAD_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+SPREAD_PERCENTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The answer. best: the trial with the fewest states that is feasible, or the one of the highest yield.
+    """The answer. best: the trial with the fewest states that is feasible, or else the one of the highest yield among
+    those that recognise without variation; its yield is of chips that chose nothing.
 
-    trials: all of them. needed_states: the fewest that keep alpha without any variation, None where none does.
-    separable: the states that the device offers, as far as they can be told apart; None where that is not published.
-    limits: the yield and the median of the chips' smallest margin with one imperfection switched off at a time.
-    advice: what would make it feasible, each computed. assumptions: what the device's description lacks.
+    trials: all of them. recognition: of the network before quantizing. needed_states: the fewest that keep alpha
+    without any variation, None where none does. separable: the states that the device offers, as far as they can be
+    told apart; None where that is not known. limits: the yield with one imperfection switched off at a time. against:
+    the yield against 'spread_factor' (or 'spread_percent' of the window, where no spread is known), 'stuck_rate' and,
+    with retention, 'after_seconds'. advice: what would make it feasible, each computed. assumptions: what the device's
+    description lacks.
     """
 
-    device: Device
-    config: FitConfig
+    problem: Problem
     best: Trial
     trials: tuple[Trial, ...]
+    recognition: float
     needed_states: int | None
     separable: SeparableLevels | None
-    limits: dict[str, tuple[float, float]]
+    limits: dict[str, Yield]
+    against: dict[str, list[tuple[float, Yield]]]
     advice: Advice
     assumptions: tuple[str, ...]
 
     @property
     def feasible(self) -> bool:
-        return self.best.found.value >= self.config.yield_target
+        return self.best.found.value >= self.problem.config.yield_target
+
+    @property
+    def certain(self) -> bool:
+        """Whether the yield's interval lies on one side of the target; more chips narrow it."""
+        low, high = self.best.found.interval
+        return not low < self.problem.config.yield_target <= high
 
     @property
     def limiting_factor(self) -> str:
-        """What costs most yield, and at equal yield most margin; 'none' where nothing costs any."""
-        return _limiting(self.best, self.limits, self.config)
+        """'network' where it misses alpha before quantizing, 'levels' where every number of states does without
+        variation; else what costs most yield, and at equal yield most margin; 'none' where nothing costs any."""
+        return limiting_factor(self.problem, self.best, self.recognition, self.needed_states, self.limits)
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON."""
-        best = self.best
+        best, config = self.best, self.problem.config
         offered = None if self.separable is None else self.separable.to_json()["count"]
         return {
-            "feasible": self.feasible, "q": best.states, "yield": best.found.value,
-            "yield_interval": list(best.found.interval), "yield_target": self.config.yield_target,
-            "alpha": self.config.alpha, "needed_levels": self.needed_states, "separable_levels": offered,
-            "limiting_factor": self.limiting_factor, "device": self.device.name, "scheme": self.config.scheme,
-            "placement": best.placement, "level_siemens": best.mapping.level_siemens.tolist(),
-            "recognition": best.recognition, "recognition_mean": float(best.found.recognition.mean()),
+            "feasible": self.feasible, "certain": self.certain, "q": best.states, **_plain(best.found),
+            "yield_target": config.yield_target, "alpha": config.alpha, "needed_levels": self.needed_states,
+            "separable_levels": offered, "limiting_factor": self.limiting_factor, "device": self.problem.device.name,
+            "scheme": config.scheme, "placement": best.placement,
+            "level_siemens": best.mapping.level_siemens.tolist(),
+            "recognition_before_quantizing": self.recognition, "recognition": best.recognition,
+            "recognition_mean": float(best.found.recognition.mean()),
             "recognition_interval": list(best.found.recognition_interval),
-            "margin_median": float(np.median(best.found.margin.min(axis=1))),
-            "pulses_per_chip": float(best.found.pulses.mean()), "chips": self.config.chips,
-            "after_seconds": self.config.conditions.after_seconds,
-            "without": {name: {"yield": y, "margin_median": m} for name, (y, m) in self.limits.items()},
-            "trials": [{
-                "q": t.states, "placement": t.placement, "recognition": t.recognition, "yield": t.found.value,
-                "yield_interval": list(t.found.interval), "margin_median": float(np.median(t.found.margin.min(axis=1))),
-            } for t in self.trials],
+            "pulses_per_chip": float(best.found.pulses.mean()), "missed_per_chip": float(best.found.missed.mean()),
+            "chips": config.chips, "after_seconds": config.conditions.after_seconds,
+            "without": {name: _plain(found) for name, found in self.limits.items()},
+            "trials": [{"q": t.states, "placement": t.placement, "recognition": t.recognition, **_plain(t.found)}
+                       for t in self.trials],
+            "against": {name: [{"value": value, **_plain(found)} for value, found in points]
+                        for name, points in self.against.items()},
             "advice": list(self.advice.sentences), "assumptions": list(self.assumptions),
         }  # fmt: skip
 
@@ -86,96 +95,144 @@ def fit_network(
     device: Device,
     config: FitConfig | None = None,
     *,
+    data: Samples | None = None,
     estimate: Estimator | None = None,
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Fit:
-    """Try one network with 2, 3 … states per device, and say with how few enough chips recognise.
+    """Try one network with 2, 3 … states per device, and say with how few enough chips recognise the samples.
 
-    A device with a level table takes a subset of it, and a scale, as `device_levels` does; on a continuous window the
-    states lie evenly with a dead zone, or at equal error, and the better yield counts. Each trial checks that the
-    quantizer did bind. estimate: stands in for the Monte Carlo, to store it.
-    Raises DeviceError where the device lacks what is asked, MappingError where the network cannot be put on it,
-    NetworksError where the samples do not fit it.
+    data: samples on which settings are chosen and fine-tuning trains; the same where None. estimate: stands in for the
+    Monte Carlo, to store it. For each number of states the likeliest candidates run on pilot chips and the best one on
+    `chips` others; the fewest states that yield enough there and on as many chips again are the answer.
+    Raises DeviceError where the device lacks what is asked or an input is more than a full one, MappingError where the
+    network cannot be put on it, NetworksError where the samples do not fit it.
     """
     config = FitConfig() if config is None else config
-    if len(networks) != 1:
-        raise MappingError(f"one network is fitted to a device, got {len(networks)}; choose one by its index")
-    networks.recognition(samples)  # refuses samples that do not fit
+    problem = Problem(networks, samples, samples if data is None else data, device, config)
     estimate = Estimator() if estimate is None else estimate
-    tried, imperfections = placements(device, config), list(_imperfections(device, config))
-    estimate.expect(len(tried) + len(imperfections))
-    trials: list[Trial] = []
-    for states, placement, quantizer in tried:
-        quantized = best_quantized(networks, samples, quantizer, states)
-        mapping = checked_mapping(quantized, device, config, states)
-        found = estimate(mapping, device, samples, config, config.conditions)
-        recognition = float(quantized.recognition(samples)[0])
-        trials.append(Trial(states_per_device(mapping, states), placement, quantized, recognition, mapping, found))
-        on_trial(trials[-1])
-    enough = [t for t in trials if t.found.value >= config.yield_target]
-    fewest = min((t.states for t in enough), default=None)
-    among = trials if fewest is None else [t for t in enough if t.states == fewest]
-    best = max(among, key=lambda t: (t.found.value, float(np.median(t.found.margin.min(axis=1))), -t.states))
-    needed = [t.states for t in trials if reaches(np.array([t.recognition]), config.alpha)[0]]
-    limits = {name: _without(best, samples, estimate, *calmer) for name, calmer in imperfections}
+    numbers, imperfections = range(2, problem.most_states + 1), list(_imperfections(problem))
+    sweeps = list(_sweeps(problem))
+    swept = min(SWEEP_CHIPS, config.chips)
+    estimate.expect(
+        len(numbers) * (PILOTS + config.chips) + (1 + len(imperfections)) * config.chips
+        + swept * sum(len(values) for _, values in sweeps)
+    )  # fmt: skip
+    trials: dict[int, Trial] = {}
+    for states in numbers:
+        if (trial := try_states(problem, states, estimate)) is not None and trial.states not in trials:
+            trials[trial.states] = trial
+            on_trial(trial)
+    if not trials:
+        raise MappingError(f"no weights are left with {numbers[0]} to {numbers[-1]} states per device")
+    best = _best(problem, list(trials.values()), estimate)
+    recognition = float(networks.recognition(samples)[0])
+    needed = min((t.states for t in trials.values() if _enough(t.quiet_recognition, config)), default=None)
+    confirming = range(config.chips, 2 * config.chips)
+    limits = {
+        name: estimate(calmer, calmer.put_on(best.network), confirming) for name, calmer in imperfections
+    }  # fmt: skip
+    against = {
+        name: [(value, estimate(other, best.mapping, confirming[:swept])) for value, other in values]
+        for name, values in sweeps
+    }
     advice = Advice()
-    if not enough:
-        limiting = _limiting(best, limits, config)
-        advice = advise(networks, best, samples, device, config, estimate, limiting, limits)
-    separable = _separable(device, config.conditions.after_seconds)
-    return Fit(device, config, best, tuple(trials), min(needed, default=None), separable, limits, advice,
-               tuple(_assumed(device, config.conditions)))  # fmt: skip
+    if best.found.value < config.yield_target:
+        limiting = limiting_factor(problem, best, recognition, needed, limits)
+        advice = advise(problem, best, estimate, limiting, limits)
+    return Fit(problem, best, tuple(trials.values()), recognition, needed, _separable(problem), limits, against, advice,
+               tuple(_assumed(problem)))  # fmt: skip
 
 
-def _limiting(best: Trial, limits: dict[str, tuple[float, float]], config: FitConfig) -> str:
-    here = best.found.value, float(np.median(best.found.margin.min(axis=1)))
-    if not reaches(np.array([best.recognition]), config.alpha)[0]:
-        return "levels"
-    name, most = max(limits.items(), key=lambda item: item[1], default=("none", here))
-    return name if most > here else "none"
+def limiting_factor(
+    problem: Problem, best: Trial, recognition: float, needed_states: int | None, limits: dict[str, Yield]
+) -> str:
+    """See Fit.limiting_factor."""
+    if needed_states is None:
+        return "levels" if _enough(recognition, problem.config) else "network"
+
+    def cost(found: Yield) -> tuple[float, float]:
+        return found.value, found.median_margin
+
+    name = max(limits, key=lambda each: cost(limits[each]), default="none")
+    return name if name != "none" and cost(limits[name]) > cost(best.found) else "none"
 
 
-def _imperfections(device: Device, config: FitConfig) -> Iterator[tuple[str, tuple[FitConfig, Device, Conditions]]]:
-    """Each that is there, with what is fitted where it alone is switched off."""
+def _best(problem: Problem, trials: list[Trial], estimate: Estimator) -> Trial:
+    """The fewest states that yield enough, twice; else the highest yield. Its yield is of chips that chose nothing."""
+    target = problem.config.yield_target
+    for trial in trials:
+        if trial.found.value >= target and (confirmed := confirm(problem, trial, estimate)).found.value >= target:
+            return confirmed
+    able = [t for t in trials if _enough(t.quiet_recognition, problem.config)] or trials
+    best = max(able, key=lambda t: (t.found.value, t.found.median_margin, -t.states))
+    return confirm(problem, best, estimate)
+
+
+def _enough(recognition: float, config: FitConfig) -> bool:
+    return bool(reaches(np.array(recognition), config.alpha))
+
+
+def _imperfections(problem: Problem) -> Iterator[tuple[str, Problem]]:
+    """Each that is there, with the problem where it alone is switched off."""
+    device, config = problem.device, problem.config
     conditions = config.conditions
-    calm = replace(device, read_noise=0.0)
-    ideal_wires = replace(config, wire_ohm=0.0)
-    straight = replace(device, nonlinearity=None, selector=None)
+
+    def under(**changed: object) -> Problem:
+        return replace(problem, config=replace(config, conditions=replace(conditions, **changed)))  # type: ignore[arg-type]
+
     if device.spread_is_known:
-        yield "spread", (config, device, replace(conditions, sigma_factor=0.0))
+        yield "spread", under(sigma_factor=0.0)
     if conditions.after_seconds is not None:
-        yield "drift", (config, device, replace(conditions, after_seconds=None))
+        yield "drift", under(after_seconds=None)
     if device.read_noise > 0:
-        yield "read noise", (config, calm, conditions)
+        yield "read noise", replace(problem, device=replace(device, read_noise=0.0))
     if device.stuck_on_rate + device.stuck_off_rate > 0 or conditions.stuck_rate:
-        yield "stuck devices", (config, device, replace(conditions, stuck_rate=0.0))
+        yield "stuck devices", under(stuck_rate=0.0)
     if config.wire_ohm > 0:
-        yield "wires", (ideal_wires, device, conditions)
+        yield "wires", replace(problem, config=replace(config, wire_ohm=0.0))
     if device.cell is not None:
-        yield "cell nonlinearity", (config, straight, conditions)
+        yield "cell nonlinearity", replace(problem, device=replace(device, nonlinearity=None, selector=None))
 
 
-def _without(
-    best: Trial, samples: Samples, estimate: Estimator, config: FitConfig, device: Device, conditions: Conditions
-) -> tuple[float, float]:
-    """The yield, and the median of the chips' smallest margin, of the best trial under other circumstances."""
-    found = estimate(put_on(best.networks, device, config), device, samples, config, conditions)
-    return found.value, float(np.median(found.margin.min(axis=1)))
+def _sweeps(problem: Problem) -> Iterator[tuple[str, list[tuple[float, Problem]]]]:
+    """What the yield is drawn against, with the problem at each value."""
+    config, device = problem.config, problem.device
+
+    def at(condition: str, value: float, of: Problem = problem) -> Problem:
+        conditions = replace(config.conditions, **{condition: value})  # type: ignore[arg-type]
+        return replace(of, config=replace(config, conditions=conditions))
+
+    if device.spread_is_known:
+        factor = config.conditions.sigma_factor
+        yield "spread_factor", [(times, at("sigma_factor", times * factor)) for times in SPREAD_FACTORS]
+    elif device.lowest_siemens is not None:
+        rough = replace(problem, device=assumed_spread(device))
+        yield "spread_percent", [(percent, at("sigma_factor", percent, rough)) for percent in SPREAD_PERCENTS]
+    yield "stuck_rate", [(rate, at("stuck_rate", rate)) for rate in STUCK_RATES]
+    if (retention := device.retention) is not None:
+        first, last = retention.first_seconds, retention.last_seconds
+        times = [first, *np.geomspace(first, last, 9)[1:-1].tolist(), last] if first < last else [first]
+        yield "after_seconds", [(seconds, at("after_seconds", seconds)) for seconds in times]
 
 
-def _separable(device: Device, after_seconds: float | None) -> SeparableLevels | None:
+def _separable(problem: Problem) -> SeparableLevels | None:
     try:
-        return separable_levels(device, after_seconds=after_seconds)
+        return separable_levels(problem.device, after_seconds=problem.config.conditions.after_seconds)
     except DeviceError:
         return None
 
 
-def _assumed(device: Device, conditions: Conditions) -> Iterator[str]:
+def _assumed(problem: Problem) -> Iterator[str]:
+    device, conditions = problem.device, problem.config.conditions
     if not device.spread_is_known:
-        yield f"no spread is published for {device.name}: every device is taken to hit its target"
+        yield f"no spread is given for {device.name}: every device is taken to hit its target"
     if device.states is not None:
-        yield f"{device.name} is said to have {device.states} states; where they lie is not published and chosen here"
+        yield f"{device.name} is said to have {device.states} states; where they lie is not given and chosen here"
     if device.retention is None:
-        yield f"no drift or retention is published for {device.name}: none is taken"
+        yield f"no drift or retention is given for {device.name}: none is taken"
     if device.stuck_on_rate + device.stuck_off_rate == 0 and conditions.stuck_rate is None:
-        yield f"no stuck devices are published for {device.name}: none are taken"
+        yield f"no stuck devices are given for {device.name}: none are taken"
+
+
+def _plain(found: Yield) -> dict[str, object]:
+    return {"yield": found.value, "yield_interval": list(found.interval), "margin_median": found.median_margin}

@@ -14,28 +14,50 @@ from fewlevels.devices.separability import compare, when
 from fewlevels.figures import STYLE
 from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit
-from fewlevels.samples import Samples
 from fewlevels.study.store import Store
 
 
 def sentence(fit: Fit) -> str:
     """The answer, for a person."""
-    found, (low, high) = fit.best.found, fit.best.found.interval
-    share = f"{found.value:.1%} of chips ({low:.1%} to {high:.1%}) keep {fit.config.alpha:.0%} recognition"
-    after = "" if fit.config.conditions.after_seconds is None else f" {when(fit.config.conditions.after_seconds)}"
-    with_states = f"With {fit.best.states} states per device {share}{after}"
+    config, found = fit.problem.config, fit.best.found
+    after = config.conditions.after_seconds
+    low, high = found.interval
+    told = "" if fit.problem.device.spread_is_known else ", if every device hits its target,"
+    answer = (
+        f"With {fit.best.states} states per device{told} {found.value:.1%} of chips ({low:.1%} to {high:.1%}) keep "
+        f"{100 * config.alpha:.4g} % recognition{'' if after is None else ' ' + when(after)}"
+    )
     if fit.needed_states is None:
-        return f"{with_states}; no number of states tried is enough, even without variation."
+        return f"{answer}; no number of states tried is enough, even without variation."
     if fit.separable is None:
-        return f"{with_states}; without variation it needs {fit.needed_states}."
-    return f"{with_states}; it {compare(fit.needed_states, fit.separable)}."
+        return f"{answer}; without variation the network needs {fit.needed_states}."
+    return f"{answer}; without variation the network {compare(fit.needed_states, fit.separable)}."
 
 
-def write_fit_report(fit: Fit, samples: Samples, folder: Path, jobs: int | None = None) -> Path:
-    """Draw the figure (PNG and SVG) and write report.html into the fit's folder; returns the report's path."""
+def remarks(fit: Fit) -> list[str]:
+    """What else a person should know: how sure the answer is, what it would bear, what write-verify took."""
+    config, found, said = fit.problem.config, fit.best.found, []
+    if not fit.certain:
+        said.append(f"not certain: the interval of the yield holds {config.yield_target:.4g}; more chips narrow it")
+    if points := fit.against.get("spread_percent"):
+        borne = [percent for percent, each in points if each.value >= config.yield_target]
+        said.append(f"it would bear a spread of {max(borne, default=0):g} % of the window" if borne else
+                    "it would bear no spread that was tried")  # fmt: skip
+    if config.conditions.tolerance_siemens is not None:
+        devices = sum(int(mask.sum()) for mask in fit.best.mapping.programmed)
+        said.append(f"write-verify takes {found.pulses.mean() / devices:.3g} pulses a device and gives up on "
+                    f"{found.missed.mean() / devices:.2%} of them")  # fmt: skip
+    return said
+
+
+def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str) -> Path:
+    """Draw the figure (PNG and SVG) and write report.html into the fit's folder; returns the report's path.
+
+    asked: what the fit was asked, in words. command: what repeats it.
+    """
     import jinja2
 
-    store, figure, images = Store(folder), draw_fit(fit, samples, jobs), {}
+    store, figure, images = Store(folder), draw_fit(fit), {}
     for kind in ("png", "svg"):
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
@@ -48,8 +70,8 @@ def write_fit_report(fit: Fit, samples: Samples, folder: Path, jobs: int | None 
     template = (resources.files("fewlevels") / "templates" / "fit.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = environment.from_string(template).render(
-        fit=fit, sentence=sentence(fit), image=images["png"],
-        margin=float(np.median(fit.best.found.margin.min(axis=1))),
+        fit=fit, device=fit.problem.device, found=fit.best.found, sentence=sentence(fit), remarks=remarks(fit),
+        image=images["png"], asked=asked, command=command,
         levels=list(zip(mapping.level_siemens.tolist(), counts.tolist(), strict=True)),
     )  # fmt: skip
     store.write("report.html", page.encode())

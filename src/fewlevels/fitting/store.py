@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fewlevels import __version__
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
-from fewlevels.devices.variation import Conditions
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
-from fewlevels.fitting.placement import Estimator, FitConfig, Trial
+from fewlevels.fitting.problem import Estimator, FitConfig, Problem
+from fewlevels.fitting.trial import Trial
 from fewlevels.networks import Networks
 from fewlevels.progress import Progress
 from fewlevels.samples import Samples
 from fewlevels.study.store import Store, as_matrix, as_rows
-from fewlevels.yields import Yield, estimate_yield
+from fewlevels.yields import Yield
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,7 @@ def stored_fit(
     config: FitConfig,
     folder: Path,
     *,
+    data: Samples | None = None,
     jobs: int | None = None,
     on_trial: Callable[[Trial], None] = lambda _: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -54,27 +56,35 @@ def stored_fit(
         raise StoreError(f"{folder} holds a study; give the fit a folder of its own")
     store = Store(folder)
     with store.locked():
-        _begin(store, networks, samples, device, config)
+        _begin(store, networks, samples, samples if data is None else data, device, config)
         for path in store.discard_damaged():
             on_damaged(path)
-        estimate = _Stored(store, jobs, config.chips, on_progress)
-        fit = fit_network(networks, samples, device, config, estimate=estimate, on_trial=on_trial)
+        estimate = _Stored(store, jobs, on_progress)
+        fit = fit_network(networks, samples, device, config, data=data, estimate=estimate, on_trial=on_trial)
         estimate.finish()
         store.write("fit.json", json.dumps(fit.as_dict(), indent=1).encode())
         store.write("mapping.csv", fit.best.mapping.to_csv().encode())
-        for name, found in (("network.npz", fit.best.networks), ("finetuned.npz", fit.advice.finetuned)):
+        for name, found in (("network.npz", fit.best.network), ("finetuned.npz", fit.advice.finetuned)):
             if found is not None:
                 layers = enumerate(found.weights, start=1)
                 store.write_npz(name, {f"W{layer}": w[0] for layer, w in layers})
     return fit
 
 
-def _begin(store: Store, networks: Networks, samples: Samples, device: Device, config: FitConfig) -> None:
+DIGESTS = {"device_content": "the device's description", "network": "the network", "samples": "the samples",
+           "data": "the data that settings are chosen on"}  # fmt: skip
+"""What request.json holds a digest of, and what it is called."""
+
+
+def _begin(
+    store: Store, networks: Networks, samples: Samples, data: Samples, device: Device, config: FitConfig
+) -> None:
     """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
     asked = asdict(config)
     asked |= asked.pop("conditions")
-    asked |= {"device": device.name, "device_content": _digest(device), "network": _digest(None, *networks.weights),
-              "samples": _digest(samples.classes, samples.x, samples.y)}  # fmt: skip
+    asked |= {"version": __version__, "device": device.name, "device_content": _digest(device),
+              "network": _digest(None, *networks.weights), "samples": _digest(samples.classes, samples.x, samples.y),
+              "data": _digest(data.classes, data.x, data.y)}  # fmt: skip
     path = store.folder / "request.json"
     if not path.exists() or not any(store.shards.iterdir()):
         store.write(path.name, json.dumps(asked, indent=1).encode())
@@ -83,8 +93,10 @@ def _begin(store: Store, networks: Networks, samples: Samples, device: Device, c
         stored = dict(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}; use another folder") from None
-    differing = [f"{key} is {stored.get(key)!r} there and {asked[key]!r} here" for key in asked
-                 if stored.get(key) != asked[key]]  # fmt: skip
+    differing = [
+        f"{DIGESTS[key]} has changed" if key in DIGESTS else f"{key} is {stored.get(key)!r} there and {value!r} here"
+        for key, value in asked.items() if stored.get(key) != value
+    ]  # fmt: skip
     if differing:
         raise ConfigError(f"{store.folder} holds a different fit: {'; '.join(differing)}; use another folder for this")
 
@@ -92,37 +104,34 @@ def _begin(store: Store, networks: Networks, samples: Samples, device: Device, c
 class _Stored(Estimator):
     """Yields by what they depend on: each is estimated once."""
 
-    def __init__(self, store: Store, jobs: int | None, chips: int, on_progress: Callable[[Progress], None]) -> None:
-        self.store, self.jobs, self.chips, self.on_progress = store, jobs, chips, on_progress
+    def __init__(self, store: Store, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
+        super().__init__(jobs)
+        self.store, self.on_progress = store, on_progress
         self.began = time.perf_counter()
         self.done = self.done_now = self.total = 0
 
-    def expect(self, estimates: int) -> None:
-        self.total += estimates * self.chips
+    def expect(self, chips: int) -> None:
+        self.total += chips
 
     def finish(self) -> None:
         self.total = self.done
         self._tell()
 
-    def __call__(
-        self, mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions
-    ) -> Yield:
-        key = _key(mapping, device, samples, config, conditions)
-        margin, pulses = [], []
-        for begin in range(0, config.chips, SHARD_CHIPS):
-            numbers = range(begin, min(begin + SHARD_CHIPS, config.chips))
-            name = f"chips-{key}-{begin:07d}-{len(numbers)}"
+    def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
+        key = _key(problem, mapping)
+        tables = []
+        for begin in range(chips.start, chips.stop, SHARD_CHIPS):
+            numbers = range(begin, min(begin + SHARD_CHIPS, chips.stop))
+            name = f"chips-{key}-{begin:010d}-{len(numbers)}"
             if self.store.missing([name]):
-                found = estimate_yield(mapping, device, samples, chips=numbers, alpha=config.alpha,
-                                       conditions=conditions, seed=config.seed, jobs=self.jobs)  # fmt: skip
-                self.store.write_shard(name, _table(found))
+                self.store.write_shard(name, _table(super().__call__(problem, mapping, numbers)))
                 self.done_now += len(numbers)
-            table = self.store.read_shard(name)
-            margin.append(as_matrix(table["margin"]))
-            pulses.append(table["pulses"].to_numpy())
+            tables.append(self.store.read_shard(name))
             self.done += len(numbers)
             self._tell()
-        return Yield(np.concatenate(margin), np.concatenate(pulses), config.alpha)
+        margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
+        pulses, missed = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("pulses", "missed"))
+        return Yield(margin, pulses, missed, problem.config.alpha)
 
     def _tell(self) -> None:
         self.on_progress(Progress(self.done, self.done_now, self.total, time.perf_counter() - self.began))
@@ -131,12 +140,15 @@ class _Stored(Estimator):
 def _table(found: Yield) -> pa.Table:
     import pyarrow as pa
 
-    return pa.table({"margin": as_rows(found.margin), "pulses": found.pulses})
+    return pa.table(
+        {"margin": as_rows(found.margin.astype(np.float32)), "pulses": found.pulses, "missed": found.missed}
+    )
 
 
-def _key(mapping: Mapping, device: Device, samples: Samples, config: FitConfig, conditions: Conditions) -> str:
+def _key(problem: Problem, mapping: Mapping) -> str:
     window = mapping.circuit.window.r_min_ohm, mapping.circuit.window.r_max_ohm, mapping.circuit.map.siemens_per_weight
-    return _digest((device, conditions, mapping.scheme, config.wire_ohm, config.seed),
+    config, samples = problem.config, problem.samples
+    return _digest((problem.device, config.conditions, mapping.scheme, config.wire_ohm, config.seed),
                    *mapping.target_siemens, samples.x, samples.y, np.array(window))  # fmt: skip
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.proportions import CONFIDENCE
 from fewlevels.samples import FloatArray
 from fewlevels.study.run import StudyResult
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -129,17 +128,6 @@ def regression(x: FloatArray, y: np.ndarray, at: FloatArray) -> Regression:
         at, fit.intercept + fit.slope * at, quantile * residual * np.sqrt(leverage),
         quantile * residual * np.sqrt(1 + leverage), float(fit.slope), float(fit.intercept), float(fit.rvalue),
     )  # fmt: skip
-
-
-def wilson(successes: np.ndarray, trials: int) -> tuple[FloatArray, FloatArray]:
-    """Wilson's 95 % score interval of a proportion (JASA 22, 1927), for each number of successes."""
-    from scipy.stats import norm
-
-    z = norm.ppf((1 + CONFIDENCE) / 2)
-    p = np.asarray(successes) / trials
-    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
-    return centre - half, centre + half
 
 
 def solved_at(result: StudyResult) -> np.ndarray:

@@ -106,8 +106,8 @@ class Store:
             content = path.read_bytes()
         if not path.stem.endswith(_checksum(content)):
             raise StoreError(f"{path} is damaged, its checksum does not match; run the study again to mend it")
-        # One thread: a thread of Arrow's pool that outlives the interpreter aborts the process.
-        return pq.read_table(pa.BufferReader(content), use_threads=False, pre_buffer=False)
+        # Not pq.read_table: a thread of Arrow's that holds `content` when the interpreter ends aborts the process.
+        return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
 
     def discard_damaged(self) -> list[Path]:
         """Remove shards whose content does not match their checksum, and unfinished files; returns the shards."""

@@ -1,0 +1,157 @@
+"""Candidates: a network with so many states per device, placed in every way that is searched, the likeliest first."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fewlevels.devices.mapping import OPEN_SIEMENS
+from fewlevels.devices.separability import equal_error_levels, geometric_levels
+from fewlevels.errors import DeviceError
+from fewlevels.fitting.likelihood import likelihood
+from fewlevels.fitting.problem import Problem
+from fewlevels.networks import Networks, recognised
+from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
+from fewlevels.quantization.clipped import CLIPS
+from fewlevels.quantization.protocol import assigned_values, searchable
+from fewlevels.samples import FloatArray
+
+SCALES = np.geomspace(0.04, 3.0, 64)
+"""Of the highest level, in largest magnitudes of the network, that are tried."""
+
+SUBSETS = 128
+"""Of a level table that are tried: all where there are no more, else as many at random and those of least squared
+error."""
+
+KEPT = 8
+CHUNK = 2**22
+"""Weights of candidates that are judged at once: 32 MiB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One quantized network and the name of the placement that it came from."""
+
+    placement: str
+    network: Networks
+
+
+def ranked(problem: Problem, states: int) -> list[Candidate]:
+    """Candidates that need so many states per device: first the one that recognises most of the problem's data without
+    any variation, of several the one of the largest margin; then at most KEPT by falling `likelihood`. Or none at all.
+    """
+    best: list[tuple[float, Candidate]] = []
+    safest: tuple[tuple[float, float], Candidate | None] = (-1.0, 0.0), None
+    shapes = problem.network.shapes
+    widest = max(len(problem.data), 1) * max(max(shape) for shape in shapes)
+    for placement, values, top_siemens in _values(problem, states):
+        values = values[_states(values, problem) == states]
+        at_once = max(1, CHUNK // max(widest, values.shape[1]))
+        for part in (values[begin : begin + at_once] for begin in range(0, len(values), at_once)):
+            found = likelihood(problem, part, np.full(len(part), top_siemens))
+            quiet = _safety(problem, part)
+            for i in _first_of_each(part, np.argsort(-found, kind="stable")):
+                best.append((found[i], Candidate(placement, Networks.from_joint(part[i : i + 1], shapes))))
+            best = sorted(best, key=lambda each: -each[0])[:KEPT]
+            first = max(range(len(part)), key=quiet.__getitem__)
+            if quiet[first] > safest[0]:
+                safest = quiet[first], Candidate(placement, Networks.from_joint(part[first : first + 1], shapes))
+    return [] if safest[1] is None else [safest[1], *(candidate for _, candidate in best)]
+
+
+def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]:
+    """How so many states can be placed: (name, quantizer for magnitudes).
+
+    A level table is used as it is. A window is divided by a dead zone and levels where the weights are, or into states
+    at equal error; where a source counts the states of a device and says neither where they lie nor how they spread, at
+    a constant ratio. Schemes without a resting device give each sign states of its own, about a middle one.
+    """
+    device, levels = problem.device, states
+    if problem.config.scheme != "differential-pair":
+        levels = (states + 1) // 2
+    available = device.available_siemens()
+    if available is not None:
+        yield "levels of the device", device_levels(np.maximum(available, OPEN_SIEMENS).tolist())
+        return
+    yield "dead zone", DeadZone()
+    if problem.config.scheme != "differential-pair":
+        return
+    if device.spread_is_known:
+        try:
+            placed = equal_error_levels(device, levels, problem.config.conditions.after_seconds)
+        except DeviceError:
+            return  # a spread that vanishes within the window
+        yield "equal error", _table(placed)
+    elif device.states is not None and device.lowest_siemens:
+        yield "constant ratio", _table(geometric_levels(device, device.states))
+
+
+def levels_of(problem: Problem, states: int) -> int:
+    """The magnitudes, zero included, of a network with so many states per device."""
+    return states if problem.config.scheme == "differential-pair" else (states + 1) // 2
+
+
+def _values(problem: Problem, states: int) -> Iterator[tuple[str, FloatArray, float]]:
+    """Of every placement, quantized weights (candidates, weights) and the conductance of their largest weight."""
+    joint, levels = problem.network.joint(), levels_of(problem, states)
+    lowest, highest = problem.window_siemens
+    for name, quantizer in placements(problem, states):
+        settings, largest = searchable(quantizer).settings(), np.abs(joint).max()
+        if not isinstance(quantizer, Table):
+            yield name, np.concatenate([setting.quantize(joint, levels).values for setting in settings]), highest
+            continue
+        table = np.array(quantizer.table)
+        for subset in _subsets(table, levels):
+            tops = SCALES[:, None] * largest
+            values = assigned_values(np.repeat(joint, len(SCALES), axis=0), tops * subset / subset[-1])
+            yield name, values, lowest + float(subset[-1])
+        for clip in CLIPS if math.comb(len(table) - 1, levels - 1) > SUBSETS else ():
+            found = replace(quantizer, clip=clip).quantize(joint, levels)
+            yield name, found.values, lowest + float(found.levels[0, -1] / (clip * largest / table[-1]))
+
+
+def _safety(problem: Problem, values: FloatArray) -> list[tuple[float, float]]:
+    """Recognition without variation and smallest margin, in largest weights, of quantized networks."""
+    margin = np.empty((len(values), len(problem.data)))
+    found = recognised(values, problem.network.shapes, problem.data, margin)
+    margin /= np.abs(values).max(axis=1, keepdims=True)
+    return list(zip(found.mean(axis=1).tolist(), margin.min(axis=1).tolist(), strict=True))
+
+
+def _first_of_each(values: FloatArray, order: np.ndarray) -> list[int]:
+    """The first KEPT rows in this order that differ."""
+    seen: dict[bytes, int] = {}
+    for index in order:
+        seen.setdefault(values[index].tobytes(), int(index))
+        if len(seen) == KEPT:
+            break
+    return list(seen.values())
+
+
+def _subsets(table: FloatArray, levels: int) -> Iterator[FloatArray]:
+    """So many levels of a table, the lowest among them."""
+    if math.comb(len(table) - 1, levels - 1) <= SUBSETS:
+        for chosen in itertools.combinations(range(1, len(table)), levels - 1):
+            yield table[[0, *chosen]]
+        return
+    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(len(table), levels)))
+    for _ in range(SUBSETS):
+        yield table[[0, *np.sort(1 + rng.choice(len(table) - 1, levels - 1, replace=False))]]
+
+
+def _states(values: FloatArray, problem: Problem) -> np.ndarray:
+    """Conductances that the devices of quantized weights (candidates, weights) need, (candidates,)."""
+    scheme = problem.config.scheme
+    carried = np.abs(values) if scheme == "differential-pair" else values
+    zero = np.zeros((len(values), 1 if scheme in ("differential-pair", "offset-column") else 0))
+    both = [carried, zero, -carried] if scheme == "balanced-pair" else [carried, zero]
+    ordered = np.sort(np.concatenate(both, axis=1), axis=1)
+    return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
+
+
+def _table(levels: FloatArray) -> Table:
+    return Table(table=tuple((levels - levels[0]).tolist()))

@@ -1,0 +1,136 @@
+"""Problem: what a fit is asked, and how its yields are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import get_args
+
+import numpy as np
+
+from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping, Scheme, map_network
+from fewlevels.devices.model import Device
+from fewlevels.devices.variation import Conditions
+from fewlevels.errors import DeviceError, MappingError
+from fewlevels.networks import Networks
+from fewlevels.samples import FloatArray, Samples
+from fewlevels.yields import Yield, estimate_yield
+
+FULL_INPUT = 1.0 + 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """What is asked. alpha: recognition that a chip must reach. yield_target: the share of chips that must reach it.
+    chips: of each yield. most_states: states per device that are tried, at most. scheme: how signed weights sit on
+    devices (see Mapping). Raises DeviceError for values that cannot be.
+    """
+
+    alpha: float = 1.0
+    yield_target: float = 0.95
+    chips: int = 2000
+    most_states: int = 16
+    scheme: Scheme = "differential-pair"
+    wire_ohm: float = 0.0
+    conditions: Conditions = field(default_factory=Conditions)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("alpha", self.alpha), ("the yield", self.yield_target)):
+            if not 0 < value <= 1:
+                raise DeviceError(f"{name} must be in (0, 1], got {value}; 95 % is 0.95")
+        for name, least in (("chips", 1), ("most_states", 2), ("seed", 0)):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= least):
+                raise DeviceError(f"{name} must be a whole number of at least {least}, got {getattr(self, name)!r}")
+        if self.scheme not in get_args(Scheme):
+            raise DeviceError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {self.scheme!r}")
+        if not 0 <= self.wire_ohm < np.inf:
+            raise DeviceError(f"wire_ohm must be at least 0, got {self.wire_ohm}")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One network, the samples that chips must recognise, the device, and what is asked.
+
+    data: samples on which settings are chosen and fine-tuning trains; often the same.
+    Raises MappingError for several networks, NetworksError where samples do not fit, DeviceError where an input is
+    more than a full one.
+    """
+
+    network: Networks
+    samples: Samples
+    data: Samples
+    device: Device
+    config: FitConfig
+
+    def __post_init__(self) -> None:
+        if len(self.network) != 1:
+            raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
+        for samples in (self.samples, self.data):
+            self.network.recognised(samples)  # refuses samples that do not fit
+            if (largest := float(np.abs(samples.x).max())) > FULL_INPUT:
+                raise DeviceError(f"an input of 1 is a full one, at the input voltage, and x goes to {largest:g}; "
+                                  f"divide it by {largest:g} and multiply the first layer's weights by it")  # fmt: skip
+
+    @property
+    def most_states(self) -> int:
+        """States per device that can be tried: no more than asked for, or than the device has."""
+        available = self.device.available_siemens()
+        has = self.device.states if available is None else len(available)
+        return min(self.config.most_states, has or self.config.most_states)
+
+    @property
+    def window_siemens(self) -> tuple[float, float]:
+        """What a resting device and the largest weight can be programmed to: the ends of the window or of the level
+        table. Raises DeviceError where the device gives neither.
+        """
+        device, available = self.device, self.device.available_siemens()
+        if available is not None:
+            return max(float(available[0]), OPEN_SIEMENS), float(available[-1])
+        if device.lowest_siemens is None or device.highest_siemens is None:
+            raise DeviceError(f"{device.name} gives no conductance window, so no weight can be mapped on it")
+        return device.lowest_siemens, device.highest_siemens
+
+    def put_on(self, quantized: Networks, states: int | None = None) -> Mapping:
+        """The mapping of a quantized network: its largest weight at the highest conductance, or, on a level table, each
+        weight at its level. Raises MappingError where it needs more than `states` states.
+        """
+        config, available = self.config, self.device.available_siemens()
+        lowest, highest = self.window_siemens
+        if available is not None:
+            highest = _top(quantized, np.maximum(available, OPEN_SIEMENS))
+        mapping = map_network(
+            quantized, lowest_siemens=lowest, highest_siemens=highest, scheme=config.scheme,
+            available_siemens=available, cell=self.device.cell, word_wire_ohm=config.wire_ohm,
+            bit_wire_ohm=config.wire_ohm,
+        )  # fmt: skip
+        if states is not None and len(mapping.level_siemens) > states:
+            raise MappingError(f"the quantized network needs {len(mapping.level_siemens)} states per device, not the "
+                               f"{states} that were asked for")  # fmt: skip
+        return mapping
+
+
+class Estimator:
+    """How a fit finds its yields: from chips drawn afresh, on so many threads; a store stands in for it."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self.jobs = jobs
+
+    def expect(self, chips: int) -> None:
+        """So many more chips are to come, at most."""
+
+    def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
+        config = problem.config
+        return estimate_yield(mapping, problem.device, problem.samples, chips=chips, alpha=config.alpha,
+                              conditions=config.conditions, seed=config.seed, jobs=self.jobs)  # fmt: skip
+
+
+def _top(quantized: Networks, available: FloatArray) -> float:
+    """The conductance of the largest weight: the highest level at which all magnitudes fall on levels."""
+    magnitudes = np.unique(np.abs(quantized.joint()))
+    relative = magnitudes[magnitudes > 0] / magnitudes[-1]
+    above = available - available[0]
+    for top in range(len(available) - 1, 0, -1):
+        on_level = np.isclose(above[:, None], above[top] * relative, rtol=1e-9, atol=0).any(axis=0)
+        if on_level.all():
+            return float(available[top])
+    raise MappingError("the weights are no multiples of the device's levels; quantize the network to them")

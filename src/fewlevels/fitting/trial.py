@@ -1,0 +1,68 @@
+"""Trial: one number of states per device, its best candidate, and the share of chips that recognise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fewlevels.devices.mapping import Mapping
+from fewlevels.fitting.candidates import KEPT, Candidate, ranked
+from fewlevels.fitting.problem import Estimator, Problem
+from fewlevels.networks import Networks
+from fewlevels.yields import Yield
+
+PILOT_CHIPS = 200
+FIRST_PILOT = 10**9
+"""Number of the first pilot chip: far from those that a yield is estimated from."""
+
+PILOTS = (1 + KEPT) * PILOT_CHIPS
+"""Pilot chips of one number of states, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One way to put the network on the device.
+
+    states: conductances that a device must hold, the resting one included. placement: how they were placed. network:
+    quantized. recognition: of the quantized network without any variation. quiet_network, quiet_recognition: of the
+    candidate that is safest without any.
+    """
+
+    states: int
+    placement: str
+    network: Networks
+    recognition: float
+    quiet_network: Networks
+    quiet_recognition: float
+    mapping: Mapping
+    found: Yield
+
+
+def try_states(problem: Problem, states: int, estimate: Estimator) -> Trial | None:
+    """The trial with so many states; None where no candidate takes exactly so many."""
+    return try_candidates(problem, ranked(problem, states), states, estimate)
+
+
+def try_candidates(problem: Problem, candidates: list[Candidate], states: int, estimate: Estimator) -> Trial | None:
+    """Of these candidates, the one of the best yield on pilot chips and the problem's data, on `chips` others; the
+    first is taken for the safest without variation."""
+    if not candidates:
+        return None
+    mappings = [problem.put_on(candidate.network, states) for candidate in candidates]
+    best = 0
+    if len(candidates) > 1:
+        choosing = replace(problem, samples=problem.data)
+        pilot = range(FIRST_PILOT, FIRST_PILOT + min(PILOT_CHIPS, problem.config.chips))
+        pilots = [estimate(choosing, mapping, pilot) for mapping in mappings]
+        best = max(range(len(pilots)), key=lambda i: (pilots[i].value, float(pilots[i].recognition.mean()), -i))
+    chosen, mapping = candidates[best], mappings[best]
+    found = estimate(problem, mapping, range(problem.config.chips))
+    network, quiet = chosen.network, candidates[0].network
+    recognition = [float(each.recognition(problem.samples)[0]) for each in (network, quiet)]
+    return Trial(len(mapping.level_siemens), chosen.placement, network, recognition[0], quiet, recognition[1], mapping,
+                 found)  # fmt: skip
+
+
+def confirm(problem: Problem, trial: Trial, estimate: Estimator) -> Trial:
+    """The same trial on as many chips again, which had no say in its choice."""
+    chips = problem.config.chips
+    return replace(trial, found=estimate(problem, trial.mapping, range(chips, 2 * chips)))
