@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fewlevels import Networks, Samples, load_digits
+import fewlevels
+from fewlevels import Networks, Samples, load_digits, load_networks
 from fewlevels.errors import NetworksError
 from tests.oracles import ISAS, recognised
 
@@ -184,3 +186,29 @@ def test_samples_that_do_not_fit_are_refused_with_both_sizes(sizes: list[int]) -
 def test_more_outputs_than_classes_are_allowed_and_compete() -> None:
     networks = Networks.from_weights([[[[2.0, 1.0, 0.0]], [[2.0, 1.0, 3.0]]]])
     assert networks.recognition(two_class_samples(1.0)).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"b1": np.ones(4)}, "holds b1 besides W1, W2; networks here have no biases"),
+        ({"W1": np.ones((4, 25)), "W2": np.ones((10, 4))}, "only when transposed; W1 is .inputs, outputs."),
+    ],
+)
+def test_a_network_that_would_be_misread_is_refused(arrays: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "net.npz", **{"W1": np.ones((25, 4)), "W2": np.ones((4, 10)), **arrays})
+    with pytest.raises(NetworksError, match=says):
+        load_networks(tmp_path / "net.npz")
+
+
+def test_labels_that_count_from_one_are_named(tmp_path: Path) -> None:
+    digits = fewlevels.load_digits(5)
+    np.savez(tmp_path / "data.npz", X=digits.x, y=digits.y + 1)
+    samples = fewlevels.load_samples(tmp_path / "data.npz")
+    with pytest.raises(
+        fewlevels.FewlevelsError, match="class '0' has no sample to train on; class numbers count from 0"
+    ):
+        fewlevels.train(samples, fewlevels.TrainingConfig(steps=10), models=1)
+    network = Networks.from_weights([np.ones((25, 4)), np.ones((4, 10))])
+    with pytest.raises(NetworksError, match="11 classes; class numbers count from 0"):
+        network.recognition(samples)

@@ -122,7 +122,8 @@ def recognised(
     sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
         raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
-                            f"{samples.inputs} inputs and {len(samples.classes)} classes")  # fmt: skip
+                            f"{samples.inputs} inputs and {len(samples.classes)} classes"
+                            f"{'; class numbers count from 0' * (len(samples.classes) == sizes[-1] + 1)}")  # fmt: skip
     found = np.empty((len(joint), len(samples)), dtype=bool)
     _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
     return found
@@ -131,7 +132,8 @@ def recognised(
 def load_networks(path: str | Path) -> Networks:
     """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several.
 
-    Raises NetworksError where the file cannot be read or its layers do not fit together.
+    Raises NetworksError where the file cannot be read, holds more than layers (a study's q apart), or its layers do not
+    fit together.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -144,4 +146,15 @@ def load_networks(path: str | Path) -> Networks:
     layers = list(itertools.takewhile(lambda name: name in arrays, (f"W{layer}" for layer in itertools.count(1))))
     if beyond := sorted(name for name in arrays if re.fullmatch(r"W\d+", name) and name not in layers):
         raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
-    return Networks.from_weights([arrays[name] for name in layers])
+    if more := sorted(set(arrays) - {*layers, "q"}):
+        raise NetworksError(f"{path} holds {', '.join(more)} besides {', '.join(layers)}; networks here have no "
+                            f"biases: train without them, and leave out what is no layer")  # fmt: skip
+    weights = [arrays[name] for name in layers]
+    if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
+        raise NetworksError(f"{path}: the layers fit together only when transposed; W1 is (inputs, outputs), which is "
+                            f"the transpose of a PyTorch layer's weight")  # fmt: skip
+    return Networks.from_weights(weights)
+
+
+def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:
+    return all(before.shape[1] == after.shape[0] for before, after in itertools.pairwise(weights))

@@ -111,6 +111,9 @@ def trajectory(
         raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {at_steps}")
     if (largest := np.abs(samples.x).max()) > FLOAT32_MAX:
         raise TrainingError(f"training is in float32, which ends at {FLOAT32_MAX:.1e}; x goes to {largest}")
+    if len(empty := set(range(len(samples.classes))) - set(samples.y.tolist())):
+        name = samples.classes[min(empty)]
+        raise TrainingError(f"class {name!r} has no sample to train on; class numbers count from 0")
     w1, w2, streams = _starts(samples, config, keys, seed)
     limit = 0.0 if config.range_limit is None else config.range_limit / 2
     if limit:
