@@ -48,6 +48,19 @@ def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
     assert found["separable_levels"][0]["level_siemens"] == [1e-6, 5e-6]
 
 
+def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_are(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('name = "mine"\n[levels]\nconductance_siemens = [1e-6, 5e-6]\n[nonlinearity]\nlaw = "sinh"\n'
+                    'csv = "iv.csv"\n', encoding="utf-8")  # fmt: skip
+    volt = [0.1 * step for step in range(11)]
+    for curve, poor in ((lambda v: 1e-6 * v * (1 + v * v), False), (lambda v: 1e-6 * (v > 0.85), True)):
+        rows = "".join(f"{v},{curve(v)}\n" for v in volt)
+        (tmp_path / "iv.csv").write_text("volt,ampere\n" + rows, encoding="utf-8")
+        page = run("devices", mine).stdout
+        assert "1, 5 µS, without their spreads" in page and "I = G v0 sinh(V / v0), v0 = " in page
+        assert ("poor: this law does not describe the measured curve" in page) is poor
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

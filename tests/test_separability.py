@@ -134,7 +134,7 @@ def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sig
 def test_levels_stated_without_spreads_are_taken_at_the_sources_word():
     found = separable_levels(load_device("lee2018_taox"))
     assert (found.count, found.basis, found.level_siemens) == (4, "stated", None)
-    assert compare(4, found) == "needs 4, its source states 4 without their spreads"
+    assert compare(4, found) == "needs 4, offers 4 by its source, which gives no spreads"
     np.testing.assert_allclose(
         geometric_levels(load_device("lee2018_taox"), 4) / 0.04e-6, 150 ** (np.arange(4) / 3), rtol=1e-12
     )

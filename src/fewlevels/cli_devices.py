@@ -96,6 +96,8 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
     rows = [["window", _window(device)]]
     if device.states:
         rows.append(["states", f"{device.states}, without their conductances"])
+    if device.level_siemens is not None and not device.spread_is_known:
+        rows.append(["levels", f"{_micro(np.array(device.level_siemens))}, without their spreads"])
     if device.spread_is_known:
         shown = device.available_siemens()
         if shown is None:
@@ -110,7 +112,9 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
         rows.append(["cell", str(device.cell)])
     if fit := device.iv_fit:
         rows.append(["fit of the cell", f"R² {fit.r_squared:.6f}, rms relative error {fit.rms_relative_error:.2%}, "
-                     f"measured to {fit.largest_volt:g} V"])  # fmt: skip
+                     f"{1e6 * fit.conductance_siemens:.4g} µS at 0 V, measured to {fit.largest_volt:g} V"])  # fmt: skip
+        if fit.is_poor:
+            rows.append(["", "poor: this law does not describe the measured curve"])
     for found in offered:
         if found.basis != "stated":
             rows.append([f"told apart {when(found.after_seconds)}", f"{found} at {found.k_sigma:g} sigma"])

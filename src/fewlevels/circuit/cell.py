@@ -57,6 +57,10 @@ class Diode:
         """n k T / q."""
         return self.ideality * VOLT_PER_KELVIN * self.temperature_kelvin
 
+    def __str__(self) -> str:
+        numbers = f"Is {self.saturation_ampere:g} A, n {self.ideality:g}, Rs {self.series_ohm:g} Ω"
+        return f"diode in series, {numbers}, word lines raised by {self.threshold_volt:g} V"
+
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         """In closed form by the Wright omega function; from reverse bias to 100 V and from 1 ohm to 1 Gohm."""
         volt, conductance = np.broadcast_arrays(np.float64(volt), np.float64(conductance_siemens))
@@ -74,6 +78,9 @@ class Resistor:
         volt, conductance = np.broadcast_arrays(np.float64(volt), np.float64(conductance_siemens))
         return conductance * volt, conductance
 
+    def __str__(self) -> str:
+        return "I = G V"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sinh:
@@ -85,6 +92,9 @@ class Sinh:
         x = np.asarray(volt) / self.scale_volt
         return conductance_siemens * self.scale_volt * np.sinh(x), conductance_siemens * np.cosh(x)
 
+    def __str__(self) -> str:
+        return f"I = G v0 sinh(V / v0), v0 = {self.scale_volt:.4g} V"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cubic:
@@ -95,6 +105,9 @@ class Cubic:
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         square = (np.asarray(volt) / self.scale_volt) ** 2
         return conductance_siemens * volt * (1 + square), conductance_siemens * (1 + 3 * square)
+
+    def __str__(self) -> str:
+        return f"I = G V (1 + (V / v0)²), v0 = {self.scale_volt:.4g} V"
 
 
 _OHMIC = np.zeros(4)

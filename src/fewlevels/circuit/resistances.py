@@ -90,14 +90,15 @@ class ResistanceTable:
 
     def __str__(self) -> str:
         lines = [f"{'level':>12}  {'resistance':>14}  devices"]
-        lines += [f"{level:12.6g}  {_engineering(ohm):>14}  {devices}"
+        lines += [f"{level:12.6g}  {engineering(ohm):>14}  {devices}"
                   for level, ohm, devices in zip(self.level, self.ohm, self.devices, strict=True)]  # fmt: skip
         if self.rest_ohm is not None:
-            lines.append(f"{'at rest':>12}  {_engineering(self.rest_ohm):>14}  {sum(self.devices)}")
+            lines.append(f"{'at rest':>12}  {engineering(self.rest_ohm):>14}  {sum(self.devices)}")
         return "\n".join(lines)
 
 
-def _engineering(ohm: float) -> str:
+def engineering(ohm: float) -> str:
+    """A resistance in kohm, Mohm …, four digits."""
     for factor, unit in ((1e9, "Gohm"), (1e6, "Mohm"), (1e3, "kohm")):
         if ohm >= factor:
             return f"{ohm / factor:.4g} {unit}"

@@ -10,6 +10,9 @@ from fewlevels.circuit.cell import Cubic, Sinh
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
+POOR = 0.95
+"""R² below which a law is said not to describe a curve."""
+
 LAWS: dict[str, type[Sinh] | type[Cubic]] = {"sinh": Sinh, "cubic": Cubic}
 
 
@@ -26,6 +29,11 @@ class IvFit:
     r_squared: float
     rms_relative_error: float
     largest_volt: float
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether the law leaves so much unexplained that it is no description of the curve."""
+        return self.r_squared < POOR
 
 
 def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:

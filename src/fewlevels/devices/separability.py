@@ -170,7 +170,7 @@ def geometric_levels(device: Device, levels: int) -> FloatArray:
 def compare(needed: int, offered: SeparableLevels) -> str:
     """'needs 4, offers 3.2 after a day'."""
     if offered.basis == "stated":
-        return f"needs {needed}, its source states {offered.count:g} without their spreads"
+        return f"needs {needed}, offers {offered.count:g} by its source, which gives no spreads"
     return f"needs {needed}, offers {offered} {when(offered.after_seconds)}"
 
 

@@ -226,6 +226,8 @@ def _assumed(problem: Problem) -> Iterator[str]:
     device, conditions = problem.device, problem.config.conditions
     if not device.spread_is_known:
         yield f"no spread is given for {device.name}: every device is taken to hit its target"
+    if device.iv_fit is not None and device.iv_fit.is_poor:
+        yield f"the law fitted to the I-V curve of {device.name} describes it poorly: R² {device.iv_fit.r_squared:.3f}"
     if device.states is not None:
         yield f"{device.name} is said to have {device.states} states; where they lie is not given and chosen here"
     if device.retention is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
+from fewlevels.circuit.resistances import engineering
 from fewlevels.devices.separability import compare, when
 from fewlevels.figures import STYLE
 from fewlevels.fitting.figures import draw_fit
@@ -72,7 +73,7 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     page = environment.from_string(template).render(
         fit=fit, device=fit.problem.device, found=fit.best.found, sentence=sentence(fit), remarks=remarks(fit),
         image=images["png"], asked=asked, command=command,
-        levels=list(zip(mapping.level_siemens.tolist(), counts.tolist(), strict=True)),
+        levels=[(g, engineering(1 / g), devices) for g, devices in zip(mapping.level_siemens, counts, strict=True)],
     )  # fmt: skip
     store.write("report.html", page.encode())
     return folder / "report.html"
