@@ -110,7 +110,7 @@ def quantize_joint(
     joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """The quantized joint weights (models, weights), and the occupied levels (models,) of the fullest group."""
-    parts = [quantizer.quantize(block, levels) for block in split(joint, shapes, share)]
+    parts = [searchable(quantizer).quantize(block, levels) for block in split(joint, shapes, share)]
     occupied = [_most(part.occupied(), len(joint)) for part in parts]
     return join([part.values for part in parts], len(joint), shapes, share), np.max(occupied, axis=0)
 
