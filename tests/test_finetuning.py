@@ -220,7 +220,7 @@ def test_every_model_stops_where_it_would_alone_and_leaves_its_best_weights(opti
     start = TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=4000)
     young = trajectory(DIGITS, start, at_steps=[200, 600, 1600, 4000], models=10, seed=2)
     networks = Networks(tuple(map(np.concatenate, zip(*(each.weights for each in young), strict=True))))
-    config = FinetuningConfig(steps=40, learning_rate=0.1, latent_limit=9.0, **options)
+    config = FinetuningConfig(steps=40, learning_rate=0.1, latent_limit=2.5, **options)
     found = finetune(networks, DIGITS, quantizer=Unquantized(), levels=1, config=config, seed=7, jobs=2)
     ends = set()
     for model in range(40):
@@ -259,6 +259,12 @@ def test_batches_train_too() -> None:
     np.testing.assert_array_equal(found.quantized.networks.joint(), again.quantized.networks.joint())
 
 
+def test_the_last_step_is_looked_at() -> None:
+    config = FinetuningConfig(batch=5, steps=80, check_every=1000)
+    found = finetune(TRAINED, DIGITS, config=config)
+    assert (found.steps == 80).any() and (found.recognition > found.recognition_before).any()
+
+
 def test_validation_samples_decide_what_is_best_and_reached() -> None:
     noisy = flip_pixels(DIGITS, 1, 3, np.random.default_rng(1))
     config = FinetuningConfig(steps=60, check_every=1)
@@ -277,6 +283,9 @@ def test_a_relative_aim_is_a_fraction_of_each_network_s_own_recognition() -> Non
     assert found.solved.all() and len(set(found.target.tolist())) > 2
     stopped = found.recognition[found.steps > 0]  # a model stops as soon as it gets there
     assert (stopped < 1).any()
+    noisy = flip_pixels(DIGITS, 1, 3, np.random.default_rng(1))
+    found = finetune(young, DIGITS, relative=True, validation=noisy, config=FinetuningConfig(steps=0))
+    np.testing.assert_array_equal(found.target, young.recognition(noisy))
 
 
 @pytest.mark.parametrize(("name", "value"), [

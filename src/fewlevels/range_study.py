@@ -55,21 +55,24 @@ class RangeStudy:
         figure = Figure(figsize=(6.4, 5.0), layout="constrained")
         above, below = figure.subplots(2, sharex=True, height_ratios=(2, 1))
         rows = self.rows()
-        for marker, line, label, these in (
-            ("o", "-", "limited", [row for row in rows if row["range_limit"] is not None]),
-            ("s", "", "free", [row for row in rows if row["range_limit"] is None]),
+        for free, label, look in (
+            (False, "range enforced: median and quartiles", {"marker": "o", "linestyle": "-", "color": "black"}),
+            (True, "free", {"marker": "s", "linestyle": "", "color": "black", "markerfacecolor": "white"}),
         ):
+            these = [row for row in rows if (row["range_limit"] is None) == free]
             if not these:
                 continue
-            ranges = [row["range_limit"] or row["weight_range_median"] for row in these]
+            ranges = [row["weight_range_median" if free else "range_limit"] for row in these]
             low, middle, high, trained = (
                 np.array([row[key] for row in these], dtype=float)
                 for key in ("q_quartile_1", "q_median", "q_quartile_3", "trained")
             )
-            above.errorbar(ranges, middle, (middle - low, high - middle), marker=marker, linestyle=line, capsize=3,
-                           color="black", label=f"{label}: median and quartiles")  # fmt: skip
-            below.plot(ranges, trained, marker=marker, linestyle=line, color="black")
+            above.errorbar(ranges, middle, (middle - low, high - middle), capsize=3, label=label, **look)
+            below.plot(ranges, trained, **look)
+        limits = [limit for limit in self.limits if limit is not None]
         above.set(ylabel="fewest levels q", ylim=(0, None), xscale="log")
+        above.set_xticks(limits, [f"{limit:g}" for limit in limits])
+        above.minorticks_off()
         above.legend(frameon=False)
         below.set(xlabel="weight range, enforced or free", ylabel="fraction trained", ylim=(0, 1.05))
         return figure
