@@ -47,7 +47,7 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
     networks, digits = small_study[1].found.networks, fewlevels.load_digits(5)
     done = run("search", folder, "--method", "clipped,qat:ternary", "--q-max", 6, "--minimise", "distinct")
     assert done.returncode == 0, done.stderr
-    for said in ("fewest distinct signed weights", "shared by network", "at most 6", "medians", "search.npz"):
+    for said in ("fewest distinct signed weights", "shared by network", "at most 6", "search.npz"):
         assert said in done.stdout
     stored = np.load(folder / "search.npz")
     assert stored["methods"].tolist() == ["clipped", "qat:ternary"]
@@ -63,6 +63,16 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
     trained = networks.recognition(digits) == 1
     values = json.loads((folder / "search.json").read_text(encoding="utf-8"))
     assert values["q"] == {name: q[trained].tolist() for name, q in zip(stored["methods"], stored["q"], strict=True)}
+    for row in values["methods"]:
+        (cells,) = (line.split() for line in done.stdout.splitlines() if line.startswith(f"{row['method']} "))
+        assert cells[1:4] == [f"{row['solved']:.2%}", "100.00%", "100.00%"]
+        assert cells[4:] == [
+            f"{row[key]:g}"
+            for key in (
+                "q_min", "q_median", "q_p95", "occupied_median", "distinct_weights_median", "states_per_device_median",
+                "states_per_device_offset_column_median",
+            )
+        ]  # fmt: skip
 
 
 def test_a_users_networks_are_searched_for_a_devices_levels(tmp_path, small_study):

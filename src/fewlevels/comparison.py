@@ -20,9 +20,10 @@ from fewlevels.study.store import Store
 
 COLUMNS = {
     "method": "\nmethod", "solved": "\nsolved", "recognition_before": "recognition\nbefore",
-    "recognition_after": "\nafter", "q_min": "levels\nfewest", "q_median": "\nmedian", "q_p95": "\n95th pct",
-    "occupied_median": "medians\noccupied", "distinct_weights_median": "\ndistinct weights",
-    "states_per_device_median": "\nstates, pair", "states_per_device_offset_column_median": "\nstates, offset column",
+    "recognition_after": "recognition\nafter", "q_min": "fewest\nlevels", "q_median": "median\nlevels",
+    "q_p95": "95th pct\nlevels", "occupied_median": "median\noccupied",
+    "distinct_weights_median": "median distinct\nweights", "states_per_device_median": "median states,\npair",
+    "states_per_device_offset_column_median": "median states,\noffset column",
 }  # fmt: skip
 """The two lines above each column of a comparison's table."""
 
