@@ -193,6 +193,11 @@ def test_device_magnitudes_are_differences_from_the_lowest_conductance() -> None
     np.testing.assert_allclose(found.values, [[10.0, -2.0, 0.0]], rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_device_of_one_conductance_holds_zeros() -> None:
+    assert device_levels([1e-6]).quantize(np.array([[3.0, -2.0]]), 1).values.tolist() == [[0.0, -0.0]]
+
+
 def test_ternary_by_hand() -> None:
     # mean 2.75: with threshold 1 the magnitudes 3 and 5 stay, at their mean 4
     np.testing.assert_allclose(Ternary().quantize(np.array([[1.0, -2.0, 3.0, -5.0]])).values, [[0.0, 0.0, 4.0, -4.0]])
@@ -282,6 +287,7 @@ def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
 
 @pytest.mark.parametrize("make", [
     lambda: Clipped(clip=0.0), lambda: Clipped(clip=1.1), lambda: DeadZone(controls=(0.5, 0.6, 1.0)),
+    lambda: DeadZone(controls=(0.5, 0.0, 1.0)), lambda: DeadZone(controls=(0.5, 0.1, 0.0)),
     lambda: Ternary(threshold=0.0), lambda: additive_powers_of_two(bits=3), lambda: Table(table=(0.1, 1.0)),
     lambda: Table(table=()), lambda: Table(table=(0.0, float("inf"))), lambda: DeadZone(controls=(1, 2)),  # type: ignore
     lambda: searchable("ternary"), lambda: searchable(Midpoint),  # type: ignore[arg-type]

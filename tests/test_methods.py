@@ -17,7 +17,6 @@ from fewlevels import (
     MethodComparison,
     Midpoint,
     Networks,
-    Quantized,
     Quantizer,
     Samples,
     Ternary,
@@ -34,6 +33,7 @@ from fewlevels.errors import DeviceError, SearchError
 from fewlevels.method_figures import levels_by_method
 from fewlevels.methods import Method, MethodResult
 from fewlevels.quantization.sharing import Minimise
+from tests.test_search import Backwards
 
 DIGITS = load_digits(5)
 NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=12, seed=3)
@@ -119,16 +119,6 @@ def test_a_searched_method_is_a_search() -> None:
         np.testing.assert_array_equal(row.counts["occupied"], alone.occupied)
         np.testing.assert_array_equal(row.counts["requested"], alone.q)
     json.dumps(found.to_json(), allow_nan=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Backwards:
-    """The more levels it is asked for, the fewer it gives."""
-
-    name = "backwards"
-
-    def quantize(self, weights: np.ndarray, levels: int) -> Quantized:
-        return KMeans().quantize(weights, 5 - levels)
 
 
 @pytest.mark.parametrize(("quantizer", "minimise", "relative"), [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fewlevels import (
     FewestLevels,
+    KMeans,
     Midpoint,
     Networks,
     Quantized,
@@ -43,6 +44,16 @@ class Scripted:
         values = weights if levels in self.passing else -weights
         assignment = np.arange(weights.size).reshape(weights.shape) % levels
         return Quantized(np.zeros((len(weights), levels)), assignment, values)
+
+
+@dataclass(frozen=True)
+class Backwards:
+    """The more levels it is asked for, the fewer it gives."""
+
+    name: str = "backwards"
+
+    def quantize(self, weights: np.ndarray, levels: int) -> Quantized:
+        return KMeans().quantize(weights, max(5 - levels, 1))
 
 
 PAIR = Samples(np.eye(2), np.array([0, 1]), ("a", "b"))

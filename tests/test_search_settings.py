@@ -28,11 +28,11 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import QuantizationError, SearchError
-from fewlevels.quantization.protocol import SearchableQuantizer
+from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 from fewlevels.quantization.sharing import COUNTS, Share
-from fewlevels.search import first_and_stable
+from fewlevels.search import NEVER, first_and_stable, least_count
 from tests import oracles
-from tests.test_search import PAIR
+from tests.test_search import PAIR, Backwards
 
 DIGITS = load_digits(5)
 NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=6, seed=3)
@@ -107,6 +107,7 @@ def all_tried(model: int, quantizer: SearchableQuantizer, share: Share, q_max: i
 @pytest.mark.parametrize(("quantizer", "share"), [
     *itertools.product((Midpoint(signed=True), Clipped(zero=True), KMeans(signed=True), DEVICE),
                        ("network", "layer", "column")), (DeadZone(), "network"), (Binary(), "layer"),
+    (searchable(Backwards()), "column"),
 ], ids=lambda value: getattr(value, "name", value))  # fmt: skip
 def test_a_search_is_a_loop_over_models_levels_and_settings(quantizer: SearchableQuantizer, share: Share) -> None:
     models, q_max = (1, 4) if len(quantizer.settings()) > 100 else (3, 4)
@@ -216,6 +217,12 @@ def test_first_and_stable_by_hand() -> None:
     assert first.tolist() == [2, 1, 2, 2, 0] and stable.tolist() == [4, 0, 2, 2, 0]
     first, stable = first_and_stable(trace[:2], np.array([[0.9], [0.5]]))
     assert first.tolist() == [2, 1] and stable.tolist() == [2, 1]
+
+
+def test_of_equal_counts_the_largest_margin_is_taken_by_hand() -> None:
+    counts = np.array([[4, 3, NEVER, 3, 3], [NEVER] * 5, [2, 2, 2, 3, 3]])
+    margins = np.array([[0.9, 0.1, 0.8, 0.3, 0.2], [0.5] * 5, [-0.2, -0.1, -0.1, 0.3, 0.3]])
+    assert least_count(counts, margins).tolist() == [4, 0, 2]
 
 
 def test_pareto_drops_what_fewer_levels_equal() -> None:

@@ -37,8 +37,7 @@ def recognition_under_flips(
 ) -> Robustness:
     """Recognition under k flipped pixels, of the same networks before and after quantizing.
 
-    samples: binary. copies: noisy copies of each sample, the same for all networks; none of k = 0 is noisy, and one is
-    enough. seed: of the pixels, with k.
+    samples: binary. copies: noisy copies of each sample, the same for all networks. seed: of the pixels, with k.
     Raises SearchError where the two are not as many networks, or for arguments out of range, SamplesError where pixels
     cannot be flipped.
     """
@@ -50,7 +49,7 @@ def recognition_under_flips(
         if not (isinstance(number, Integral) and number >= 0):
             raise SearchError(f"{name} must be whole numbers of at least 0, got {number!r}")
     noisy = [
-        flip_pixels(samples, k, copies if k else 1, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
+        flip_pixels(samples, k, copies, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
         for k in flips
     ]
     before, after = (np.stack([n.recognition(x) for x in noisy], axis=1) for n in (networks, quantized))
