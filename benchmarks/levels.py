@@ -4,35 +4,46 @@
 
 Trains the networks, runs every method on them, fine-tunes to ternary and times it, times the longest search and every
 quantizer on the joint weights at one number of levels (medians of REPEATS), measures recognition with flipped pixels
-before and after quantizing, holds training to weight ranges, and says how far binary weights go.
+before and after quantizing, holds training to weight ranges, and says how far binary weights go. `--models 600
+--figures docs/results` draws docs/results/methods, range and binary.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 import fewlevels as fl
+from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.method_figures import levels_by_method
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
+from fewlevels.study.analysis import wilson
 
 STARTS = {
     "paper": fl.TrainingConfig(),
     "symmetric": fl.TrainingConfig(init="normal:0,0.5", learning_rate=0.3),
+    "symmetric, range 3": fl.TrainingConfig(init="normal:0,0.5", learning_rate=0.3, range_limit=3.0),
 }
 CONDUCTANCES = tuple(float(g) for g in np.geomspace(1e-6, 1e-4, 16) * (1 + 0.1 * np.sin(np.arange(16.0) ** 2)))
 """Sixteen unevenly spaced conductances over two decades, in siemens."""
 
-METHODS = "paper,paper-signed,clipped,clipped-zero,zero,kmeans,kmeans-signed,pow2,apot,device:{},qat:ternary"
-RANGES = (2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, None)
+METHODS = ("paper,paper-signed,clipped,clipped-zero,zero,kmeans,kmeans-signed,pow2,apot,device:{},ternary,binary,"
+           "qat:ternary")  # fmt: skip
+RANGES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, None)
 
 
 def main() -> None:
@@ -54,7 +65,7 @@ def main() -> None:
         compared, seconds = compare(trained, samples, options.q_max)
         results[name] = {**compared.to_json(), "seconds": seconds}
         table(f"{name}: {len(trained)} networks, {compared.trained.sum()} trained, {seconds:.0f} s", compared.rows())
-        save(compared.figure(), options.figures, f"methods-{size}-{start}")
+        save(levels_by_method(compared.levels(), options.q_max), options.figures, f"methods/{size}x{size} {start}")
         for part, rows in (
             ("finetuning", finetuning(trained, samples, options.repeats)),
             ("flipped pixels", flipped(trained, samples)),
@@ -71,13 +82,15 @@ def main() -> None:
     speeds = quantizer_speeds(first, options.repeats)
     results["quantizers"] = speeds
     table(f"quantizers on {options.models} networks at 8 levels (ternary: 2, binary: 1)", speeds)
-    for start, config in STARTS.items():
-        study = fl.study_range(fl.load_digits(5), config, RANGES, models=min(600, options.models))
-        results[f"enforced range, {start} start"] = study.rows()
-        table(f"5x5 {start} start, enforced weight range, the paper's quantizer", study.rows())
-        save(study.figure(), options.figures, f"range-{start}")
+    for size, start in itertools.product(options.sizes, ("paper", "symmetric")):
+        study = fl.study_range(fl.load_digits(size), STARTS[start], RANGES, models=min(600, options.models))
+        name = f"{size}x{size} {start}"
+        results[f"{name} start, enforced range"] = study.rows()
+        table(f"{name} start, enforced weight range, the paper's quantizer", study.rows())
+        save(study.figure(), options.figures, f"range/{name}")
     results["binary"] = binary = list(binary_weights(min(600, options.models)))
-    table("binary weights, fine-tuned", binary)
+    table("5x5, binary weights, fine-tuned", binary)
+    save(binary_figure(binary), options.figures, "binary/5x5")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
@@ -146,32 +159,51 @@ def timed(function: Callable[[], object], repeats: int) -> float:
     return statistics.median(seconds)
 
 
-def binary_weights(models: int) -> Iterator[dict[str, object]]:
-    """{-a, +a}: the start, levels of a layer's own, hidden units and a pixel that is always on."""
+def binary_weights(models: int) -> Iterator[dict[str, Any]]:
+    """{-a, +a}: the start, levels of a layer's own, hidden units, and a pixel that is always on in place of a bias."""
     plain = fl.load_digits(5)
     biased = fl.Samples(np.pad(plain.x, ((0, 0), (0, 1)), constant_values=1.0), plain.y, plain.classes)
-    variants = [("paper", "network", 10, plain), ("paper", "layer", 10, plain), ("symmetric", "network", 10, plain),
-                ("symmetric", "layer", 10, plain), ("symmetric", "layer", 10, biased),
-                ("symmetric", "layer", 16, plain), ("symmetric", "layer", 32, plain),
-                ("symmetric", "network", 32, plain)]  # fmt: skip
     config = fl.FinetuningConfig(steps=5000, learning_rate=0.005, latent_limit=3.0)
-    for start, share, hidden, samples in variants:
-        settings = fl.TrainingConfig(init=STARTS[start].init, learning_rate=STARTS[start].learning_rate, hidden=hidden)
-        trained = fl.train(samples, settings, models=models)
-        begin = time.perf_counter()
-        quantizer = fl.Binary()
-        found = fl.finetune(trained, samples, quantizer=quantizer, config=config, share=share)  # type: ignore
-        yield {
-            "start": start, "levels shared by": share, "hidden": hidden, "bias pixel": samples is biased,
-            "solved": float(found.solved.mean()), "recognition_mean": float(found.recognition.mean()),
-            "seconds": round(time.perf_counter() - begin, 1),
-        }  # fmt: skip
+    for samples, start, hidden in itertools.product((plain, biased), STARTS, (10, 16, 32)):
+        trained = fl.train(samples, replace(STARTS[start], hidden=hidden), models=models)
+        for share in ("network", "layer"):
+            begin = time.perf_counter()
+            found = fl.finetune(trained, samples, quantizer=fl.Binary(), config=config, share=share)  # type: ignore
+            yield {
+                "start": start, "scale of a": share, "hidden": hidden, "bias pixel": samples is biased,
+                "solved": float(found.solved.mean()), "recognition_mean": float(found.recognition.mean()),
+                "before_fine_tuning": float(found.recognition_before.mean()), "models": models,
+                "seconds": round(time.perf_counter() - begin, 1),
+            }  # fmt: skip
 
 
-def save(figure: object, folder: Path | None, name: str) -> None:
+def binary_figure(rows: list[dict[str, Any]]) -> Figure:
+    """The share solved against the hidden units, with its 95 % interval, without and with the bias pixel."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_INCHES, 3.0), layout="constrained")
+        for axes, bias in zip(figure.subplots(1, 2, sharey=True), (False, True), strict=True):
+            looks = itertools.product((INK, ACCENT, GREY), (("o", "-"), ("s", "--")))
+            for (start, share), (color, (marker, line)) in zip(
+                itertools.product(STARTS, ("network", "layer")), looks, strict=True
+            ):
+                own = [r for r in rows if (r["start"], r["scale of a"], r["bias pixel"]) == (start, share, bias)]
+                hidden, solved = (np.array([r[key] for r in own]) for key in ("hidden", "solved"))
+                low, high = wilson(solved * own[0]["models"], own[0]["models"])
+                axes.errorbar(hidden, solved, (np.maximum(solved - low, 0), np.maximum(high - solved, 0)), capsize=2,
+                              color=color, marker=marker, linestyle=line, markersize=4, linewidth=1,
+                              label=f"{start}: one scale a {share}")  # fmt: skip
+            axes.set(title="with a bias pixel" if bias else "without a bias", xlabel="hidden units", ylim=(-0.02, 1.04),
+                     xticks=hidden)  # fmt: skip
+        figure.axes[0].set_ylabel("binary networks at 100 %")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        return figure
+
+
+def save(figure: Figure, folder: Path | None, name: str) -> None:
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(folder / f"{name}.svg")  # type: ignore[attr-defined]
+        file = folder / f"{name.replace(', ', ' ').replace(' ', '_')}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=150)
 
 
 def table(title: str, rows: list[dict[str, object]]) -> None:

@@ -78,6 +78,62 @@ def sgd(
         yield w1, w2
 
 
+def layers(joint: np.ndarray, shapes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+    """One network's joint weights as its layers."""
+    ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(joint, ends[:-1]), shapes, strict=True)]
+
+
+def descent(weights: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray, squared: bool) -> np.ndarray:
+    """Minus the gradient of the mean loss over the samples, joint: of the squared error, or of cross-entropy."""
+    signals = [x]
+    for w in weights:
+        signals.append(sigmoid(signals[-1] @ w))
+    o = signals[-1]
+    delta = (np.eye(o.shape[1])[y] - o) * (o * (1 - o) if squared else 1.0)
+    parts: list[np.ndarray] = []
+    for w, signal in zip(weights[::-1], signals[-2::-1], strict=True):
+        parts.insert(0, (signal.T @ delta / len(x)).ravel())
+        delta = (delta @ w.T) * signal * (1 - signal)
+    return np.concatenate(parts)
+
+
+def normals(words: Sequence[int], count: int) -> Iterator[np.ndarray]:
+    """Again and again `count` about normal numbers: sums of four uniform ones, two 32-bit words each."""
+    stream = xoshiro(words)
+    while True:
+        pairs = np.array(list(itertools.islice(stream, 2 * count))).reshape(count, 2)
+        halves = ((pairs >> 16) + (pairs & 0xFFFF)).sum(axis=1)
+        yield (halves - 4 * 65535 / 2) / (65536 / np.sqrt(3))
+
+
+def straight_through(
+    joint: np.ndarray, shapes: Sequence[tuple[int, int]], x: np.ndarray, y: np.ndarray,
+    quantize: Callable[[np.ndarray], np.ndarray], *, steps: int, rate: float, final_rate: float, ramp: float,
+    limits: np.ndarray, squared: bool, batches: Iterator[np.ndarray], noise: float, words: Sequence[int],
+) -> Iterator[tuple[np.ndarray, float]]:  # fmt: skip
+    """Adam with a straight-through quantizer on one network: before each step and after the last its latent weights,
+    and the fraction of the step's samples that it recognises in the forward pass, with noise.
+
+    rate and limits in mean magnitudes at the start; limits: (weights,). batches: the samples of every step.
+    """
+    scale = np.abs(joint).mean()
+    latent, m, v, luck = joint.copy(), np.zeros_like(joint), np.zeros_like(joint), normals(words, joint.size)
+    for step in range(steps + 1):
+        hard = min(1.0, step / (ramp * steps)) if ramp else 1.0
+        forward = hard * quantize(latent) + (1 - hard) * latent
+        if noise:
+            forward = forward * (1 + noise * next(luck))
+        chosen, weights = next(batches), layers(forward, shapes)
+        yield latent, recognised(weights, x[chosen], y[chosen]).mean()
+        g = descent(weights, x[chosen], y[chosen], squared)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        cosine = (1 + np.cos(np.pi * (step + 1) / steps)) / 2
+        moved = m / (1 - 0.9 ** (step + 1)) / (np.sqrt(v / (1 - 0.999 ** (step + 1))) + 1e-8)
+        latent = latent + rate * scale * (final_rate + (1 - final_rate) * cosine) * moved
+        latent = np.clip(latent, -limits * scale, limits * scale)
+
+
 def recognised(weights: Sequence[np.ndarray], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which samples one network recognises: its own output, before the last sigmoid, above every other."""
     result = []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,18 +17,22 @@ from fewlevels import (
     FinetuningConfig,
     KMeans,
     Networks,
+    Quantizer,
     Samples,
     Ternary,
     TrainingConfig,
     _kernels,
     finetune,
+    flip_pixels,
     load_digits,
     quantize_networks,
     train,
+    trajectory,
 )
 from fewlevels.errors import FinetuningError, SearchError
 from fewlevels.quantization.protocol import Quantized
 from fewlevels.samples import FloatArray
+from tests import oracles
 
 DIGITS = load_digits(5)
 TRAINED = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=20, seed=3)
@@ -136,38 +144,111 @@ def test_weights_found_under_noise_tolerate_it() -> None:
 
 
 @dataclass(frozen=True)
-class Silence:
-    """Makes every weight 0, and remembers the latent weights it was given."""
+class Watched:
+    """A quantizer that remembers the latent weights it was given."""
 
+    quantizer: Quantizer
     seen: list[FloatArray]
-    name = "silence"
+    name = "watched"
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         self.seen.append(weights.copy())
-        return Quantized(np.zeros((len(weights), 1)), np.zeros(weights.shape, np.intp), np.zeros_like(weights))
+        return self.quantizer.quantize(weights, levels)
 
 
-@pytest.mark.parametrize("ramp", [0.0, 1.0])
-def test_the_forward_pass_ramps_from_the_latent_to_the_quantized_weights(ramp: float) -> None:
-    quantizer = Silence([])
-    config = FinetuningConfig(steps=2, ramp=ramp, latent_limit=100.0)
-    finetune(TRAINED[:1], DIGITS, quantizer=quantizer, levels=1, config=config)
-    before, after = (Networks.from_joint(latent, TRAINED.shapes) for latent in quantizer.seen[:2])
-    assert np.array_equal(before.joint(), TRAINED[:1].joint())
-    if ramp:  # the first step is that of the latent weights
-        assert loss(after, DIGITS, "cross-entropy") < loss(before, DIGITS, "cross-entropy")
-    else:  # behind a silent layer there is no gradient
-        assert np.array_equal(after.weights[0], before.weights[0])
+@dataclass(frozen=True)
+class Unquantized:
+    """Any weight is its own level: nothing jumps, so that many steps stay comparable."""
+
+    name = "unquantized"
+
+    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
+        return Quantized(np.zeros((len(weights), 1)), np.zeros(weights.shape, np.intp), weights)
 
 
-def test_each_layer_can_have_a_limit_of_its_own() -> None:
-    quantizer = Silence([])
-    config = FinetuningConfig(steps=60, ramp=1.0, learning_rate=0.2, latent_limit=(0.5, 2.0))
-    finetune(TRAINED[:1], DIGITS, quantizer=quantizer, levels=1, config=config)
-    scale = np.abs(TRAINED[:1].joint()).mean()
-    for layer, limit in enumerate((0.5, 2.0)):
-        largest = np.abs(Networks.from_joint(quantizer.seen[-2], TRAINED.shapes).weights[layer]).max()
-        np.testing.assert_allclose(largest, limit * scale, rtol=1e-12)
+def batches(seed: int, samples: int, size: int | None) -> Iterator[np.ndarray]:
+    """The samples of every step: each once, in a new order, before any comes again."""
+    order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    while size is not None:
+        yield from order.permutation(samples)[: samples // size * size].reshape(-1, size)
+    yield from itertools.repeat(np.arange(samples))
+
+
+def followed(
+    networks: Networks, model: int, samples: Samples, quantizer: Quantizer, levels: int, config: FinetuningConfig,
+    seed: int,
+) -> Iterator[tuple[np.ndarray, float]]:  # fmt: skip
+    """The oracle's steps on one of these networks."""
+    limits = np.broadcast_to(config.latent_limit, len(networks.shapes)) * max(levels - 1, 1)
+    return oracles.straight_through(
+        networks.joint()[model], networks.shapes, samples.x, samples.y,
+        lambda latent: quantizer.quantize(latent[None], levels).values[0], steps=config.steps,
+        rate=config.learning_rate, final_rate=config.final_rate, ramp=config.ramp,
+        limits=np.repeat(limits, [fan_in * fan_out for fan_in, fan_out in networks.shapes]),
+        squared=config.loss == "squared", batches=batches(seed, len(samples), config.batch), noise=config.noise,
+        words=np.random.SeedSequence(seed, spawn_key=(1, model)).generate_state(4).tolist(),
+    )  # fmt: skip
+
+
+CONTRADICTION = Samples(np.concatenate([DIGITS.x, DIGITS.x[:1]]), np.append(DIGITS.y, 1), DIGITS.classes)
+"""The digits, with a 0 that is said to be a 1: no network recognises all of them, so that none stops early."""
+
+
+@pytest.mark.parametrize(("quantizer", "levels"), [(Ternary(threshold=0.7), 2), (KMeans(), 3), (Binary(), 1)])
+@pytest.mark.parametrize("options", [
+    {}, {"loss": "squared", "final_rate": 0.1}, {"ramp": 0.5, "latent_limit": (0.5, 1.0)}, {"batch": 4}, {"noise": 0.1},
+    {"batch": 3, "noise": 0.2, "ramp": 1.0, "final_rate": 0.3},
+], ids=str)  # fmt: skip
+def test_every_step_is_that_of_adam_and_a_straight_through_quantizer(
+    quantizer: Quantizer, levels: int, options: dict[str, Any]
+) -> None:
+    config = FinetuningConfig(steps=12, check_every=1000, **{"latent_limit": 1.5, **options})
+    watched = Watched(quantizer, [])
+    finetune(TRAINED[3], CONTRADICTION, quantizer=watched, levels=levels, config=config, seed=5)
+    assert len(watched.seen) == 13
+    expected = [latent for latent, _ in followed(TRAINED[3], 0, CONTRADICTION, quantizer, levels, config, 5)]
+    # roundings of float32; a step moves weights by 2 % of the mean magnitude
+    np.testing.assert_allclose(np.concatenate(watched.seen), expected, atol=5e-4 * np.abs(expected[0]).mean())
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"noise": 0.03, "patience": 3}, {"noise": 0.03, "patience": 3, "batch": 4, "check_every": 1},
+    {"ramp": 0.3, "check_every": 7}, {"ramp": 0.3, "noise": 0.03, "patience": 2, "check_every": 1},
+], ids=str)  # fmt: skip
+def test_every_model_stops_where_it_would_alone_and_leaves_its_best_weights(options: dict[str, Any]) -> None:
+    # Networks of little training recognise all digits at different times; two threads have 32 and 8 of them.
+    start = TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=4000)
+    young = trajectory(DIGITS, start, at_steps=[200, 600, 1600, 4000], models=10, seed=2)
+    networks = Networks(tuple(map(np.concatenate, zip(*(each.weights for each in young), strict=True))))
+    config = FinetuningConfig(steps=40, learning_rate=0.1, latent_limit=2.5, **options)
+    found = finetune(networks, DIGITS, quantizer=Unquantized(), levels=1, config=config, seed=7, jobs=2)
+    ends = set()
+    for model in range(40):
+        best, streak, kept, weights = -1.0, 0, (-1.0, 0), networks.joint()[model]
+        steps = followed(networks, model, DIGITS, Unquantized(), 1, config, 7)
+        for step, (latent, fraction) in enumerate(steps):
+            alone = not config.ramp or step >= config.ramp * config.steps
+            streak = streak + 1 if config.noise and alone and fraction == 1 else 0
+            looks = config.check_every if config.batch or config.ramp else 1
+            if step % looks == 0 or step == config.steps:
+                clean = oracles.recognised(oracles.layers(latent, networks.shapes), DIGITS.x, DIGITS.y).mean()
+                if (clean, streak) > kept:
+                    kept, weights, best = (clean, streak), latent, step
+            if kept[0] == 1 and (not config.noise or kept[1] >= config.patience):
+                break
+        ends.add(step)
+        assert (found.steps[model], found.recognition[model]) == (best, kept[0])
+        scale = np.abs(networks.joint()[model]).mean()
+        np.testing.assert_allclose(found.quantized.networks.joint()[model], weights, atol=2e-3 * scale)
+    assert len(ends) > 4, ends  # so that models left while others went on
+
+
+def test_under_noise_a_model_stops_once_it_has_borne_it_long_enough_without_the_ramp() -> None:
+    for options, least in (({"batch": 5}, 3), ({"ramp": 0.5}, 200 + 3)):
+        watched = Watched(Ternary(), [])
+        config = FinetuningConfig(steps=400, noise=0.03, patience=3, check_every=1, **options)  # type: ignore[arg-type]
+        found = finetune(TRAINED[:1], DIGITS, quantizer=watched, levels=2, config=config)
+        assert least <= len(watched.seen) < 401 and found.solved.all()
 
 
 def test_batches_train_too() -> None:
@@ -178,9 +259,39 @@ def test_batches_train_too() -> None:
     np.testing.assert_array_equal(found.quantized.networks.joint(), again.quantized.networks.joint())
 
 
+def test_the_last_step_is_looked_at() -> None:
+    config = FinetuningConfig(batch=5, steps=80, check_every=1000)
+    found = finetune(TRAINED, DIGITS, config=config)
+    assert (found.steps == 80).any() and (found.recognition > found.recognition_before).any()
+
+
+def test_validation_samples_decide_what_is_best_and_reached() -> None:
+    noisy = flip_pixels(DIGITS, 1, 3, np.random.default_rng(1))
+    config = FinetuningConfig(steps=60, check_every=1)
+    found = finetune(TRAINED, DIGITS, config=config, validation=noisy, alpha=0.8)
+    before = quantize_networks(TRAINED, Ternary(), 2).networks
+    np.testing.assert_array_equal(found.recognition_before, before.recognition(noisy))
+    np.testing.assert_array_equal(found.recognition, found.quantized.networks.recognition(noisy))
+    unjudged = finetune(TRAINED, DIGITS, config=config).quantized.networks.recognition(noisy)
+    assert (found.steps > 0).any() and found.recognition.mean() > unjudged.mean()
+
+
+def test_a_relative_aim_is_a_fraction_of_each_network_s_own_recognition() -> None:
+    young = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=600), models=20, seed=2)
+    found = finetune(young, DIGITS, alpha=0.9, relative=True)
+    np.testing.assert_array_equal(found.target, 0.9 * young.recognition(DIGITS))
+    assert found.solved.all() and len(set(found.target.tolist())) > 2
+    stopped = found.recognition[found.steps > 0]  # a model stops as soon as it gets there
+    assert (stopped < 1).any()
+    noisy = flip_pixels(DIGITS, 1, 3, np.random.default_rng(1))
+    found = finetune(young, DIGITS, relative=True, validation=noisy, config=FinetuningConfig(steps=0))
+    np.testing.assert_array_equal(found.target, young.recognition(noisy))
+
+
 @pytest.mark.parametrize(("name", "value"), [
     ("steps", -1), ("learning_rate", 0.0), ("final_rate", 0.0), ("latent_limit", 0.0), ("batch", 0), ("loss", "hinge"),
     ("noise", 1.0), ("ramp", 1.5), ("latent_limit", (1.0, -1.0)), ("noise", -0.1), ("patience", 0), ("check_every", 0),
+    ("latent_limit", ()), ("latent_limit", "a"), ("steps", 1.5),
 ])  # fmt: skip
 def test_a_configuration_that_cannot_be_run_is_refused(name: str, value: object) -> None:
     with pytest.raises(FinetuningError, match=f"{name} must be .*got {re.escape(repr(value))}"):
@@ -194,5 +305,14 @@ def test_arguments_that_cannot_be_run_are_refused() -> None:
         finetune(TRAINED, DIGITS, alpha=1.2)
     with pytest.raises(FinetuningError, match="one for each of 2 layers, got"):
         finetune(TRAINED, DIGITS, config=FinetuningConfig(latent_limit=(1.0, 1.0, 1.0)))
-    with pytest.raises(FinetuningError, match="seed must be"):
-        finetune(TRAINED, DIGITS, seed=-1)
+    for seed in (-1, 1.5):
+        with pytest.raises(FinetuningError, match=f"seed must be .* got {seed}"):
+            finetune(TRAINED, DIGITS, seed=seed)  # type: ignore[arg-type]
+    swapped = dataclasses.replace(DIGITS, classes=DIGITS.classes[::-1])
+    with pytest.raises(SearchError, match="same classes in the same order, got '0' and '9'"):
+        finetune(TRAINED, DIGITS, validation=swapped)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    config = FinetuningConfig(steps=np.int64(2), batch=np.int32(4), patience=np.int64(1))  # type: ignore[arg-type]
+    finetune(TRAINED[:1], DIGITS, config=config, levels=np.int64(2), seed=np.int64(1))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import itertools
 import kmeans1d
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,14 +16,24 @@ from fewlevels import (
     Clipped,
     DeadZone,
     KMeans,
+    Midpoint,
+    Networks,
     PowersOfTwo,
+    Quantizer,
     Table,
     Ternary,
+    TrainingConfig,
+    _kernels,
     additive_powers_of_two,
     device_levels,
+    fewest_levels,
+    load_digits,
+    quantize_networks,
+    train,
 )
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization import METHOD_QUANTIZERS
+from fewlevels.quantization.device_table import THREADED
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 
 DEVICE = device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4])
@@ -82,6 +92,24 @@ def test_k_means_is_as_good_as_kmeans1d(signed: bool, weights: np.ndarray, q: in
         assert ((values - row) ** 2).sum() <= least + 1e-9 * scale
 
 
+@pytest.mark.parametrize("signed", [False, True])
+@settings(max_examples=60, deadline=None)
+@given(row=st.lists(st.sampled_from([0.1, 0.5, 1.4, 1.6, -1.6, 0.0]), min_size=1, max_size=12), q=st.integers(1, 6))
+@example(row=[0.1, 1.4, 0.5, 1.6, 1.6], q=5)  # the mean of 1.6 and 1.6 about 1.4 is not 1.6
+def test_levels_of_repeated_weights_ascend_and_stay_among_them(signed: bool, row: list[float], q: int) -> None:
+    found = KMeans(signed=signed).quantize(np.array([row]), q)
+    compared = np.array(row) if signed else np.abs(row)
+    assert (np.diff(found.levels) >= 0).all()
+    assert compared.min() <= found.levels.min() and found.levels.max() <= compared.max()
+    assert found.occupied()[0] == min(q, len(set(compared.tolist())))
+
+
+def test_k_means_of_weights_far_from_zero() -> None:
+    # squares of 1e9 leave no digit for differences of 1: sums must be about the weights' own middle
+    found = KMeans().quantize(np.array([[1e9, 1e9 + 1, 1e9 + 2, 1e9 + 10, 1e9 + 12]]), 2)
+    assert found.levels.tolist() == [[1e9 + 1, 1e9 + 11]] and found.assignment.tolist() == [[0, 0, 0, 1, 1]]
+
+
 def test_k_means_by_hand() -> None:
     found = KMeans().quantize(np.array([[1.0, -1.0, 2.0, 10.0, -12.0]]), 2)
     np.testing.assert_allclose(found.levels, [[4 / 3, 11.0]], rtol=1e-14)
@@ -101,6 +129,18 @@ def test_a_dead_zone_by_hand() -> None:
     found = DeadZone(controls=(0.6, 0.2, 1.0)).quantize(np.array([[1.9, -2.1, 4.1, 10.0, -0.5, 3.9]]), 3)
     np.testing.assert_allclose(found.values, [[0.0, -3.0, 7.05, 7.05, 0.0, 3.0]], rtol=1e-14)
     np.testing.assert_allclose(found.levels, [[0.0, 3.0, 7.05]], rtol=1e-14)
+
+
+def test_the_spacing_bends_the_intervals_of_a_dead_zone() -> None:
+    # largest 10: zero up to 2, ends 2, 2 + 4 (1/2)^2 = 3, 6: 3.5 is above the second end, where even spacing has 4
+    found = DeadZone(controls=(0.6, 0.2, 2.0)).quantize(np.array([[2.5, 3.5, -10.0]]), 3)
+    np.testing.assert_allclose(found.values, [[2.5, 6.75, -6.75]], rtol=1e-14)
+
+
+def test_the_settings_of_a_dead_zone_fill_the_space_of_its_controls() -> None:
+    clip, _, spacing = np.array([one.controls for one in DeadZone().settings()]).T  # type: ignore[attr-defined]
+    cells = set(zip((-10 * np.log10(clip)).astype(int), (5 * (spacing - 0.5)).astype(int), strict=True))
+    assert len(cells) == 10 * 10
 
 
 def test_an_interval_that_holds_no_weight_keeps_its_midpoint() -> None:
@@ -123,17 +163,29 @@ def test_additive_powers_of_two_are_those_of_the_paper() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(weights=rows, q=st.integers(1, 5), clip=st.floats(0.1, 1.0))
-def test_the_levels_chosen_of_a_table_are_the_best_of_all_choices(weights: np.ndarray, q: int, clip: float) -> None:
-    table = (0.0, 0.1, 0.25, 0.7, 1.0)
-    found = Table(table=table, clip=clip).quantize(weights, q).values
-    for row, values in zip(weights, found, strict=True):
-        magnitudes = np.abs(row)
-        entries = clip * magnitudes.max() * np.array(table)
+def test_the_levels_chosen_of_a_table_are_zero_and_the_best_of_all_others(
+    weights: np.ndarray, q: int, clip: float
+) -> None:
+    table = np.array([0.0, 0.1, 0.25, 0.7, 1.0])
+    found = Table(table=tuple(table.tolist()), clip=clip).quantize(weights, q)
+    ordered, scale = np.sort(np.abs(weights), axis=1), clip * np.abs(weights).max(axis=1)
+    chosen, error = np.empty((len(weights), q), np.int64), np.empty(len(weights))
+    _kernels.choose_levels(ordered, table, scale, chosen, error, _kernels.instruction_sets()[0])
+    assert (chosen[:, 0] == 0).all() and (found.levels[:, 0] == 0).all()
+    for model, magnitudes in enumerate(np.abs(weights)):
         least = min(
-            (np.abs(magnitudes[:, None] - entries[[0, *others]]).min(axis=1) ** 2).sum()
+            (np.abs(magnitudes[:, None] - scale[model] * table[[0, *others]]).min(axis=1) ** 2).sum()
             for others in itertools.combinations(range(1, 5), q - 1)
         )
-        assert ((np.abs(values) - magnitudes) ** 2).sum() <= least + 1e-9 * ((magnitudes**2).sum() + 1e-30)
+        rounding = 1e-9 * (magnitudes**2).sum() + 1e-30
+        assert abs(((np.abs(found.values[model]) - magnitudes) ** 2).sum() - least) <= rounding
+        assert abs(error[model] - least) <= rounding
+
+
+def test_many_models_have_the_levels_that_each_has_alone() -> None:
+    weights = np.random.default_rng(3).normal(size=(2 * THREADED + 1, 4)) * np.arange(1, 2 * THREADED + 2)[:, None]
+    whole = DEVICE.quantize(weights, 3).values
+    np.testing.assert_array_equal(whole, np.concatenate([DEVICE.quantize(part, 3).values for part in weights[:, None]]))
 
 
 def test_device_magnitudes_are_differences_from_the_lowest_conductance() -> None:
@@ -141,9 +193,15 @@ def test_device_magnitudes_are_differences_from_the_lowest_conductance() -> None
     np.testing.assert_allclose(found.values, [[10.0, -2.0, 0.0]], rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_device_of_one_conductance_holds_zeros() -> None:
+    assert device_levels([1e-6]).quantize(np.array([[3.0, -2.0]]), 1).values.tolist() == [[0.0, -0.0]]
+
+
 def test_ternary_by_hand() -> None:
-    # mean 2.5: with threshold 1 the magnitudes 3 and 5 stay, at their mean 4
-    np.testing.assert_allclose(Ternary().quantize(np.array([[1.0, -1.0, 3.0, -5.0]])).values, [[0.0, 0.0, 4.0, -4.0]])
+    # mean 2.75: with threshold 1 the magnitudes 3 and 5 stay, at their mean 4
+    np.testing.assert_allclose(Ternary().quantize(np.array([[1.0, -2.0, 3.0, -5.0]])).values, [[0.0, 0.0, 4.0, -4.0]])
+    np.testing.assert_allclose(Ternary(threshold=9.0).quantize(np.array([[1.0, -2.0, 3.0]])).values, [[0.0, 0.0, 3.0]])
     np.testing.assert_allclose(Binary().quantize(np.array([[1.0, -1.0, 3.0, -5.0]])).values, [[2.5, -2.5, 2.5, -2.5]])
 
 
@@ -159,22 +217,67 @@ def test_the_best_threshold_of_ternary_weights_is_the_best_of_all(weights: np.nd
         assert ((values - row) ** 2).sum() <= least + 1e-9 * ((row**2).sum() + 1e-30)
 
 
-@pytest.mark.parametrize("quantizer", [Clipped(), Clipped(zero=True), PowersOfTwo(), DEVICE], ids=lambda q: q.name)
-def test_without_a_fixed_clip_the_one_of_least_squared_error_is_taken(quantizer: SearchableQuantizer) -> None:
-    weights = np.random.default_rng(2).standard_t(2, size=(5, 60))
-    errors = [((one.quantize(weights, 4).values - weights) ** 2).sum(axis=1) for one in quantizer.settings()]
-    own = ((quantizer.quantize(weights, 4).values - weights) ** 2).sum(axis=1)
-    np.testing.assert_allclose(own, np.min(errors, axis=0), rtol=1e-9)
+def squared_errors(quantizer: Quantizer, weights: np.ndarray, levels: int) -> np.ndarray:
+    return ((quantizer.quantize(weights, levels).values - weights) ** 2).sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "compared"), [(Clipped(), 28), (Clipped(zero=True), 28), (PowersOfTwo(), 28), (DEVICE, 28),
+                                (DeadZone(), 24)], ids=lambda value: getattr(value, "name", value)
+)  # fmt: skip
+def test_free_controls_are_those_of_least_squared_error(quantizer: SearchableQuantizer, compared: int) -> None:
+    weights = np.random.default_rng(2).standard_t(2, size=(50, 60))
+    errors = [squared_errors(one, weights, 4) for one in quantizer.settings()[:compared]]
+    np.testing.assert_allclose(squared_errors(quantizer, weights, 4), np.min(errors, axis=0), rtol=1e-9)
+    assert len({int(best) for best in np.argmin(errors, axis=0)}) > 3
+
+
+@pytest.mark.parametrize("quantizer", [Clipped(clip=0.5), DeadZone(controls=(0.6, 0.2, 1.0)), Ternary()])
+def test_a_search_leaves_a_control_that_is_given(quantizer: SearchableQuantizer) -> None:
+    assert quantizer.settings() == (quantizer,)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4])
+def test_the_clips_tried_come_within_a_hundredth_of_the_best_clip_s_error(levels: int) -> None:
+    weights = np.random.default_rng(2).standard_t(1.5, size=(40, 350))
+    least = np.min([squared_errors(Clipped(clip=float(clip)), weights, levels) for clip in np.geomspace(1, 0.04, 200)],
+                   axis=0)  # fmt: skip
+    assert (squared_errors(Clipped(), weights, levels) <= 1.01 * least).all()
+
+
+def test_the_thresholds_tried_solve_what_every_threshold_solves() -> None:
+    digits = load_digits(5)
+    start = TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=50_000, range_limit=3.0)
+    networks = train(digits, start, models=40, seed=1)
+    solvable = []
+    for row in networks.joint():
+        magnitudes = np.abs(row)
+        kept = magnitudes >= magnitudes[:, None]  # at each magnitude as the threshold
+        level = (kept * magnitudes).sum(axis=1) / kept.sum(axis=1)
+        every = Networks.from_joint(np.where(kept, np.copysign(level[:, None], row), 0.0), networks.shapes)
+        solvable.append((every.recognition(digits) == 1).any())
+    assert 10 < sum(solvable) < 40
+    found = fewest_levels(networks, digits, quantizer=Ternary(threshold=None), q_max=2)
+    assert (found.solved <= solvable).all() and found.solved.sum() >= sum(solvable) - 1
 
 
 @pytest.mark.parametrize(("conductances", "named"), [
     ([], "at least one conductance, got none"), ([2e-6, 1e-6], "ascending order, 1e-06 follows 2e-06"),
     ([1e-6, 1e-6], "1e-06 stands twice"), ([0.0, 1e-6], "positive and finite, got 0.0 S"),
     ([-1e-6], "positive and finite, got -1e-06 S"), ([1e-6, float("nan")], "positive and finite, got nan S"),
+    ([1e-6, float("inf")], "positive and finite, got inf S"),
 ])  # fmt: skip
 def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list[float], named: str) -> None:
     with pytest.raises(QuantizationError, match=named):
         device_levels(conductances)
+
+
+@pytest.mark.parametrize(
+    "quantizer", [q for q in ALL if "midpoint" not in q.name], ids=lambda quantizer: quantizer.name
+)
+def test_weights_whose_squares_add_up_to_infinity_are_refused(quantizer: SearchableQuantizer) -> None:
+    with pytest.raises(QuantizationError, match=r"weights must be at most 1e\+150, got -1e\+155"):
+        quantizer.quantize(np.array([[1.0, -1e155]]), quantizer.least_levels)
 
 
 def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
@@ -184,8 +287,11 @@ def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
 
 @pytest.mark.parametrize("make", [
     lambda: Clipped(clip=0.0), lambda: Clipped(clip=1.1), lambda: DeadZone(controls=(0.5, 0.6, 1.0)),
+    lambda: DeadZone(controls=(0.5, 0.0, 1.0)), lambda: DeadZone(controls=(0.5, 0.1, 0.0)),
     lambda: Ternary(threshold=0.0), lambda: additive_powers_of_two(bits=3), lambda: Table(table=(0.1, 1.0)),
-    lambda: Table(table=()),
+    lambda: Table(table=()), lambda: Table(table=(0.0, float("inf"))), lambda: DeadZone(controls=(1, 2)),  # type: ignore
+    lambda: searchable("ternary"), lambda: searchable(Midpoint),  # type: ignore[arg-type]
+    lambda: quantize_networks(Networks.from_weights([np.ones((2, 2))]), "ternary", 2),  # type: ignore[arg-type]
 ])  # fmt: skip
 def test_controls_out_of_range_are_refused(make: object) -> None:
     with pytest.raises(QuantizationError, match="got"):

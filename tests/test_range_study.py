@@ -7,49 +7,23 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fewlevels import TrainingConfig, load_digits, study_range, train, trajectory
+from fewlevels import RangeStudy, TrainingConfig, fewest_levels, load_digits, study_range, train, trajectory
 from fewlevels.errors import SearchError, TrainingError
-from fewlevels.training import _starts
+from tests import oracles
 
 DIGITS = load_digits(5)
-
-
-class Stream:
-    """xoshiro128++ in plain integers, and a number below n from its upper bits."""
-
-    def __init__(self, state: np.ndarray) -> None:
-        self.s = [int(word) for word in state]
-
-    def draw(self, n: int) -> int:
-        mask, s = 0xFFFFFFFF, self.s
-        rotate = lambda x, k: ((x << k) | (x >> (32 - k))) & mask  # noqa: E731
-        result = (rotate((s[0] + s[3]) & mask, 7) + s[0]) & mask
-        t = (s[1] << 9) & mask
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= t
-        s[3] = rotate(s[3], 11)
-        return (result * n) >> 32
 
 
 @pytest.mark.parametrize("limit", [1.5, 6.0])
 def test_the_kernel_projects_after_every_update(limit: float) -> None:
     config = TrainingConfig(learning_rate=1.0, steps=200, range_limit=limit, init="normal:0,1")
     trained = train(DIGITS, config, models=3, seed=4)
-    w1, w2, streams = _starts(DIGITS, config, [(0, model) for model in range(3)], 4)
     for model in range(3):
-        one, two, stream = w1[model].astype(float), w2[model].astype(float), Stream(streams[model])
-        one, two = one.clip(-limit / 2, limit / 2), two.clip(-limit / 2, limit / 2)
-        for _ in range(200):
-            sample = stream.draw(10)
-            h = 1 / (1 + np.exp(-(DIGITS.x[sample] @ one)))
-            o = 1 / (1 + np.exp(-(h @ two)))
-            d2 = (np.eye(10)[sample] - o) * o * (1 - o)
-            d1 = (two @ d2) * h * (1 - h)
-            one = (one + np.outer(DIGITS.x[sample], d1)).clip(-limit / 2, limit / 2)
-            two = (two + np.outer(h, d2)).clip(-limit / 2, limit / 2)
+        weights, words = oracles.start(4, (0, model), "normal", 0, 1, trained.shapes)
+        one, two = (w.astype(float).clip(-limit / 2, limit / 2) for w in weights)
+        for sample in oracles.draws(words, 10, 200):
+            stepped = oracles.sgd_step(DIGITS.x[sample], np.eye(10)[sample], one, two, 1.0)
+            one, two = (w.clip(-limit / 2, limit / 2) for w in stepped)
         np.testing.assert_allclose(trained.weights[0][model], one, atol=2e-5 * limit)
         np.testing.assert_allclose(trained.weights[1][model], two, atol=2e-5 * limit)
 
@@ -75,12 +49,42 @@ def test_narrower_ranges_need_fewer_levels() -> None:
     assert len(study.figure().axes) == 2
 
 
+def test_a_study_is_the_search_of_the_same_networks_under_each_limit() -> None:
+    config = TrainingConfig(steps=5000)
+    study = study_range(DIGITS, config, np.array([4.0, 8.0]), models=20, alpha=0.9, q_max=3, seed=7)
+    for at, limit in enumerate((4.0, 8.0)):
+        networks = train(DIGITS, dataclasses.replace(config, range_limit=limit), models=20, seed=7)
+        found = fewest_levels(networks, DIGITS, alpha=0.9, q_max=3)
+        np.testing.assert_array_equal(study.q[at], found.q)
+        np.testing.assert_array_equal(study.trained[at], found.trained)
+        np.testing.assert_array_equal(study.weight_range[at], networks.weight_range())
+
+
+def test_a_study_s_table_by_hand() -> None:
+    # The last of five networks was not trained, the fourth not solved: quartiles of 2, 4, 10.
+    trained, q = np.array([[True] * 4 + [False]]), np.array([[2, 4, 10, 0, 1]])
+    (row,) = RangeStudy((6.0,), trained, np.array([[5.0, 6.0, 4.0, 5.5, 6.0]]), q).rows()
+    assert row == {"range_limit": 6.0, "trained": 0.8, "solved": 0.75, "weight_range_median": 5.5, "q_quartile_1": 3.0,
+                   "q_median": 4.0, "q_quartile_3": 7.0}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("limits", [(None,), (4.0,), (4.0, 8.0, None)])
+def test_any_limits_can_be_drawn(limits: tuple[float | None, ...]) -> None:
+    q = np.array([[3, 5, 0]] * len(limits))
+    figure = RangeStudy(limits, q > 0, np.full(q.shape, 20.0), q).figure()
+    figure.canvas.draw()
+    drawn = sorted(x for line in figure.axes[1].lines for x in line.get_xdata())
+    assert drawn == [20.0 if limit is None else limit for limit in limits]
+
+
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_range_that_is_none_is_refused(limit: float) -> None:
     with pytest.raises(TrainingError, match="range_limit must be positive"):
         TrainingConfig(range_limit=limit)
 
 
-def test_no_ranges_are_refused() -> None:
-    with pytest.raises(SearchError, match="at least one range"):
-        study_range(DIGITS, TrainingConfig(), [])
+@pytest.mark.parametrize("limits", [[], 4.0, np.array([])])
+def test_limits_that_are_no_list_are_refused(limits: object) -> None:
+    with pytest.raises(SearchError, match="limits must be a list of at least one range, got"):
+        study_range(DIGITS, TrainingConfig(), limits)  # type: ignore[arg-type]

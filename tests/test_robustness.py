@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fewlevels import Ternary, TrainingConfig, load_digits, quantize_networks, recognition_under_flips, train
+from fewlevels import (
+    Ternary,
+    TrainingConfig,
+    flip_pixels,
+    load_digits,
+    quantize_networks,
+    recognition_under_flips,
+    train,
+)
 from fewlevels.errors import SearchError
 
 DIGITS = load_digits(5)
@@ -20,11 +28,25 @@ def test_without_flips_it_is_recognition_and_with_them_it_falls() -> None:
     assert (np.diff(found.before.mean(axis=0)) < 0).all()
 
 
+def test_the_noisy_samples_are_those_of_seed_and_flips() -> None:
+    found = recognition_under_flips(NETWORKS, NETWORKS, DIGITS, flips=(2, 3), copies=7, seed=5)
+    for at, k in enumerate((2, 3)):
+        rng = np.random.default_rng(np.random.SeedSequence(5, spawn_key=(k,)))
+        noisy = flip_pixels(DIGITS, k, 7, rng)
+        np.testing.assert_array_equal(found.before[:, at], NETWORKS.recognition(noisy))
+
+
 def test_the_pixels_do_not_depend_on_the_other_flips() -> None:
     some = recognition_under_flips(NETWORKS, NETWORKS, DIGITS, flips=(2,))
     more = recognition_under_flips(NETWORKS, NETWORKS, DIGITS, flips=(1, 2))
     np.testing.assert_array_equal(some.before[:, 0], more.before[:, 1])
     np.testing.assert_array_equal(more.before, more.after)
+
+
+@pytest.mark.parametrize(("name", "value"), [("flips", ()), ("flips", (-1,)), ("flips", (1.5,)), ("seed", -1)])
+def test_arguments_out_of_range_are_refused(name: str, value: object) -> None:
+    with pytest.raises(SearchError, match=f"{name} must .* got"):
+        recognition_under_flips(NETWORKS, NETWORKS, DIGITS, **{name: value})  # type: ignore[arg-type]
 
 
 def test_networks_without_their_quantized_ones_are_refused() -> None:

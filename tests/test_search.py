@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fewlevels import (
     FewestLevels,
+    KMeans,
     Midpoint,
     Networks,
     Quantized,
@@ -43,6 +44,16 @@ class Scripted:
         values = weights if levels in self.passing else -weights
         assignment = np.arange(weights.size).reshape(weights.shape) % levels
         return Quantized(np.zeros((len(weights), levels)), assignment, values)
+
+
+@dataclass(frozen=True)
+class Backwards:
+    """The more levels it is asked for, the fewer it gives."""
+
+    name: str = "backwards"
+
+    def quantize(self, weights: np.ndarray, levels: int) -> Quantized:
+        return KMeans().quantize(weights, max(5 - levels, 1))
 
 
 PAIR = Samples(np.eye(2), np.array([0, 1]), ("a", "b"))
@@ -188,12 +199,17 @@ def test_threads_do_not_matter_nor_does_the_company_of_other_models(trained: Net
         ("q_max", -4),
         ("q_max", 2.5),
         ("jobs", -1),
+        ("jobs", 1.5),
     ],
 )
 def test_bad_arguments_of_a_search_are_refused_by_name_and_value(option: str, value: object) -> None:
     with pytest.raises(SearchError) as caught:
         fewest_levels(KNOWS_PAIR, PAIR, **{option: value})  # type: ignore[arg-type]
     assert option in str(caught.value) and str(value) in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert fewest_levels(KNOWS_PAIR, PAIR, q_max=np.int64(2), jobs=np.int64(1)).recognition_trace.shape == (1, 2)  # type: ignore[arg-type]
 
 
 def test_samples_that_do_not_fit_the_networks_are_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from fewlevels import KMeans, Networks, Ternary, quantize_networks
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.sharing import count_states, join, split
+from fewlevels.quantization.sharing import Share, counts_of, join, split
 
 SHAPES = [(3, 2), (2, 4)]
 
@@ -24,18 +24,26 @@ def test_a_column_is_what_one_unit_sums() -> None:
     np.testing.assert_array_equal(blocks[1], [[6, 10], [7, 11], [8, 12], [9, 13]])
 
 
-def test_states_by_hand() -> None:
-    # -2, 0, 1: a pair needs rest, 1 and 2; a column one state each. Without a 0 the pair still rests.
-    joint = np.array([[-2.0, 0.0, 1.0, 1.0], [-1.0, 1.0, 1.0, -1.0]])
-    distinct, pair, offset = count_states(joint, [(2, 2)])
-    assert distinct.tolist() == [3, 2] and pair.tolist() == [3, 2] and offset.tolist() == [3, 2]
+@pytest.mark.parametrize(("share", "occupied", "distinct", "pair"), [
+    ("network", 4, 5, 4),  # magnitudes 0, 1, 2, 3; signed -2, -1, 0, 1, 3; at rest the 0
+    ("layer", 2, 3, 3),  # 0, 2 | 1, 3; -2, 0 | -1, 1, 3; 0, 2 | 0 to rest, 1, 3
+    ("column", 2, 2, 3),  # 2 | 0 | 1 | 1, 3; each one signed weight, but -1, 1 and 1, 3; 0 to rest, 1, 3
+])  # fmt: skip
+def test_counts_by_hand(share: Share, occupied: int, distinct: int, pair: int) -> None:
+    joint = np.array([[-2.0, 0.0, 1.0, 1.0, -1.0, 3.0]])  # a layer of one row, then [[1, 1], [-1, 3]]
+    for quantizer, levels in ((KMeans(), occupied), (KMeans(signed=True), distinct)):
+        counts = counts_of(joint, [(1, 2), (2, 2)], quantizer, 7, share)
+        assert {what: count.tolist() for what, count in counts.items()} == {
+            "requested": [7], "occupied": [levels], "distinct": [distinct], "differential-pair": [pair],
+            "offset-column": [distinct],
+        }  # fmt: skip
 
 
 def test_ternary_needs_two_states_on_a_pair_and_three_on_a_column() -> None:
     networks = Networks.from_weights([np.random.default_rng(1).normal(size=(4, 3, 2)), np.ones((4, 2, 2))])
     found = quantize_networks(networks, Ternary(threshold=0.7), 2)
     assert (found.differential_pair_states == 2).all() and (found.offset_column_states <= 3).all()
-    assert (found.occupied <= 2).all() and found.requested == 2
+    assert (found.occupied <= 2).all() and (found.counts["requested"] == 2).all()
 
 
 def test_a_scale_of_its_own_lowers_each_layer_s_error() -> None:

@@ -97,7 +97,6 @@ def choose_levels(
     sorted: npt.NDArray[np.float64],
     table: npt.NDArray[np.float64],
     scale: npt.NDArray[np.float64],
-    lowest: bool,
     chosen: npt.NDArray[np.int64],
     squared_error: npt.NDArray[np.float64],
     isa: str,

@@ -1,72 +1,141 @@
-"""Comparison: methods to few levels on the networks of a study or of a file, as a table, and stored for the report."""
+"""Comparison: methods on the networks of a study or of a file, put in words, and stored with what proves them."""
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any
 
+import numpy as np
+
+from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import UsageError
-from fewlevels.methods import MethodComparison, compare_methods, parse_methods
+from fewlevels.methods import MethodComparison
 from fewlevels.networks import Networks, load_networks
-from fewlevels.quantization.sharing import COUNTS, Share
 from fewlevels.samples import Samples
-from fewlevels.study.config import StudyConfig
+from fewlevels.search import check_classes
 from fewlevels.study.run import load_study
 from fewlevels.study.store import Store
 
 COLUMNS = {
-    "method": "method", "solved": "solved", "q_min": "fewest", "q_median": "median", "q_p95": "95th pct",
-    "occupied_median": "occupied", "distinct_weights_median": "distinct weights",
-    "states_per_device_median": "states per device",
+    "method": "\nmethod", "solved": "\nsolved", "recognition_before": "recognition\nbefore",
+    "recognition_after": "recognition\nafter", "q_min": "fewest\nlevels", "q_median": "median\nlevels",
+    "q_p95": "95th pct\nlevels", "occupied_median": "median\noccupied",
+    "distinct_weights_median": "median distinct\nweights", "states_per_device_median": "median states,\npair",
+    "states_per_device_offset_column_median": "median states,\noffset column",
 }  # fmt: skip
+"""The two lines above each column of a comparison's table."""
 
 
 def networks_and_samples(source: Path, data: str | None) -> tuple[Networks, Samples]:
-    """The networks of a study's folder with its samples, or of a NET.npz with those of `data`.
+    """The networks of a study's folder with its samples or, as for the networks of a NET.npz, which brings none, with
+    those that `data` names (see samples_of).
 
-    Raises UsageError where a file comes without data, and what reading either raises.
+    Raises UsageError where there is no such path or a file comes without data, and what reading any of them raises.
     """
     if source.is_dir():
-        result = load_study(source)
-        return result.found.networks, result.samples if data is None else StudyConfig(dataset=data).samples()
+        study = load_study(source)
+        samples = study.samples if data is None else samples_of(data)
+        check_classes(study.samples, samples)
+        return study.found.networks, samples
+    if not source.is_file():
+        raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
     if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
-    return load_networks(source), StudyConfig(dataset=data).samples()
+    return load_networks(source), samples_of(data)
 
 
-def run_methods(
-    networks: Networks, samples: Samples, methods: str, *, alpha: float, q_max: int, share: str, minimise: str,
-    seed: int,
-) -> MethodComparison:  # fmt: skip
-    """`compare_methods` for methods, sharing and what to minimise as they are typed. Raises UsageError for names that
-    there are not.
+def describe(comparison: MethodComparison, data: str, test: str | None) -> dict[str, Any]:
+    """The comparison with the names of its samples, ready for `json.dumps`."""
+    return {"data": data, "test": test, **comparison.to_json()}
+
+
+def sentences(stored: dict[str, Any]) -> list[str]:
+    """What was compared, on which samples, and what the table shows, from `describe`."""
+    data, test, alpha = stored["data"], stored["test"], f"{100 * stored['alpha']:g} %"
+    own = f"each to keep {alpha} of its own recognition before quantizing"
+    aim = own if stored["relative"] else f"{stored['trained']} of them trained to {alpha}"
+    choosing = "settings are chosen and fine-tuning trains"
+    if test is None:
+        judged = f"Recognition is of {_part(data, 'training')}, on which {choosing} too."
+    else:
+        judged = f"Recognition is of the held-out {_part(test, 'test')}; {choosing} on {_part(data, 'training')}."
+    return [
+        f"{stored['models']} networks, {aim}; levels are shared by {stored['share']}, at most {stored['q_max']}, and a "
+        f"search finds the fewest {stored['minimises']}.",
+        judged,
+        "The table is over the networks that a method solves; recognition is a mean.",
+    ]
+
+
+def table(stored: dict[str, Any]) -> str:
+    """The methods of `describe` as aligned text, one row each."""
+    lines = [*zip(*(heading.split("\n") for heading in COLUMNS.values()), strict=True),
+             *([cell(key, row[key]) for key in COLUMNS] for row in stored["methods"])]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def cell(key: str, value: Any) -> str:
+    """A value of a row as it is shown; '-' where there is none."""
+    if value is None or isinstance(value, str):
+        return value or "-"
+    return f"{value:.2%}" if key == "solved" or key.startswith("recognition") else f"{value:g}"
+
+
+def check_stored(stored: Any) -> None:
+    """Goes through all of a stored comparison; raises one of Python's own errors where some of it is not there."""
+    sentences(stored), table(stored)
+    for name, q in stored["q"].items():
+        if not all(isinstance(number, int) for number in (stored["q_max"], *q)):
+            raise TypeError(f"levels of {name} are not whole numbers")
+
+
+def store_comparison(folder: Path, comparison: MethodComparison, data: str, test: str | None) -> list[Path]:
+    """Write a comparison into a folder, a study's own or any; returns the files.
+
+    search.json: `describe`, and q of every trained network by method. search.npz: for every method, in the order of
+    `methods`, q, stable_q (methods, models), the traces over all numbers of levels (methods, models, q_max), and the
+    weights at q as W1, W2 … (methods, models, fan_in, fan_out), NaN where a network is unsolved.
+    figures/levels_by_method: as PNG and SVG. Raises StoreError where they cannot be written.
     """
-    if share not in get_args(Share):
-        raise UsageError(f"levels are shared by {', '.join(get_args(Share))}, got {share!r}")
-    if minimise not in COUNTS:
-        raise UsageError(f"what is minimised is {', '.join(COUNTS)}, got {minimise!r}")
-    return compare_methods(
-        networks, samples, parse_methods(methods), alpha=alpha, q_max=q_max, share=cast(Share, share),
-        minimise=minimise, seed=seed,
-    )  # fmt: skip
+    import matplotlib
+
+    from fewlevels.figures import STYLE
+    from fewlevels.method_figures import levels_by_method
+
+    store, files = Store(folder), {}
+    stored = {**describe(comparison, data, test), "q": comparison.levels()}
+    files["search.json"] = json.dumps(stored, indent=1).encode()
+    files["search.npz"] = _certificate(comparison)
+    figure = levels_by_method(comparison.levels(), comparison.q_max)
+    for kind in ("png", "svg"):
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+        files[f"figures/levels_by_method.{kind}"] = buffer.getvalue()
+    for name, content in files.items():
+        store.write(name, content)
+    return [folder / name for name in files]
 
 
-def table(comparison: MethodComparison) -> str:
-    """The comparison as aligned text, one row a method; medians are over the networks it solved."""
-    rows = [[_cell(key, row[key]) for key in COLUMNS] for row in comparison.rows()]
-    widths = [max(len(row[i]) for row in [list(COLUMNS.values()), *rows]) for i in range(len(COLUMNS))]
-    lines = [list(COLUMNS.values()), *rows]
-    return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in lines)
+def _certificate(comparison: MethodComparison) -> bytes:
+    results = comparison.results
+    arrays = {"methods": np.array([result.method.name for result in results]), "recognition": comparison.recognition}
+    arrays |= {name: np.stack([getattr(result, name) for result in results])
+               for name in ("q", "stable_q", "recognition_trace", "margin_trace")}  # fmt: skip
+    for layer in range(len(results[0].networks.weights)):
+        weights = np.full((len(results), len(comparison.recognition), *results[0].networks.shapes[layer]), np.nan)
+        for own, result in zip(weights, results, strict=True):
+            own[result.q > 0] = result.networks.weights[layer]
+        arrays[f"W{layer + 1}"] = weights
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the keys for allow_pickle
+    return buffer.getvalue()
 
 
-def store_comparison(folder: Path, comparison: MethodComparison) -> None:
-    """Write search.json into a study's folder: the summary, and q of every network for the figure."""
-    q = {result.method.name: result.q[comparison.trained].tolist() for result in comparison.results}
-    Store(folder).write("search.json", json.dumps({**comparison.to_json(), "q": q}).encode())
-
-
-def _cell(key: str, value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2%}" if key == "solved" else f"{value:g}" if isinstance(value, float) else str(value)
+def _part(name: str, part: str) -> str:
+    return f"{part} samples of {name}" if name in DATASETS else f"samples of {name}"

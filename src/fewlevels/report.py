@@ -7,11 +7,13 @@ import dataclasses
 import io
 import json
 import math
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fewlevels.comparison import COLUMNS
+from fewlevels import comparison
+from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
 from fewlevels.study import paper
 from fewlevels.study.analysis import Summary, counted, summarise
@@ -42,18 +44,17 @@ def write_report(folder: Path) -> Path:
     import matplotlib
 
     from fewlevels import circuit_figures, figures
+    from fewlevels.method_figures import levels_by_method
 
-    result = load_study(folder)
+    result, compared = load_study(folder), _stored(folder, "search.json", comparison.check_stored)
     store = Store(folder)
     images: dict[str, str] = {}
     drawn, options = figures.draw(result), CircuitOptions()
     model = choose_model(result, "best", options) if counted(result).any() else None
     if model is not None:
         drawn |= circuit_figures.draw_circuit(result, model, options)
-    comparison = _stored(folder, "search.json")
-    if comparison is not None:
-        with matplotlib.rc_context(figures.STYLE):
-            drawn["levels_by_method"] = figures.levels_by_method(comparison)
+    if compared is not None:
+        drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
     for name, figure in drawn.items():
         for kind in ("png", "svg"):
             buffer = io.BytesIO()
@@ -104,10 +105,19 @@ def _number(value: float, digits: int = 1) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _stored(folder: Path, name: str) -> dict[str, Any] | None:
-    """What `fewlevels verify` or `fewlevels search` stored, if it was run."""
+def _stored(folder: Path, name: str, check: Callable[[Any], None] = lambda _: None) -> dict[str, Any] | None:
+    """What `fewlevels verify` or `fewlevels search` stored, if it was run. Raises StoreError where it cannot be read,
+    or where `check` raises one of Python's own errors for it.
+    """
     file = folder / name
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    if not file.exists():
+        return None
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        check(stored)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise StoreError(f"{file} is damaged; remove it, or run the command again that wrote it") from None
+    return stored
 
 
 def _page(result: StudyResult, images: dict[str, str], model: int | None, folder: Path) -> str:
@@ -127,7 +137,9 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
         circuit=None if model is None else simulate_model(result, model, CircuitOptions()),
         agreement=_stored(folder, "agreement.json"),
         comparison=_stored(folder, "search.json"),
-        columns=COLUMNS,
+        columns=comparison.COLUMNS,
+        cell=comparison.cell,
+        sentences=comparison.sentences,
         config=result.config.to_toml(),
         dataset=result.config.dataset,
         machine=result.machine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -37,12 +38,18 @@ def recognition_under_flips(
     """Recognition under k flipped pixels, of the same networks before and after quantizing.
 
     samples: binary. copies: noisy copies of each sample, the same for all networks. seed: of the pixels, with k.
-    Raises SearchError where the two are not as many networks, SamplesError where pixels cannot be flipped.
+    Raises SearchError where the two are not as many networks, or for arguments out of range, SamplesError where pixels
+    cannot be flipped.
     """
     if len(networks) != len(quantized):
         raise SearchError(f"each network needs its quantized one, got {len(networks)} and {len(quantized)}")
+    if not flips:
+        raise SearchError("flips must name at least one number of pixels, got none")
+    for name, number in (("seed", seed), *(("flips", k) for k in flips)):
+        if not (isinstance(number, Integral) and number >= 0):
+            raise SearchError(f"{name} must be whole numbers of at least 0, got {number!r}")
     noisy = [
-        flip_pixels(samples, k, copies if k else 1, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
+        flip_pixels(samples, k, copies, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
         for k in flips
     ]
     before, after = (np.stack([n.recognition(x) for x in noisy], axis=1) for n in (networks, quantized))

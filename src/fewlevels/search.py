@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from fewlevels.quantization.sharing import (
     Minimise,
     Share,
     check_minimise,
-    count,
+    counts_of,
     quantize_joint,
     quantize_networks,
     split,
@@ -37,17 +38,18 @@ NEVER = np.iinfo(np.intp).max
 class FewestLevels:
     """What a search found, for each model.
 
-    q: (models,), the number of requested levels that reaches alpha with least of what is minimised, the first such
-    number where that is the levels themselves; 0 where none up to q_max reaches alpha.
-    stable_q: (models,), the smallest number from which every one up to q_max reaches alpha; 0 where none.
+    q: (models,), the number of requested levels that reaches the target with least of what is minimised, the first such
+    number where that is the levels themselves; 0 where none up to q_max reaches it.
+    stable_q: (models,), the smallest number from which every one up to q_max reaches the target; 0 where none.
     occupied: (models,), levels that hold a weight at q; 0 where unsolved, as in all that follows about q.
     recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels; NaN at a
-    number of levels that the quantizer does not give.
+    number of levels that the quantizer does not give. Both are of the test samples where there are any.
     margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and the
     runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` it took: at
-    each number of levels the one of most recognition, then of largest margin; of those that reach alpha, one with
-    least of what is minimised. Both None where they were not kept.
+    each number of levels the one of most recognition of the samples, then of largest margin; of those that reach the
+    target on the samples, one with least of what is minimised. Both None where they were not kept.
     share: which weights share levels. minimise: what is minimised, a name of COUNTS.
+    relative: whether alpha is a fraction of each network's own recognition before quantizing.
     """
 
     networks: Networks
@@ -62,16 +64,17 @@ class FewestLevels:
     setting_trace: npt.NDArray[np.int16] | None = None
     share: Share = "network"
     minimise: Minimise = "requested"
+    relative: bool = False
 
     @property
     def solved(self) -> npt.NDArray[np.bool_]:
-        """Whether a number of levels up to q_max reaches alpha, (models,)."""
+        """Whether a number of levels up to q_max reaches the target, (models,)."""
         return self.q > 0
 
     @property
     def trained(self) -> npt.NDArray[np.bool_]:
-        """Whether the network reaches alpha before quantizing, (models,)."""
-        return reaches(self.recognition, self.alpha)
+        """Whether the network reaches the target before quantizing, (models,)."""
+        return reaches(self.recognition, targets(self.recognition, self.alpha, self.relative))
 
     def quantization(self, model: int) -> Quantized:
         """Levels and assignment of one model at its fewest levels. Raises SearchError where it is unsolved, or where
@@ -117,14 +120,24 @@ class FewestLevels:
 
     def _setting(self, model: int) -> Quantizer:
         if not self.solved[model]:
-            raise SearchError(f"model {model} does not reach {self.alpha:.0%} with any number of levels up to "
-                              f"{self.recognition_trace.shape[1]}")  # fmt: skip
+            raise SearchError(f"model {model} does not reach {in_words(self.alpha, self.relative)} with any number of "
+                              f"levels up to {self.recognition_trace.shape[1]}")  # fmt: skip
         return searchable(self.quantizer).settings()[self._chosen()[model]]
 
 
-def reaches(recognition: FloatArray, alpha: float) -> npt.NDArray[np.bool_]:
-    """recognition >= alpha, for fractions that were divided out and an alpha that was typed in."""
-    return recognition >= alpha - 1e-12
+def reaches(recognition: FloatArray, target: float | FloatArray) -> npt.NDArray[np.bool_]:
+    """recognition >= target, for fractions that were divided out and a target that was typed in."""
+    return recognition >= target - 1e-12
+
+
+def targets(recognition: FloatArray, alpha: float, relative: bool) -> FloatArray:
+    """What networks of this recognition before quantizing must reach, (models,): alpha, or that fraction of it."""
+    return alpha * recognition if relative else np.full_like(recognition, alpha)
+
+
+def in_words(alpha: float, relative: bool) -> str:
+    """The target: '99.5%', or '99.5% of its unquantized recognition'."""
+    return f"{100 * alpha:g}%" + " of its unquantized recognition" * relative
 
 
 def fewest_levels(
@@ -136,6 +149,8 @@ def fewest_levels(
     q_max: int = 64,
     share: Share = "network",
     minimise: Minimise = "requested",
+    test: Samples | None = None,
+    relative: bool = False,
     jobs: int | None = None,
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
@@ -143,22 +158,41 @@ def fewest_levels(
     quantizer: Midpoint() where None, the paper's; all its settings are tried. alpha: target recognition, in (0, 1].
     share: which weights share levels. minimise: 'requested' levels, 'occupied' ones, 'distinct' signed weights, or the
     states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
+    test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
+    on `samples` alone. Where None, the samples decide both.
+    relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant.
     Every q up to q_max is tried, because recognition does not only rise with q.
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
     quantizer = Midpoint() if quantizer is None else quantizer
     check_search(alpha, q_max, jobs)
+    check_classes(samples, test)
     whole = searchable(quantizer)
     check_minimise(minimise)
     joint, shapes, settings = networks.joint(), networks.shapes, whole.settings()
-    signed = bool(getattr(quantizer, "signed", False))
     split(joint[:0], shapes, share)  # refuses another `share` before any work
+    before = networks.recognition(samples)
+    target = judged = targets(before, alpha, relative)
+    if test is not None:
+        before = networks.recognition(test)
+        judged = targets(before, alpha, relative)
     numbers = range(whole.least_levels, min(q_max, whole.most_levels or q_max) + 1)
     models = len(networks)
     trace, margin_trace = np.full((q_max, models), np.nan), np.full((q_max, models), np.nan)
     trace[numbers.start - 1 : numbers.stop - 1] = -1.0
     setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
     q, stable_q, occupied = np.zeros((3, models), np.intp)
+
+    def count(values: FloatArray, at: int) -> npt.ArrayLike:
+        return at if minimise == "requested" else counts_of(values, shapes, whole, at, share)[minimise]
+
+    def judge(part: slice, test: Samples) -> None:
+        for at in numbers:
+            weights, chosen = joint[part], setting_trace[at - 1, part]
+            values, _ = _quantize_chosen(weights, shapes, settings, np.full(len(weights), at), chosen, share)
+            trace[at - 1, part] = recognised(values, shapes, test).mean(axis=1)
+            passes = reaches(trace[at - 1, part], judged[part])
+            counts[at - 1, part] = np.where(passes, count(values, at), NEVER)
 
     def search(begin: int) -> None:
         part = slice(begin, begin + CHUNK)
@@ -170,15 +204,16 @@ def fewest_levels(
                 best, best_margin, least = trace[at - 1, part], margin_trace[at - 1, part], counts[at - 1, part]
                 recognition = recognised(values, shapes, samples, margins).mean(axis=1)
                 margin = margins.min(axis=1)
-                found = at if minimise == "requested" else count(values, shapes, share, minimise, signed)
-                own = np.where(reaches(recognition, alpha), found, NEVER)
+                own = np.where(reaches(recognition, target[part]), count(values, at), NEVER)
                 tied = (recognition == best) & (margin > best_margin)
                 better = (own < least) | ((own == least) & ((recognition > best) | tied))
                 if better.any():
                     best[better], best_margin[better], least[better] = recognition[better], margin[better], own[better]
                     setting_trace[at - 1, part][better] = index
+        if test is not None:
+            judge(part, test)
         q[part] = least_count(counts[:, part].T, margin_trace[:, part].T)
-        stable_q[part] = first_and_stable(trace[:, part].T, alpha)[1]
+        stable_q[part] = first_and_stable(trace[:, part].T, judged[part, None])[1]
         solved = np.flatnonzero(q[part]) + begin
         chosen = setting_trace[q[solved] - 1, solved]
         _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], chosen, share)
@@ -186,23 +221,34 @@ def fewest_levels(
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         list(threads.map(search, range(0, models, CHUNK)))
     trace, margin_trace, setting_trace = (np.ascontiguousarray(each.T) for each in (trace, margin_trace, setting_trace))
-    return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, networks.recognition(samples), trace,
-                        margin_trace, setting_trace, share, minimise)  # fmt: skip
+    return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, before, trace, margin_trace,
+                        setting_trace, share, minimise, relative)  # fmt: skip
 
 
 def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
     """Raises SearchError where a target, a largest number of levels or of threads makes no search."""
     if not 0 < alpha <= 1:
         raise SearchError(f"alpha must be in (0, 1], got {alpha}")
-    if not isinstance(q_max, int) or q_max < 1:
-        raise SearchError(f"q_max must be a whole number of at least 1, got {q_max!r}")
-    if jobs is not None and jobs < 1:
-        raise SearchError(f"jobs must be at least 1, got {jobs}")
+    for name, number in (("q_max", q_max), ("jobs", 1 if jobs is None else jobs)):
+        if not (isinstance(number, Integral) and number >= 1):
+            raise SearchError(f"{name} must be a whole number of at least 1, got {number!r}")
 
 
-def first_and_stable(trace: FloatArray, alpha: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The first number of levels that reaches alpha, and the first from which all tried do; 0 where there is none."""
-    passes, tried = reaches(trace, alpha), ~np.isnan(trace)
+def check_classes(samples: Samples, others: Samples | None) -> None:
+    """Raises SearchError where other samples of the same networks name their classes otherwise."""
+    for one, other in zip(samples.classes, () if others is None else others.classes, strict=False):
+        if one != other:
+            raise SearchError(f"all samples must have the same classes in the same order, got {one!r} and {other!r}")
+
+
+def first_and_stable(
+    trace: FloatArray, target: float | FloatArray
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The first number of levels that reaches the target, and the first from which all tried do; 0 where there is none.
+
+    trace: (models, q_max). target: one, or (models, 1).
+    """
+    passes, tried = reaches(trace, target), ~np.isnan(trace)
     first = np.where(passes.any(axis=1), passes.argmax(axis=1) + 1, 0)
     after_last_failure = trace.shape[1] - np.argmax((tried & ~passes)[:, ::-1], axis=1)
     after_last_failure[~(tried & ~passes).any(axis=1)] = 0

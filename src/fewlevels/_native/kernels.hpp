@@ -52,10 +52,10 @@ struct Clustering {
   double* centre;                          // (models, rows, clusters), ascending; the last repeats where k is less
 };
 
-// Which `levels` of a table, times a scale of each model's own, represent a row with least squared error.
+// Which `levels` of a table, its lowest among them, times a scale of each model's own, represent a row with least
+// squared error.
 struct Choice {
   int64_t models, values, entries, levels;
-  bool lowest;            // the lowest entry is always among the chosen
   const double* sorted;   // (models, values), ascending
   const double* table;    // (entries,), ascending
   const double* scale;    // (models,)

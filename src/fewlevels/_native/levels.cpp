@@ -141,7 +141,8 @@ void cluster(const Clustering& c, void* scratch) {
   Runs runs{n, 0.0, numbers, numbers + (n + 1)};
   int32_t* const cuts = (int32_t*)(numbers + 4 * (n + 1));  // (clusters, n + 1)
   for (int64_t model = 0; model < c.models; ++model) {
-    runs.take(c.sorted + model * n);
+    const double* sorted = c.sorted + model * n;
+    runs.take(sorted);
     double *before = numbers + 2 * (n + 1), *least = numbers + 3 * (n + 1);
     for (int64_t j = 0; j <= n; ++j) least[j] = runs.around_mean(0, j), cuts[j] = 0;
     for (int64_t k = 1; k <= c.clusters; ++k) {
@@ -159,7 +160,10 @@ void cluster(const Clustering& c, void* scratch) {
       int64_t end = n, written = c.clusters;
       for (int64_t m = k; m >= 1; --m) {  // from the last cluster to the first; empty ones are left out
         const int64_t begin = m == 1 ? 0 : cuts[(m - 1) * (n + 1) + end];
-        if (begin < end) centre[--written] = runs.mean(begin, end);
+        if (begin < end) {  // within its own values, so that centres ascend however means are rounded
+          const double mean = fmax(runs.mean(begin, end), sorted[begin]);
+          centre[--written] = fmin(mean, sorted[end - 1]);
+        }
         end = begin;
       }
       const int64_t found = c.clusters - written;
@@ -193,7 +197,7 @@ void choose(const Choice& c, void* scratch) {
     for (int64_t i = 0; i < entries; ++i) {
       const int64_t from = above[i];
       int64_t middle = from;  // the first weight nearer to j than to i moves only forward with j
-      least[i] = c.lowest && i ? INFINITY : runs.around(value[i], 0, from);
+      least[i] = i ? INFINITY : runs.around(value[i], 0, from);  // the lowest is always chosen
       for (int64_t j = i + 1; j < entries; ++j) {
         const int64_t to = above[j];
         middle = first_above(sorted, middle, to, 0.5 * (value[i] + value[j]));

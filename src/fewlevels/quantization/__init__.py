@@ -16,10 +16,10 @@ METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
     quantizer.name: quantizer
     for quantizer in (
         Clipped(), Clipped(zero=True), DeadZone(), KMeans(), KMeans(signed=True), PowersOfTwo(),
-        additive_powers_of_two(), Ternary(), Binary(),
+        additive_powers_of_two(), Ternary(threshold=None), Binary(),
     )
 }  # fmt: skip
-"""Every quantizer that needs no file, by the name that a method uses (see methods.py)."""
+"""Every quantizer that needs no file, its controls free, by the name that a method uses (see methods.py)."""
 
 __all__ = [
     "METHOD_QUANTIZERS", "QUANTIZERS", "Binary", "Clipped", "DeadZone", "KMeans", "Midpoint", "PowersOfTwo",

@@ -43,11 +43,14 @@ class DeadZone(SearchableQuantizer):
     controls: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.controls is not None:
-            clip, dead_zone, spacing = self.controls
-            if not (0 < dead_zone < clip <= 1 and spacing > 0):
-                raise QuantizationError(f"controls need 0 < dead zone < clip <= 1 and spacing > 0, got dead zone "
-                                        f"{dead_zone}, clip {clip}, spacing {spacing}")  # fmt: skip
+        if self.controls is None:
+            return
+        if len(self.controls) != 3:
+            raise QuantizationError(f"controls are a clip, a dead zone and a spacing, got {self.controls}")
+        clip, dead_zone, spacing = self.controls
+        if not (0 < dead_zone < clip <= 1 and spacing > 0):
+            raise QuantizationError(f"controls need 0 < dead zone < clip <= 1 and spacing > 0, got dead zone "
+                                    f"{dead_zone}, clip {clip}, spacing {spacing}")  # fmt: skip
 
     @property
     def name(self) -> str:

@@ -25,7 +25,8 @@ class Table(Scaled):
     """The levels of a given table that represent a model's magnitudes best, times a scale.
 
     table: relative magnitudes, ascending, the first of them 0, which is always chosen. Asked for fewer levels than
-    the table has, it takes those of least squared error (an exact dynamic programme over subsets, for each scale).
+    the table has, it takes those of least squared error for each scale, by an exact dynamic programme (the discrete
+    median problem on a line: Hassin & Tamir, Operations Research Letters 10, 1991).
     Raises QuantizationError where the table is no such list.
     """
 
@@ -36,6 +37,9 @@ class Table(Scaled):
         super().__post_init__()
         if not self.table:
             raise QuantizationError("a level table needs at least one level, got none")
+        for level in self.table:
+            if not math.isfinite(level):
+                raise QuantizationError(f"the levels of a table must be finite, got {level}")
         _check_ascending(self.table)
         if self.table[0] != 0:
             raise QuantizationError(f"a table of magnitudes must begin with 0, got {self.table[0]}")
@@ -66,7 +70,7 @@ class Table(Scaled):
         chosen, error = np.empty((len(weights), levels), np.int64), np.empty(len(weights))
         for clip in CLIPS if self.clip is None else (self.clip,):
             scale = clip * sorted_values[:, -1] / (self.table[-1] or 1.0)
-            _kernels.choose_levels(sorted_values, table, scale, True, chosen, error, INSTRUCTION_SET)
+            _kernels.choose_levels(sorted_values, table, scale, chosen, error, INSTRUCTION_SET)
             better = error < least
             least[better], best[better] = error[better], table[chosen[better]] * scale[better, None]
         return best

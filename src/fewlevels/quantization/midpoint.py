@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Midpoint(SearchableQuantizer):
     """
 
     signed: bool = False
+    largest_weight: ClassVar[float] = float(np.finfo(np.float64).max)
 
     @property
     def name(self) -> str:

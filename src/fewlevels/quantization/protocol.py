@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -64,6 +65,7 @@ class SearchableQuantizer(Quantizer):
     """
 
     least_levels: ClassVar[int] = 1
+    largest_weight: ClassVar[float] = 1e150  # squares of larger ones add up to infinity
 
     @property
     def most_levels(self) -> int | None:
@@ -81,8 +83,14 @@ class SearchableQuantizer(Quantizer):
 
 
 def searchable(quantizer: Quantizer) -> SearchableQuantizer:
-    """The quantizer itself, or one that is asked for what only it can tell: to quantize."""
-    return quantizer if isinstance(quantizer, SearchableQuantizer) else _Plain(quantizer)
+    """The quantizer itself, or one that is asked for what only it can tell: to quantize. Raises QuantizationError for
+    what is no quantizer.
+    """
+    if isinstance(quantizer, SearchableQuantizer):
+        return quantizer
+    if isinstance(quantizer, type) or not hasattr(quantizer, "quantize"):
+        raise QuantizationError(f"a quantizer has a name and can quantize, as Midpoint() has, got {quantizer!r}")
+    return _Plain(quantizer)
 
 
 @dataclass(frozen=True)
@@ -98,19 +106,20 @@ class _Plain(SearchableQuantizer):
 
 
 def check(quantizer: SearchableQuantizer, weights: FloatArray, levels: int) -> FloatArray:
-    """The weights as float64; raises QuantizationError where they are no (models, weights), or for a number of
-    levels that the quantizer does not give.
+    """The weights as float64; raises QuantizationError where they are no (models, weights), too large to be squared, or
+    for a number of levels that the quantizer does not give.
     """
     least, most = quantizer.least_levels, quantizer.most_levels
-    if not isinstance(levels, int | np.integer) or levels < least or (most is not None and levels > most):
+    if not isinstance(levels, Integral) or levels < least or (most is not None and levels > most):
         allowed = f"{least}" if most == least else f"{least} to {most}"
         allowed = f"a whole number of at least {least}" if most is None else allowed
         raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {levels!r}")
     weights = np.ascontiguousarray(weights, dtype=np.float64)
     if weights.ndim != 2 or weights.shape[1] == 0:
         raise QuantizationError(f"weights must be (models, weights) and not empty, got shape {weights.shape}")
-    if not (finite := np.isfinite(weights)).all():
-        raise QuantizationError(f"weights must be finite, got {weights[~finite][0]}")
+    if not (fits := np.abs(weights) <= quantizer.largest_weight).all():
+        raise QuantizationError(f"magnitudes of weights must be at most {quantizer.largest_weight:.3g}, got "
+                                f"{weights[~fits][0]}")  # fmt: skip
     return weights
 
 

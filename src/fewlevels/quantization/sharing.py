@@ -28,28 +28,36 @@ Shapes = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class QuantizedNetworks:
-    """Networks that hold level values only, and what their hardware needs, each (models,).
+    """Networks that hold level values only, and what their hardware needs.
 
     share: which weights share levels. Levels of their own for a layer or a column cost a scale each in hardware (an
-    amplifier or a shift), and the counts below are then of the group that needs most.
-    requested: levels asked for. occupied: levels that hold a weight. distinct_weights: different signed weights.
+    amplifier or a shift), and every count is then of the group that needs most.
+    counts: of each model, by its name in COUNTS, (models,); see `counts_of`.
     """
 
     networks: Networks
     share: Share
-    requested: int
-    occupied: npt.NDArray[np.intp]
-    distinct_weights: npt.NDArray[np.intp]
-    differential_pair_states: npt.NDArray[np.intp]
-    offset_column_states: npt.NDArray[np.intp]
+    counts: dict[Minimise, npt.NDArray[np.intp]]
 
-    def counts(self) -> dict[Minimise, npt.NDArray[np.intp]]:
-        """What a search can minimise, by its name in COUNTS, each (models,)."""
-        return {
-            "requested": np.full_like(self.occupied, self.requested), "occupied": self.occupied,
-            "distinct": self.distinct_weights, "differential-pair": self.differential_pair_states,
-            "offset-column": self.offset_column_states,
-        }  # fmt: skip
+    @property
+    def occupied(self) -> npt.NDArray[np.intp]:
+        """Levels that hold a weight, (models,)."""
+        return self.counts["occupied"]
+
+    @property
+    def distinct_weights(self) -> npt.NDArray[np.intp]:
+        """Different signed weights, (models,)."""
+        return self.counts["distinct"]
+
+    @property
+    def differential_pair_states(self) -> npt.NDArray[np.intp]:
+        """States of each device of a differential pair, (models,)."""
+        return self.counts["differential-pair"]
+
+    @property
+    def offset_column_states(self) -> npt.NDArray[np.intp]:
+        """States of each device of an offset column, (models,)."""
+        return self.counts["offset-column"]
 
 
 def quantize_networks(
@@ -65,39 +73,32 @@ def quantize_networks(
 
 def describe(joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share) -> QuantizedNetworks:
     """Quantized joint weights (models, weights) that this quantizer gave, with what their hardware needs."""
-    distinct, pair, offset = count_states(joint, shapes, share)
-    occupied = count(joint, shapes, share, "occupied", bool(getattr(quantizer, "signed", False)))
-    quantized = Networks.from_joint(joint, shapes)
-    return QuantizedNetworks(quantized, share, levels, occupied, distinct, pair, offset)
+    counts = counts_of(joint, shapes, quantizer, levels, share)
+    return QuantizedNetworks(Networks.from_joint(joint, shapes), share, counts)
 
 
-def count_states(
-    joint: FloatArray, shapes: Shapes, share: Share = "network"
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """What quantized weights (models, weights) ask of a device, each (models,), of the group that asks most.
+def counts_of(
+    joint: FloatArray, shapes: Shapes, quantizer: Quantizer, requested: npt.ArrayLike, share: Share
+) -> dict[Minimise, npt.NDArray[np.intp]]:
+    """All of COUNTS for joint weights (models, weights) that this quantizer gave, each (models,), of the group that
+    asks most.
 
-    Returns the distinct signed weights; the conductance states of a device in a differential pair, whose resting
-    device needs a state of its own, the one of weight 0; and those of a device in an offset column, one for each
-    signed weight (its reference column, of fixed value, is not counted).
+    requested: levels asked for, one number or (models,). A device in a differential pair needs a state for every
+    magnitude and, to rest, the one of weight 0; a device in an offset column one for every signed weight (its reference
+    column, of fixed value, is not counted).
     """
-    counts = []
+    signed = bool(getattr(quantizer, "signed", False))
+    groups = []
     for block in split(joint, shapes, share):
-        distinct = _distinct(block)
         magnitudes = np.abs(block)
-        pair = _distinct(magnitudes) + (magnitudes.min(axis=1) > 0)
-        counts.append([_most(count, len(joint)) for count in (distinct, pair, distinct)])
-    distinct, pair, offset = np.max(counts, axis=0)
-    return distinct, pair, offset
-
-
-def count(joint: FloatArray, shapes: Shapes, share: Share, what: Minimise, signed: bool) -> npt.NDArray[np.intp]:
-    """One of COUNTS but the requested levels, which weights do not tell, of quantized weights (models, weights);
-    signed: whether levels are signed values, not magnitudes.
-    """
-    if what == "occupied":
-        return count_states(joint if signed else np.abs(joint), shapes, share)[0]
-    distinct, pair, offset = count_states(joint, shapes, share)
-    return {"distinct": distinct, "differential-pair": pair, "offset-column": offset}[what]
+        distinct, different = _distinct(block), _distinct(magnitudes)
+        pair = different + (magnitudes.min(axis=1) > 0)
+        groups.append([_most(count, len(joint)) for count in (distinct if signed else different, distinct, pair)])
+    occupied, distinct, pair = np.max(groups, axis=0)
+    return {
+        "requested": np.array(np.broadcast_to(requested, len(joint)), np.intp), "occupied": occupied,
+        "distinct": distinct, "differential-pair": pair, "offset-column": distinct,
+    }  # fmt: skip
 
 
 def check_minimise(what: str) -> None:
@@ -110,7 +111,7 @@ def quantize_joint(
     joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """The quantized joint weights (models, weights), and the occupied levels (models,) of the fullest group."""
-    parts = [quantizer.quantize(block, levels) for block in split(joint, shapes, share)]
+    parts = [searchable(quantizer).quantize(block, levels) for block in split(joint, shapes, share)]
     occupied = [_most(part.occupied(), len(joint)) for part in parts]
     return join([part.values for part in parts], len(joint), shapes, share), np.max(occupied, axis=0)
 

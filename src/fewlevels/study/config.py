@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from fewlevels.datasets import samples_of
 from fewlevels.errors import ConfigError, TrainingError
 from fewlevels.quantization import QUANTIZERS
-from fewlevels.samples import DIGIT_SIZES, Samples, load_digits, load_samples
+from fewlevels.samples import Samples
 from fewlevels.training import TrainingConfig, parse_init
 
 Count = Annotated[int, Field(ge=1)]
-DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
 
 
 def _init_must_parse(init: str) -> str:
@@ -61,8 +61,8 @@ class ZonesConfig(_Strict):
 class StudyConfig(_Strict):
     """What a study trains and how it searches; the defaults are the paper's (section 2 and 3.1).
 
-    dataset: 'digits5', 'digits7', or the path of a glyph file or .npz. seeds x repeats models, each trained for
-    epochs x iterations backpropagations. seed: the root of all randomness.
+    dataset: a name of `samples_of`, of a set that is split its training part, or the path of a glyph file or .npz.
+    seeds x repeats models, each trained for epochs x iterations backpropagations. seed: the root of all randomness.
     """
 
     dataset: str = "digits5"
@@ -105,7 +105,7 @@ class StudyConfig(_Strict):
 
     def samples(self) -> Samples:
         """The samples that `dataset` names. Raises SamplesError where it cannot be read."""
-        return load_digits(DIGITS[self.dataset]) if self.dataset in DIGITS else load_samples(self.dataset)
+        return samples_of(self.dataset)
 
     def to_toml(self) -> str:
         return tomlkit.dumps(self.model_dump())
