@@ -1,11 +1,13 @@
 """Analysis of a study, against SciPy, closed forms and hand-worked numbers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from fewlevels.proportions import wilson
-from fewlevels.study.analysis import best_model, rank_correlation, regression, solved_at, summarise
+from fewlevels.study.analysis import rank_correlation, regression, solved_at, summarise
 from fewlevels.study.paper import claims
 
 
@@ -61,15 +63,6 @@ def test_the_summary_counts_every_model(small_study):
     assert summary.rank_correlation == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_best_model_has_the_fewest_levels_and_then_the_smallest_range(small_study):
-    _, result = small_study
-    found, best = result.found, best_model(result)
-    ranges = found.networks.weight_range()
-    rivals = found.trained & (found.q == found.q[best])
-    assert found.q[best] == found.q[found.trained & found.solved].min()
-    assert ranges[best] == ranges[rivals].min()
-
-
 def test_solved_at_counts_trained_models_at_each_q(small_study):
     _, result = small_study
     trace = result.found.recognition_trace[result.found.recognition == 1]
@@ -85,7 +78,6 @@ def test_claims_give_a_verdict_each_and_name_the_rule(small_study):
 
 
 def test_a_claim_that_does_not_hold_is_said_not_to(small_study):
-    import dataclasses
 
     _, result = small_study
     rng = np.random.default_rng(2)
@@ -94,3 +86,36 @@ def test_a_claim_that_does_not_hold_is_said_not_to(small_study):
     verdicts = {claim.where + claim.says: claim.verdict for claim in claims(broken)}
     rising = next(verdict for claim, verdict in verdicts.items() if "rise with the weight range" in claim)
     assert rising in ("not reproduced", "partly")
+
+
+def test_of_fewer_than_ten_models_nothing_is_said_about_many(small_study):
+    _, result = small_study
+    q = result.found.q.copy()
+    q[np.flatnonzero(result.counted)[9:]] = 0
+    few = dataclasses.replace(result, found=dataclasses.replace(result.found, q=q))
+    said = {claim.says: claim for claim in claims(few)}
+    assert few.counted.sum() == 9
+    assert said["the fewest levels rise with the weight range"].verdict == "not in this run"
+    assert said["the fewest levels rise with the weight range"].found == "only 9 models were solved"
+    none = dataclasses.replace(few, found=dataclasses.replace(few.found, q=0 * q))
+    verdicts = {claim.found: claim.verdict for claim in claims(none)}
+    assert verdicts["no model was solved"] == "not in this run"
+    assert not any("nan" in claim.found or "inf" in claim.found for claim in claims(none))
+
+
+def test_the_claims_on_the_circuit_are_of_the_best_model(small_study):
+    _, result = small_study
+    recognises, gap = (claim for claim in claims(result) if claim.where == "Fig. 6b")
+    voltages = result.circuit(result.best).voltages
+    assert recognises.found.startswith(f"model {result.best}: ")
+    assert [f"{at.recognition:.0%} at {at.input_volt:g} V" in recognises.found for at in voltages] == [True] * 3
+    assert (recognises.verdict == "reproduced") == all(at.recognised.all() for at in voltages)
+    largest = [np.abs(at.current_gap).max() for at in voltages]
+    assert gap.found == "at most " + ", ".join(f"{g:.1%} at {v} V" for g, v in zip(largest, (1, 5, 10), strict=True))
+    assert (gap.verdict == "reproduced") == (largest[0] > largest[1] > largest[2])
+
+
+def test_the_largest_gap_is_of_samples_whose_computed_current_is_not_zero(small_study):
+    at = small_study[1].circuit(small_study[1].best).voltages[0]
+    assert dataclasses.replace(at, current_gap=np.array([0.1, -0.3, np.inf, np.nan])).largest_gap == 0.3
+    assert np.isnan(dataclasses.replace(at, current_gap=np.array([np.inf])).largest_gap)

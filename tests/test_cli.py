@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fewlevels import cli
 from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
 
@@ -123,6 +124,20 @@ def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
     assert process.returncode == 130
     assert said.endswith("fewlevels: interrupted; the same command goes on where it was\n")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("command", "goes_on"), [("study", True), ("fit", True), ("search", False)])
+def test_an_interrupt_says_of_no_other_command_that_it_goes_on(command, goes_on, monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["fewlevels", "--debug", command, "results"])
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(cli.os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert ("goes on" in capsys.readouterr().err) == goes_on
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -9,10 +10,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from fewlevels import figures, recognition_under_flips
+from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
 from fewlevels.errors import StoreError
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
+from fewlevels.study.config import make_config
+from fewlevels.study.engine import Threads
+from fewlevels.study.run import run_study
+from tests.conftest import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +106,68 @@ def test_an_incomplete_study_is_refused(report, tmp_path):
         write_report(tmp_path / "study")
 
 
-def test_a_statistic_that_does_not_exist_is_null_and_a_dash(small_study):
+def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
     _, result = small_study
     nothing = dataclasses.replace(result.found, q=np.zeros_like(result.found.q))
     summary = summarise(dataclasses.replace(result, found=nothing))
     assert summary_json(summary)["median_levels"] is None
     assert summary_json(summary)["rank_correlation_interval"] == [None, None]
-    assert dict(summary_rows(summary))["median q"] == "-"
+    assert dict(summary_rows(summary))["median q"] == "none"
     for figure in figures.draw(dataclasses.replace(result, found=nothing)).values():
         figure.canvas.draw()
+
+
+def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):
+    rng = np.random.default_rng(1)
+    y = np.repeat(np.arange(3), 10)
+    np.savez(tmp_path / "own.npz", X=np.clip(np.eye(3, 9)[y] + rng.normal(0, 0.1, (30, 9)), 0, 1), y=y)
+    config = make_config({**SMALL, "seeds": 1, "repeats": 12, "dataset": str(tmp_path / "own.npz")}, "test")
+    result = run_study(config, tmp_path / "own", Threads(2))
+    own, papers = (path.read_text(encoding="utf-8") for path in (write_report(tmp_path / "own"), report))
+    for words in ("paper says", "Kim et al.", "27 %"):
+        assert words in papers
+        assert words not in own
+    drawn = figures.draw(result)
+    assert drawn["figure1_digits_and_network"].subfigs[0].axes[0].images[0].get_array().shape == (3, 3)
+    for name in ("figure4_levels_against_range", "figure5_zones"):
+        axes = drawn[name].axes
+        assert axes
+        assert not [label for each in axes for label in each.get_legend_handles_labels()[1] if "paper" in label]
+        assert not [text for each in axes for text in each.texts if "paper" in text.get_text()]
+    ranges = result.found.networks.weight_range()
+    titles = [axes.get_title(loc="left") for axes in drawn["figure4_levels_against_range"].axes[1:]]
+    assert [f"model {model}" in title for model, title in
+            zip((ranges.argmin(), ranges.argmax()), titles, strict=True)] == [True, True]  # fmt: skip
+
+
+def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_named(report):
+    stored = {"model": 7, "ngspice": "39", "tolerance": 1e-9, "design": "single", "r_min_ohm": 2e4, "wire_ohm": 3.0,
+              "off_pixels": "threshold", "rows": [{"input_volt": 5.0, "layer": 2, "difference": 3.21e-11}]}  # fmt: skip
+    file = report.parent / "agreement.json"
+    try:
+        file.write_text(json.dumps(stored), encoding="utf-8")
+        text = " ".join(write_report(report.parent).read_text(encoding="utf-8").split())
+        assert (
+            "ngspice 39: model 7, design &#39;single&#39;, smallest resistor 20000 Ω, 3 Ω in every wire segment" in text
+        )
+        assert "<td>5 V</td><td>2</td><td>3.2e-11</td>" in text
+        file.write_text(json.dumps(stored | {"design": None, "rows": [{}]}), encoding="utf-8")
+        with pytest.raises(StoreError, match=r"agreement\.json is damaged"):
+            write_report(report.parent)
+    finally:
+        file.unlink()
+
+
+def test_of_many_samples_figure_6b_shows_the_median_of_each_class(small_study):
+    _, result = small_study
+    simulation = result.circuit(result.best)
+    one = circuit_figures.gap_by_digit(simulation, result).axes[0]
+    np.testing.assert_array_equal(one.lines[0].get_ydata(), np.abs(simulation.voltages[0].current_gap))
+    assert one.get_xlabel() == "digit shown"
+    noisy = flip_pixels(result.samples, 1, 3, np.random.default_rng(1))
+    many = dataclasses.replace(result, samples=noisy)
+    simulation = many.circuit(result.best)
+    axes = circuit_figures.gap_by_digit(simulation, many).axes[0]
+    gaps = np.abs(simulation.voltages[0].current_gap).reshape(10, 3)
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), np.median(gaps, axis=1))
+    assert [label.get_text() for label in axes.get_xticklabels()] == list("0123456789")

@@ -9,7 +9,6 @@ import numpy as np
 
 from fewlevels.circuit import DESIGNS, Diode
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
-from fewlevels.study.analysis import counted
 from fewlevels.study.run import StudyResult, load_study
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +45,7 @@ diode = Diode()
 page = HEADER.format(diode.saturation_ampere, diode.ideality)
 for dataset in ("digits5", "digits7"):
     result = load_study(ROOT / "studies" / "paper" / dataset)
-    models = np.flatnonzero(counted(result) & (result.found.q <= MOST_LEVELS))
+    models = np.flatnonzero(result.counted & (result.found.q <= MOST_LEVELS))
     page += f"\n## {dataset}: {len(models)} networks\n\n| design | R_min | "
     page += " | ".join(f"{volt:g} V: all ten, gap" for volt in VOLTS) + " |\n|---|---|---|---|---|\n"
     page += "".join(rows(result, models, design, r_min) for design in DESIGNS for r_min in R_MIN_OHM)

@@ -12,9 +12,12 @@ from matplotlib.ticker import PercentFormatter
 from fewlevels.circuit.simulation import Simulation, gap_by_cause
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.hardware import CircuitOptions, simulate_model
+from fewlevels.study import paper
 from fewlevels.study.run import StudyResult
 
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
+MOST_SHOWN = 20
+"""Samples that Figure 6b shows one by one."""
 WIRE_OHM = 10.0
 """Of each wire segment in the heat maps."""
 
@@ -76,18 +79,28 @@ def schematic(simulation: Simulation) -> Figure:
 
 
 def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
-    """Figure 6b: the current gap and the recognition of each sample at each input voltage."""
+    """Figure 6b: the current gap and the recognition of each sample at each input voltage; of many samples, the medians
+    of each class.
+    """
     figure = Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
     axes = figure.subplots()
-    names = [result.samples.classes[y] for y in result.samples.y]
+    y, names = result.samples.y, [result.samples.classes[y] for y in result.samples.y]
+    each, what = len(y) <= MOST_SHOWN, "digit" if paper.applies(result) else "sample"
+    if not each:
+        names = list(result.samples.classes)
     places = np.arange(len(names))
     for (marker, line), color, at in zip(LINES, (ACCENT, INK, GREY, INK), simulation.voltages, strict=False):
-        axes.plot(places, np.abs(at.current_gap), marker=marker, linestyle=line, color=color, markersize=4,
+        gaps = np.abs(at.current_gap)
+        shown = gaps if each else np.array([np.median(gaps[y == label]) for label in places])
+        axes.plot(places, shown, marker=marker, linestyle=line, color=color, markersize=4,
                   label=f"{at.input_volt:g} V: recognition {at.recognition:.0%}")  # fmt: skip
-        missed = ~at.recognised
-        axes.plot(places[missed], np.abs(at.current_gap[missed]), marker="x", markersize=10, color=color, linestyle="")
-    axes.set(xticks=places, xticklabels=names, xlabel="digit shown", ylabel="|current gap| of the digit's own output",
-             ylim=(0, None), title="Circuit current against (V − Vth)/R; × marks a digit not recognised")  # fmt: skip
+        if each:
+            missed = ~at.recognised
+            axes.plot(places[missed], gaps[missed], marker="x", markersize=10, color=color, linestyle="")
+    note = f"× marks a {what} not recognised" if each else "median of each class"
+    axes.set(xticks=places, xticklabels=names, xlabel=f"{what} shown" if each else "class of the samples shown",
+             ylabel=f"|current gap| of the {what}'s own output", ylim=(0, None),
+             title=f"Circuit current against (V − Vth)/R; {note}")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
     return figure
@@ -107,7 +120,8 @@ def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
         axes.bar(np.arange(len(volts)) + (index - len(names) / 2) * 0.16, heights, 0.15, hatch=hatch, edgecolor=INK,
                  facecolor=ACCENT if name == "all" else "white", linewidth=0.8, label=label)  # fmt: skip
     axes.set(xticks=np.arange(len(volts)), xticklabels=[f"{volt:g} V" for volt in volts], xlabel="input voltage",
-             ylabel="mean |current gap|", title="The gap with one cause switched off at a time")  # fmt: skip
+             ylabel="mean |current gap|",
+             title="Against the unquantized network's currents, with one cause switched off at a time")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     figure.legend(fontsize=8, ncols=5, loc="outside lower center")
     return figure

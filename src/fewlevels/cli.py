@@ -177,6 +177,7 @@ def simulate_command(
 ) -> None:
     """Run a model of a study as a circuit: resistors, recognition and current gap at each voltage."""
     from fewlevels.hardware import choose_model, simulate_model, store_simulation
+    from fewlevels.report import percent
     from fewlevels.study.run import load_study
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
@@ -192,10 +193,9 @@ def simulate_command(
         + "  draws that recognise all" * (draws > 0)
     )
     for at in simulation.voltages:
-        gap = max(abs(at.current_gap))
         drawn = f"  {(at.draws_recognition == 1).mean():.2%}" if draws else ""
         print(
-            f"{at.input_volt:>5g} V  {at.recognition:>11.0%}  {gap:>11.2%}  {at.margin:>15.4f}  "
+            f"{at.input_volt:>5g} V  {at.recognition:>11.0%}  {percent(at.largest_gap):>11}  {at.margin:>15.4f}  "
             f"{at.residual:>8.1e}{drawn}"
         )
     print(f"\nstored: {folder / 'circuit.json'}, {folder / 'resistances.csv'}")
@@ -244,7 +244,7 @@ def verify(
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
     agreement = verify_model(result, index, options, tolerance)
-    store_agreement(folder, index, agreement)
+    store_agreement(folder, index, options, agreement)
     print(f"model {index}, native against ngspice {agreement.ngspice}\n  input  layer  largest relative difference")
     for volt, layer, difference in agreement.rows:
         print(f"{volt:>5g} V  {layer:>5}  {difference:.2e}")
@@ -381,7 +381,8 @@ def main() -> None:
             print(f"fewlevels: {error.format_message()} See 'fewlevels --help'.", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        print("fewlevels: interrupted; the same command goes on where it was", file=sys.stderr)
+        resumes = {"study", "fit"} & set(sys.argv[1:3])  # a command, after --debug or not
+        print("fewlevels: interrupted" + "; the same command goes on where it was" * bool(resumes), file=sys.stderr)
         sys.stderr.flush()
         os._exit(INTERRUPTED)  # without waiting for groups that are not stored yet
     except BrokenPipeError:  # the reader of our output has gone, as `head` does

@@ -86,12 +86,13 @@ def cell(key: str, value: Any) -> str:
     return f"{value:.2%}" if key == "solved" or key.startswith("recognition") else f"{value:g}"
 
 
-def check_stored(stored: Any) -> None:
-    """Goes through all of a stored comparison; raises one of Python's own errors where some of it is not there."""
+def checked(stored: Any) -> dict[str, Any]:
+    """A stored comparison, gone through; raises one of Python's own errors where some of it is not there."""
     sentences(stored), table(stored)
     for name, q in stored["q"].items():
         if not all(isinstance(number, int) for number in (stored["q_max"], *q)):
             raise TypeError(f"levels of {name} are not whole numbers")
+    return dict(stored)
 
 
 def store_comparison(folder: Path, comparison: MethodComparison, data: str, test: str | None) -> list[Path]:

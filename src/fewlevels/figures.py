@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import matplotlib
@@ -13,8 +14,9 @@ from matplotlib.ticker import PercentFormatter
 
 from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
+from fewlevels.samples import Samples
 from fewlevels.study import paper
-from fewlevels.study.analysis import best_model, counted, rank_correlation, regression, solved_at
+from fewlevels.study.analysis import rank_correlation, regression, solved_at
 from fewlevels.study.run import StudyResult
 
 INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
@@ -55,7 +57,7 @@ def digits_and_network(result: StudyResult) -> Figure:
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.3), squeeze=False)[:, 0]
     shown = min(len(samples), 10)
     for index, axes in enumerate(top.subplots(1, shown, squeeze=False)[0]):
-        _image(axes, samples.x[index].reshape(samples.shape or (1, -1)), samples.classes[samples.y[index]])
+        _image(axes, samples.x[index].reshape(_shape(samples)), samples.classes[samples.y[index]])
     top.suptitle("(a) Samples" if shown == len(samples) else f"(a) First {shown} of {len(samples)} samples",
                  x=0.01, ha="left", fontsize=9)  # fmt: skip
     network_axes, input_axes = bottom.subplots(1, 2, width_ratios=(1.7, 1))
@@ -70,7 +72,7 @@ def digits_and_network(result: StudyResult) -> Figure:
 def quantization(result: StudyResult) -> Figure:
     """Figure 2: the search on the best model, and its weights at 1, 2 and the fewest levels."""
     figure = Figure(figsize=(WIDTH_INCHES, 4.6), layout="constrained")
-    best = best_model(result)
+    best = result.best
     if best < 0:
         return _nothing(figure, "no model was solved")
     axes = figure.subplots(2, 2).ravel()
@@ -95,7 +97,7 @@ def quantization(result: StudyResult) -> Figure:
 def weights_and_levels(result: StudyResult) -> Figure:
     """Figure 3: the best model's weights in ascending order, before and after quantizing."""
     figure = Figure(figsize=(WIDTH_INCHES, 3.4), layout="constrained")
-    best = best_model(result)
+    best = result.best
     if best < 0:
         return _nothing(figure, "no model was solved")
     axes = figure.subplots()
@@ -115,9 +117,11 @@ def weights_and_levels(result: StudyResult) -> Figure:
 
 
 def levels_against_range(result: StudyResult) -> Figure:
-    """Figure 4: the fewest levels against the weight range, and the weights of the models nearest points A and B."""
+    """Figure 4: the fewest levels against the weight range, and the weights of the models nearest the paper's points A
+    and B or, where the paper says nothing of the data, of the models with the smallest and the largest range.
+    """
     figure = Figure(figsize=(WIDTH_INCHES, 6.4), layout="constrained")
-    used = np.flatnonzero(counted(result))
+    used = np.flatnonzero(result.counted)
     if used.size < 4:
         return _nothing(figure, "fewer than four models were solved")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1), squeeze=False)[:, 0]
@@ -131,8 +135,30 @@ def levels_against_range(result: StudyResult) -> Figure:
     axes.plot(line.x, line.line - line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--",
               label="95 % band of the line")  # fmt: skip
     axes.plot(line.x, line.line + line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--")
+    shown = {"Smallest range": used[ranges.argmin()], "Largest range": used[ranges.argmax()]}
+    axes.set(xlim=(0, ranges.max() * 1.02), ylim=(0, q.max() + 2))
+    if paper.applies(result):
+        _papers_marks(axes)
+        shown = {f"Nearest to {name}": used[np.hypot(ranges / weight_range - 1, q / levels - 1).argmin()]
+                 for name, (levels, weight_range) in paper.POINTS.items()}  # fmt: skip
+    rho, (rho_low, rho_high) = rank_correlation(ranges, q)
+    axes.set(title=f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})",
+             xlabel="weight range, max W − min W", ylabel="fewest levels q")  # fmt: skip
+    axes.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=0.9)
+    panels = bottom.subplots(1, 2, sharey=True)
+    for panel, letter, (what, model) in zip(panels, "bc", shown.items(), strict=True):
+        weights = result.found.networks[model].joint()[0]
+        panel.hist(weights, bins=60, color=INK)
+        panel.set(title=f"({letter}) {what}: model {model}, range {np.ptp(weights):.0f}, q = {result.found.q[model]}",
+                  xlabel="weight", yscale="log")  # fmt: skip
+    panels[0].set_ylabel("number of weights")
+    return figure
+
+
+def _papers_marks(axes: Axes) -> None:
+    """What the paper says of Figure 4a, within axes that it widens where they are too small."""
     low, high = paper.WIDE_LEVELS
-    right = max(ranges.max(), 66.0) * 1.02
+    right, top = max(axes.get_xlim()[1], 67.0), max(axes.get_ylim()[1], high + 2)
     axes.add_patch(Rectangle((paper.WIDE_RANGE, low), right - paper.WIDE_RANGE, high - low, fill=False, edgecolor=INK,
                              linestyle=":", label="paper: range > 60, q 10 to 40"))  # fmt: skip
     axes.axvline(paper.RANGE_AT_FOUR, color=GREY, linestyle="-.", linewidth=1, label="paper: q = 4 at range ≈ 21")
@@ -140,22 +166,7 @@ def levels_against_range(result: StudyResult) -> Figure:
         axes.plot([weight_range], [levels], marker="D", markersize=6, color="white", markeredgecolor=INK, linestyle="")
         axes.annotate(f"{name} (paper)", (weight_range, levels), (0, 8), textcoords="offset points", fontweight="bold",
                       ha="center", bbox={"color": "white", "linewidth": 0, "alpha": 0.7, "pad": 1})  # fmt: skip
-    rho, (rho_low, rho_high) = rank_correlation(ranges, q)
-    axes.set(title=f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})",
-             xlabel="weight range, max W − min W", ylabel="fewest levels q", xlim=(0, right),
-             ylim=(0, max(q.max(), high) + 2))  # fmt: skip
-    axes.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=0.9)
-    panels = bottom.subplots(1, 2, sharey=True)
-    for panel, (name, (levels, weight_range)) in zip(panels, paper.POINTS.items(), strict=True):
-        letter = "bc"[list(paper.POINTS).index(name)]
-        distance = np.hypot((ranges - weight_range) / weight_range, (q - levels) / levels)
-        model = used[np.argmin(distance)]
-        weights = result.found.networks[model].joint()[0]
-        panel.hist(weights, bins=60, color=INK)
-        panel.set(title=f"({letter}) Nearest to {name}: model {model}, range {np.ptp(weights):.0f}, q = "
-                  f"{result.found.q[model]}", xlabel="weight", yscale="log")  # fmt: skip
-    panels[0].set_ylabel("number of weights")
-    return figure
+    axes.set(xlim=(0, right), ylim=(0, top))
 
 
 def zones(result: StudyResult) -> Figure:
@@ -174,7 +185,7 @@ def zones(result: StudyResult) -> Figure:
             panel.plot(config.at_epochs, model, color=GREY, linewidth=0.5)
         panel.plot([], [], color=GREY, linewidth=0.5, label="ten models")
         panel.plot(config.at_epochs, recognition.mean(axis=0), color=INK, linewidth=2, label=f"mean of {config.models}")
-        if zone in paper.ZONE_CLAIMS:
+        if zone in paper.ZONE_CLAIMS and paper.applies(result):
             _, level, epoch = paper.ZONE_CLAIMS[zone]
             panel.hlines(level, min(epoch, config.epochs * 0.9), config.epochs, color=ACCENT, linestyle="--",
                          label=f"paper: {level:.0%}")  # fmt: skip
@@ -213,7 +224,7 @@ def solved_at_each(result: StudyResult) -> Figure:
 def under_flips(result: StudyResult) -> Figure:
     """Recognition of the best model with flipped pixels, before and after quantizing; the band is of 95 %."""
     figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
-    best, samples = best_model(result), result.samples
+    best, samples = result.best, result.samples
     if best < 0:
         return _nothing(figure, "no model was solved")
     if not np.isin(samples.x, (0.0, 1.0)).all():
@@ -248,6 +259,12 @@ def _sorted_weights(axes: Axes, result: StudyResult, weights: np.ndarray, levels
     after = np.take_along_axis(quantized.levels, quantized.assignment, axis=1)[0]
     axes.step(np.arange(len(order)), after[order], color=ACCENT, linewidth=1.5, where="mid", label=f"q = {levels}")
     axes.set(xlabel="weights in ascending order", ylabel="weight W" if signed else "magnitude |W|")
+
+
+def _shape(samples: Samples) -> tuple[int, int]:
+    """Rows and columns to show a sample in: its image's, else a square where the inputs fill one, else a line."""
+    side = math.isqrt(samples.inputs)
+    return samples.shape or ((side, side) if side**2 == samples.inputs else (1, samples.inputs))
 
 
 def _image(axes: Axes, pixels: np.ndarray, name: str) -> None:

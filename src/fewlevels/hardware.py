@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast, get_args
 
@@ -14,10 +14,9 @@ import numpy as np
 from fewlevels.circuit.designs import OffPixels
 from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
-from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, simulate, verify
+from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.solve import ENGINES
 from fewlevels.errors import SearchError, UsageError
-from fewlevels.study.analysis import counted
 from fewlevels.study.run import StudyResult
 from fewlevels.study.store import Store
 
@@ -48,31 +47,26 @@ def simulate_model(
         raise UsageError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if options.off_pixels not in get_args(OffPixels):
         raise UsageError(f"off pixels are held at {' or '.join(get_args(OffPixels))}, got {options.off_pixels!r}")
-    return simulate(
-        result.found.networks[model], result.found.quantization(model), result.samples, engine=engine,
-        input_volts=options.input_volts, design=options.design, r_min_ohm=options.r_min_ohm, wire_ohm=options.wire_ohm,
-        draws=draws, spread=spread, seed=result.config.seed,
-        off_pixels=cast(OffPixels, options.off_pixels),
-    )  # fmt: skip
+    return result.circuit(model, engine=engine, draws=draws, spread=spread, seed=result.config.seed, **asdict(options))
 
 
 def choose_model(result: StudyResult, model: str, options: CircuitOptions) -> int:
-    """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit has
-    the largest margin at its worst voltage. Raises SearchError where there is no such model.
+    """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit,
+    with these options, has the largest margin at its worst voltage. Raises SearchError where there is no such model.
     """
-    used = counted(result)
     if model == "best":
-        if not used.any():
+        if result.best < 0:
             raise SearchError("no model of this study was solved, so there is none to build")
-        candidates = np.flatnonzero(used & (result.found.q == result.found.q[used].min()))
-        margins = [min(at.margin for at in simulate_model(result, int(c), options).voltages) for c in candidates]
-        return int(candidates[np.argmax(margins)])
+        if options == CircuitOptions():
+            return result.best
+        margins = [simulate_model(result, candidate, options).margin for candidate in result.fewest]
+        return int(result.fewest[np.argmax(margins)])
     try:
         index = int(model)
     except ValueError:
         raise SearchError(f"model must be 'best' or an index, got {model!r}") from None
-    if not 0 <= index < len(used):
-        raise SearchError(f"model must be 0 to {len(used) - 1}, got {index}")
+    if not 0 <= index < len(result.found.q):
+        raise SearchError(f"model must be 0 to {len(result.found.q) - 1}, got {index}")
     return index
 
 
@@ -95,10 +89,11 @@ def verify_model(result: StudyResult, model: int, options: CircuitOptions, toler
     return verify(circuit, result.samples.x, input_volts=options.input_volts, tolerance=tolerance)
 
 
-def store_agreement(folder: Path, model: int, agreement: Agreement) -> None:
+def store_agreement(folder: Path, model: int, options: CircuitOptions, agreement: Agreement) -> None:
     """Write agreement.json into a study's folder, for its report."""
     rows = [dict(zip(("input_volt", "layer", "difference"), row, strict=True)) for row in agreement.rows]
-    found = {"model": model, "ngspice": agreement.ngspice, "tolerance": agreement.tolerance, "rows": rows}
+    found = {"model": model, **asdict(options), "ngspice": agreement.ngspice, "tolerance": agreement.tolerance,
+             "rows": rows}  # fmt: skip
     Store(folder).write("agreement.json", json.dumps(found, indent=1).encode())
 
 

@@ -67,6 +67,10 @@ class Networks:
     def __len__(self) -> int:
         return len(self.weights[0])
 
+    def __repr__(self) -> str:
+        sizes = [self.shapes[0][0], *(fan_out for _, fan_out in self.shapes)]
+        return f"<Networks: {len(self)} of {'-'.join(map(str, sizes))}>"
+
     def __getitem__(self, models: int | slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Networks:
         """The networks at these indices; an integer gives one network."""
         if isinstance(models, int | np.integer):

@@ -14,9 +14,9 @@ from typing import Any
 
 from fewlevels import comparison
 from fewlevels.errors import StoreError
-from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
+from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.study import paper
-from fewlevels.study.analysis import Summary, counted, summarise
+from fewlevels.study.analysis import Summary, summarise
 from fewlevels.study.run import StudyResult, load_study
 from fewlevels.study.store import Store
 
@@ -28,7 +28,7 @@ CAPTIONS = {
     "figure5_zones": "Figure 5. Five starts of growing weight range, quantized while they train.",
     "figure6a_circuit": "Figure 6a. The circuit: a differential pair of columns for each output, a diode in each cell.",
     "figure6b_current_gap": "Figure 6b. Circuit current against the computed one, for each digit and input voltage.",
-    "current_gap_by_cause": "What the current gap is made of: the whole, and with one cause switched off at a time.",
+    "current_gap_by_cause": "What the current gap is made of, quantization included; without that, it is Figure 6b's.",
     "currents_and_voltages_with_wires": "Currents and voltages of the first layer where the wires have resistance.",
     "solved_at_each_number_of_levels": "How many models keep their recognition at each number of levels.",
     "recognition_under_flipped_pixels": "Beyond the samples: the best model's recognition with flipped pixels.",
@@ -46,11 +46,11 @@ def write_report(folder: Path) -> Path:
     from fewlevels import circuit_figures, figures
     from fewlevels.method_figures import levels_by_method
 
-    result, compared = load_study(folder), _stored(folder, "search.json", comparison.check_stored)
+    result, compared = load_study(folder), _stored(folder, "search.json", comparison.checked)
     store = Store(folder)
     images: dict[str, str] = {}
     drawn, options = figures.draw(result), CircuitOptions()
-    model = choose_model(result, "best", options) if counted(result).any() else None
+    model = None if result.best < 0 else result.best
     if model is not None:
         drawn |= circuit_figures.draw_circuit(result, model, options)
     if compared is not None:
@@ -70,22 +70,24 @@ def write_report(folder: Path) -> Path:
 def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     """The summary as a table a person reads: (quantity, value)."""
     low, high = summary.rank_correlation_interval
+    solved = summary.fewest_levels > 0
     return [
         ("models", f"{summary.models}"),
         ("weights in each", f"{summary.weights}"),
-        ("trained to alpha before quantizing", f"{summary.trained:.2%}"),
-        ("solved: also at alpha with q levels", f"{summary.solved:.2%}"),
-        ("not trained to alpha, yet at alpha quantized", f"{summary.untrained_but_solved:.2%}"),
-        ("fewest levels q", f"{summary.fewest_levels} ({summary.models_at_fewest} models)"),
-        ("levels occupied there, best model", f"{summary.occupied_at_fewest} (model {summary.best_model})"),
+        ("trained to alpha before quantizing", percent(summary.trained)),
+        ("solved: also at alpha with q levels", percent(summary.solved)),
+        ("not trained to alpha, yet at alpha quantized", percent(summary.untrained_but_solved)),
+        ("fewest levels q", f"{summary.fewest_levels} ({summary.models_at_fewest} models)" if solved else "none"),
+        ("levels occupied there, best model",
+         f"{summary.occupied_at_fewest} (model {summary.best_model})" if solved else "none"),
         ("weight range at the fewest levels, median", _number(summary.range_at_fewest_levels)),
         ("models with 4 levels; their median weight range",
-         f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}"),
+         f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}" if summary.models_at_four else "none"),
         ("median q", _number(summary.median_levels)),
         ("median of the q from which all larger ones pass", _number(summary.median_stable_levels)),
         ("rank correlation of q and weight range",
-         f"{_number(summary.rank_correlation, 3)} (95 % interval {_number(low, 3)} to {_number(high, 3)})"),
-        ("reduction of distinct values", f"{_number(summary.reduction_percent)} %"),
+         "none" if math.isnan(low) else f"{summary.rank_correlation:.3f} (95 % interval {low:.3f} to {high:.3f})"),
+        ("reduction of distinct values", percent(summary.reduction_percent / 100, 1)),
         ("wall time", f"{summary.seconds:.1f} s"),
     ]  # fmt: skip
 
@@ -101,23 +103,35 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _number(value: float, digits: int = 1) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+def percent(value: float, digits: int = 2) -> str:
+    """A fraction in percent; 'none' for NaN, a statistic that does not exist."""
+    return "none" if math.isnan(value) else f"{100 * value:.{digits}f} %"
 
 
-def _stored(folder: Path, name: str, check: Callable[[Any], None] = lambda _: None) -> dict[str, Any] | None:
-    """What `fewlevels verify` or `fewlevels search` stored, if it was run. Raises StoreError where it cannot be read,
-    or where `check` raises one of Python's own errors for it.
+def _number(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.1f}"
+
+
+def _stored(folder: Path, name: str, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+    """What `fewlevels verify` or `fewlevels search` stored, if it was run, as `read` gives it. Raises StoreError where
+    it cannot be read, or where `read` raises one of Python's own errors for it.
     """
     file = folder / name
     if not file.exists():
         return None
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        check(stored)
+        return read(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise StoreError(f"{file} is damaged; remove it, or run the command again that wrote it") from None
-    return stored
+
+
+def _agreement(stored: Any) -> dict[str, Any]:
+    """What `fewlevels verify` stored, in words: of which circuit, and its rows."""
+    of = (f"Against ngspice {stored['ngspice']}: model {stored['model']}, design '{stored['design']}', smallest "
+          f"resistor {stored['r_min_ohm']:g} Ω, {stored['wire_ohm']:g} Ω in every wire segment, inputs of 0 held at "
+          f"{stored['off_pixels']}.")  # fmt: skip
+    rows = [(f"{r['input_volt']:g} V", r["layer"], f"{r['difference']:.1e}") for r in stored["rows"]]
+    return {"of": of, "rows": rows}
 
 
 def _page(result: StudyResult, images: dict[str, str], model: int | None, folder: Path) -> str:
@@ -129,16 +143,17 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
     return environment.from_string(template).render(
         summary=summary,
         rows=summary_rows(summary),
-        claims=paper.claims(result),
+        claims=paper.claims(result) if paper.applies(result) else [],
         figures=[(CAPTIONS[name], image) for name, image in images.items() if name in CAPTIONS and name not in CIRCUIT],
         method_image=images.get("levels_by_method"),
         circuit_figures=[(CAPTIONS[name], images[name]) for name in CIRCUIT if name in images],
         model=model,
         circuit=None if model is None else simulate_model(result, model, CircuitOptions()),
-        agreement=_stored(folder, "agreement.json"),
-        comparison=_stored(folder, "search.json"),
+        agreement=_stored(folder, "agreement.json", _agreement),
+        comparison=_stored(folder, "search.json", comparison.checked),
         columns=comparison.COLUMNS,
         cell=comparison.cell,
+        percent=percent,
         sentences=comparison.sentences,
         config=result.config.to_toml(),
         dataset=result.config.dataset,

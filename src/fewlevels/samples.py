@@ -61,6 +61,9 @@ class Samples:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __repr__(self) -> str:
+        return f"<Samples: {len(self)} of {self.inputs} inputs, {len(self.classes)} classes>"
+
     @property
     def inputs(self) -> int:
         return self.x.shape[1]

@@ -66,6 +66,11 @@ class FewestLevels:
     minimise: Minimise = "requested"
     relative: bool = False
 
+    def __repr__(self) -> str:
+        fewest = f", fewest {self.q[self.solved].min()}" if self.solved.any() else ""
+        target = in_words(self.alpha, self.relative)
+        return f"<FewestLevels: {self.quantizer.name} keeps {target} of {self.solved.sum()}/{len(self.q)}{fewest}>"
+
     @property
     def solved(self) -> npt.NDArray[np.bool_]:
         """Whether a number of levels up to q_max reaches the target, (models,)."""

@@ -44,6 +44,12 @@ class AtVoltage:
     residual: float
     draws_recognition: FloatArray
 
+    @property
+    def largest_gap(self) -> float:
+        """The largest absolute current gap of the samples whose computed current is not zero; NaN where all are."""
+        gaps = np.abs(self.current_gap[np.isfinite(self.current_gap)])
+        return float(gaps.max()) if gaps.size else math.nan
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -54,6 +60,11 @@ class Simulation:
     requested_levels: int
     resistances: ResistanceTable
     voltages: tuple[AtVoltage, ...]
+
+    @property
+    def margin(self) -> float:
+        """The least margin over the voltages."""
+        return min(at.margin for at in self.voltages)
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON; a value that is not finite is None."""

@@ -44,18 +44,12 @@ class Summary:
     seconds: float
 
 
-def counted(result: StudyResult) -> np.ndarray:
-    """The models that statistics of q are over, (models,) bool: trained to alpha, and at alpha with some q."""
-    return result.found.trained & result.found.solved
-
-
 def summarise(result: StudyResult) -> Summary:
     """The summary of a study; where no model is solved, levels are 0 and statistics of them NaN."""
     found = result.found
-    ranges, used = found.networks.weight_range(), counted(result)
+    ranges, used = found.networks.weight_range(), result.counted
     q, weights = found.q[used], found.networks.joint().shape[1]
     fewest = int(q.min()) if q.size else 0
-    best = best_model(result)
     correlation, interval = rank_correlation(ranges[used], q)
     return Summary(
         models=len(found.networks),
@@ -66,7 +60,7 @@ def summarise(result: StudyResult) -> Summary:
         fewest_levels=fewest,
         models_at_fewest=int((q == fewest).sum()),
         models_at_four=int((q == 4).sum()),
-        occupied_at_fewest=int(found.occupied[best]) if q.size else 0,
+        occupied_at_fewest=int(found.occupied[result.best]) if q.size else 0,
         range_at_fewest_levels=_median(ranges[used][q == fewest]),
         range_at_four_levels=_median(ranges[used][q == 4]),
         median_levels=_median(q),
@@ -74,18 +68,9 @@ def summarise(result: StudyResult) -> Summary:
         rank_correlation=correlation,
         rank_correlation_interval=interval,
         reduction_percent=100 * (1 - fewest / weights) if q.size else math.nan,
-        best_model=best,
+        best_model=result.best,
         seconds=result.seconds,
     )
-
-
-def best_model(result: StudyResult) -> int:
-    """The model with the fewest levels; of several, the one with the smallest weight range; -1 where none is solved."""
-    used = np.flatnonzero(counted(result))
-    if used.size == 0:
-        return -1
-    order = np.lexsort((result.found.networks.weight_range()[used], result.found.q[used]))
-    return int(used[order[0]])
 
 
 def rank_correlation(x: FloatArray, y: np.ndarray) -> tuple[float, tuple[float, float]]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.study.analysis import best_model, counted, summarise
+from fewlevels.datasets import DIGITS
+from fewlevels.study.analysis import summarise
 from fewlevels.study.run import StudyResult
 
 POINTS = {"A": (8, 32.0), "B": (25, 62.0)}
@@ -24,6 +25,9 @@ WIDE_RANGE, WIDE_LEVELS = 60.0, (10, 40)
 
 ZONE_CLAIMS = {0: ("A", 0.9, 400), 2: ("C", 0.7, 600), 4: ("E", 0.2, 1000)}
 """Figure 5: of the five zones, the seed's letter, its recognition with four levels, and from which epoch on."""
+
+ENOUGH = 10
+"""Models that a statement about many of them needs to be judged on."""
 
 REPRODUCED, PARTLY, NOT, UNSEEN = "reproduced", "partly", "not reproduced", "not in this run"
 
@@ -39,18 +43,26 @@ class Claim:
     rule: str
 
 
+def applies(result: StudyResult) -> bool:
+    """Whether the paper says anything of this study: it is one of its two digit sets."""
+    return result.config.dataset in DIGITS
+
+
 def claims(result: StudyResult) -> list[Claim]:
-    """The paper's claims on training, levels and weight range against one study."""
+    """The paper's claims on training, levels, weight range and the circuit of the best model against one study."""
     return list(_claims(result))
 
 
-def _verdict(full: bool, part: bool = False) -> str:
+def _verdict(full: bool, part: bool = False, *, models: int = ENOUGH) -> str:
+    """models: how many the statement was judged on; of fewer than ENOUGH nothing is said."""
+    if models < ENOUGH:
+        return UNSEEN
     return REPRODUCED if full else PARTLY if part else NOT
 
 
 def _claims(result: StudyResult) -> Iterator[Claim]:
     summary, found = summarise(result), result.found
-    used = counted(result)
+    used = result.counted
     ranges, q = found.networks.weight_range()[used], found.q[used]
     fewest, weights = summary.fewest_levels, summary.weights
 
@@ -58,19 +70,20 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
     yield Claim(
         "3.1", "every model is trained to 100 % before it is quantized",
         f"{trained:.2%} of {summary.models} models reach {found.alpha:.0%}; the others are counted, not used",
-        _verdict(trained == 1, trained >= 0.8), "all models; partly from 80 %",
+        _verdict(trained == 1, trained >= 0.8, models=summary.models), "all models; partly from 80 %",
     )  # fmt: skip
     yield Claim(
         "3.1, Fig. 3", "the best networks keep 100 % with four levels",
         f"fewest {fewest} ({summary.models_at_fewest} models); with 4: {summary.models_at_four} models; "
-        f"median {summary.median_levels:g}",
-        _verdict(fewest in (3, 4), fewest in (2, 5)), "fewest is 4, or 3; partly within 1 of that",
+        f"median {summary.median_levels:g}" if used.any() else "no model was solved",
+        _verdict(fewest in (3, 4), fewest in (2, 5)) if used.any() else UNSEEN,
+        "fewest is 4, or 3; partly within 1 of that",
     )  # fmt: skip
     paper_reduction = {350: "98.9 %", 590: "99.3 %"}.get(weights)
     yield Claim(
         "3.1", f"{weights} weights become 4 values" + (f", {paper_reduction} fewer" if paper_reduction else ""),
-        f"{weights} become {fewest}, {summary.reduction_percent:.1f} % fewer",
-        _verdict(0 < fewest <= 4, 0 < fewest <= 5), "at most 4 values; partly 5",
+        f"{weights} become {fewest}, {summary.reduction_percent:.1f} % fewer" if used.any() else "no model was solved",
+        _verdict(fewest <= 4, fewest <= 5) if used.any() else UNSEEN, "at most 4 values; partly 5",
     )  # fmt: skip
     near = summary.range_at_four_levels
     yield Claim(
@@ -82,15 +95,16 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
     low, high = summary.rank_correlation_interval
     yield Claim(
         "3.2, Fig. 4a", "the fewest levels rise with the weight range",
-        f"Spearman's rank correlation {summary.rank_correlation:.2f} (95 % interval {low:.2f} to {high:.2f})",
-        _verdict(low > 0.5, low > 0), "interval above 0.5; partly above 0",
+        f"Spearman's rank correlation {summary.rank_correlation:.2f} (95 % interval {low:.2f} to {high:.2f})"
+        if used.sum() >= ENOUGH else f"only {used.sum()} models were solved",
+        _verdict(low > 0.5, low > 0, models=int(used.sum())), "interval above 0.5; partly above 0",
     )  # fmt: skip
     wide = q[ranges > WIDE_RANGE]
     inside = np.mean((wide >= WIDE_LEVELS[0]) & (wide <= WIDE_LEVELS[1])) if wide.size else 0.0
     yield Claim(
         "3.2, Fig. 4a", "models of a range above 60 need 10 to 40 levels",
         f"{inside:.0%} of {wide.size} such models do; 5th to 95th percentile {_percentiles(wide)}",
-        _verdict(inside >= 0.9, inside >= 0.5) if wide.size else UNSEEN, "90 % of them; partly 50 %",
+        _verdict(bool(inside >= 0.9), bool(inside >= 0.5), models=wide.size), "90 % of them; partly 50 %",
     )  # fmt: skip
     for name, (levels, weight_range) in POINTS.items():
         near_by = q[np.abs(ranges - weight_range) <= 3]
@@ -103,10 +117,11 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
         )  # fmt: skip
     yield from _figure_3(result)
     yield from _figure_5(result)
+    yield from _figure_6(result)
 
 
 def _figure_3(result: StudyResult) -> Iterator[Claim]:
-    best = best_model(result)
+    best = result.best
     if best < 0:
         return
     quantized = result.found.quantization(best)
@@ -153,6 +168,25 @@ def _figure_5(result: StudyResult) -> Iterator[Claim]:
             {"A": "mean at least 90 %; partly 80 %", "C": "mean 60 to 80 %; partly 50 to 90 %",
              "E": "mean at most 30 %; partly 40 %"}[letter],
         )  # fmt: skip
+
+
+def _figure_6(result: StudyResult) -> Iterator[Claim]:
+    if result.best < 0:
+        return
+    voltages = result.circuit(result.best).voltages
+    yield Claim(
+        "Fig. 6b", "the circuit of the network with the fewest levels recognises every digit at 1, 5 and 10 V",
+        f"model {result.best}: " + ", ".join(f"{at.recognition:.0%} at {at.input_volt:g} V" for at in voltages),
+        _verdict(all(at.recognition == 1 for at in voltages), voltages[-1].recognition == 1),
+        "100 % at every voltage; partly at the highest",
+    )  # fmt: skip
+    gaps = [at.largest_gap for at in voltages]
+    yield Claim(
+        "Fig. 6b", "its current gap, 27 % for the digit 9 at 1 V, shrinks at 5 V and again at 10 V",
+        "at most " + ", ".join(f"{gap:.1%} at {at.input_volt:g} V" for gap, at in zip(gaps, voltages, strict=True)),
+        _verdict(bool((np.diff(gaps) < 0).all()), gaps[-1] < gaps[0]), "it shrinks each time; its size, "
+        "with the paper's diode and resistors unknown, is no check",
+    )  # fmt: skip
 
 
 def _percentiles(values: np.ndarray) -> str:

@@ -8,10 +8,13 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from fewlevels.circuit.simulation import Simulation, simulate
 from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.progress import Progress
 from fewlevels.quantization import QUANTIZERS
@@ -55,6 +58,32 @@ class StudyResult:
     zone_recognition: FloatArray
     seconds: float
     machine: dict[str, str]
+
+    @property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """The models that statistics of q are over, (models,): trained to alpha, and at alpha with some q."""
+        return self.found.trained & self.found.solved
+
+    @property
+    def fewest(self) -> npt.NDArray[np.intp]:
+        """Indices of the counted models with the fewest levels."""
+        used = np.flatnonzero(self.counted)
+        q = self.found.q[used]
+        return used[q == q.min(initial=self.config.q_max)]
+
+    @cached_property
+    def best(self) -> int:
+        """Of the models with the fewest levels, the one whose circuit has the largest margin at its worst voltage, as
+        `simulate` builds it by default; -1 where none is solved.
+        """
+        margins = [self.circuit(model).margin for model in self.fewest]
+        return int(self.fewest[np.argmax(margins)]) if margins else -1
+
+    def circuit(self, model: int, **options: Any) -> Simulation:
+        """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
+        SearchError where the model is unsolved.
+        """
+        return simulate(self.found.networks[model], self.found.quantization(model), self.samples, **options)
 
 
 def groups_of(config: StudyConfig) -> list[Group]:
