@@ -9,6 +9,7 @@ from scipy import stats
 from fewlevels.proportions import wilson
 from fewlevels.study.analysis import rank_correlation, regression, solved_at, summarise
 from fewlevels.study.paper import claims
+from tests.handmade import handmade_study
 
 
 def test_wilson_interval_equals_scipys():
@@ -27,6 +28,14 @@ def test_rank_correlation_interval_covers_the_truth_as_often_as_it_says():
         _, (low, high) = rank_correlation(x, pearson * x + np.sqrt(1 - pearson**2) * e)
         covered += low <= truth <= high
     assert stats.binomtest(covered, 600, 0.95).pvalue > 1e-3
+
+
+def test_rank_correlation_interval_is_that_of_bonett_and_wright():
+    # Ranks 4 3 2 1 5 6 … 10: sum d² = 20, rho = 1 - 6 · 20 / 990 = 0.8788. atanh rho = 1.3698, its standard error
+    # sqrt((1 + rho² / 2) / 7) = 0.4450; tanh(1.3698 ∓ 1.9600 · 0.4450).
+    rho, interval = rank_correlation(np.arange(10.0), np.array([4, 3, 2, 1, 5, 6, 7, 8, 9, 10]))
+    assert rho == pytest.approx(1 - 6 * 20 / 990, rel=1e-12)
+    assert interval == pytest.approx((0.46073890749529567, 0.9777017433478241), rel=1e-9)
 
 
 def test_rank_correlation_of_ranks_that_agree_is_one_and_of_constants_does_not_exist():
@@ -61,6 +70,34 @@ def test_the_summary_counts_every_model(small_study):
     assert summary.reduction_percent == pytest.approx(100 * (1 - summary.fewest_levels / 350), rel=1e-12)
     expected = stats.spearmanr(found.networks.weight_range()[both], found.q[both]).statistic
     assert summary.rank_correlation == pytest.approx(expected, rel=1e-12)
+
+
+def test_every_number_of_the_summary_is_over_the_models_it_names():
+    # Model 5 is trained and unsolved, 6 and 7 are solved and untrained; model 2 never passes for good.
+    q = [4, 3, 4, 9, 3, 0, 5, 4, 6, 4]
+    ranges = [20, 10, 22, 60, 16, 1, 2, 3, 18, 30]
+    result = handmade_study(
+        q, ranges, recognition=[1, 1, 1, 1, 1, 1, 0.9, 0.9, 1, 1],
+        stable_q=np.array([6, 5, 0, 11, 7, 0, 5, 4, 13, 8]), occupied=np.array([4, 2, 4, 8, 2, 0, 5, 4, 6, 3]),
+    )  # fmt: skip
+    summary = summarise(result)
+    assert (summary.models, summary.weights, summary.seconds) == (10, 350, 12.5)
+    assert (summary.trained, summary.solved, summary.untrained_but_solved) == (0.8, 0.7, 0.2)
+    assert (summary.fewest_levels, summary.models_at_fewest, summary.models_at_four) == (3, 2, 3)
+    assert (summary.range_at_fewest_levels, summary.range_at_four_levels) == (13, 22)
+    assert (summary.median_levels, summary.median_stable_levels) == (4, 7.5)
+    assert (summary.best_model in (1, 4), summary.occupied_at_fewest) == (True, 2)
+    assert summary.reduction_percent == pytest.approx(100 * 347 / 350, rel=1e-12)
+    used = [0, 1, 2, 3, 4, 8, 9]
+    expected = stats.spearmanr(np.array(ranges)[used], np.array(q)[used]).statistic
+    assert summary.rank_correlation == pytest.approx(expected, rel=1e-12)
+    assert summary.rank_correlation_interval[0] < expected < summary.rank_correlation_interval[1]
+
+
+def test_solved_at_leaves_out_models_that_were_not_trained():
+    trace = np.array([[0.5, 1.0, 1.0], [0.5, 0.5, 1.0], [1.0, 1.0, 0.5]])
+    result = handmade_study([2, 3, 1], recognition=[1, 1, 0.9], q_max=3, recognition_trace=trace)
+    np.testing.assert_array_equal(solved_at(result), [0, 1, 2])
 
 
 def test_solved_at_counts_trained_models_at_each_q(small_study):

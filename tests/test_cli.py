@@ -1,16 +1,21 @@
 """The command line, in real subprocesses."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fewlevels import cli
+from fewlevels.cli_progress import shown_progress
+from fewlevels.progress import Progress
+from fewlevels.study.config import ZonesConfig
 from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
 
@@ -45,6 +50,14 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(study):
     _, done = study
     assert "580 of 580 models" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_the_rate_and_the_time_left_count_what_this_run_did(capsys):
+    with shown_progress("training", "models", quiet=False) as on_progress:
+        on_progress(Progress(done=100, done_now=0, total=200, seconds=0.0))
+        on_progress(Progress(done=120, done_now=20, total=200, seconds=5.0))
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.findall(r"\d+", line) for line in lines] == [["100", "200"], ["120", "200", "4", "20"]]
 
 
 def test_progress_is_a_live_bar_on_a_terminal(tmp_path):
@@ -195,15 +208,35 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in done.stderr
 
 
-def test_a_users_own_npz_is_studied(tmp_path):
+@pytest.fixture(scope="module")
+def own_study(tmp_path_factory):
+    """A study of a user's own data with every option given, and the options."""
+    folder = tmp_path_factory.mktemp("own")
     rng = np.random.default_rng(3)
     y = np.repeat(np.arange(3), 20)
-    np.savez(tmp_path / "own.npz", X=rng.normal(size=(60, 6)) * 0.3 + np.eye(3, 6)[y] * 3, y=y)
-    done = run("study", "--out", tmp_path / "study", "--dataset", tmp_path / "own.npz", "--alpha", 0.95, *SMALL)
+    np.savez(folder / "own.npz", X=rng.normal(size=(60, 6)) * 0.3 + np.eye(3, 6)[y] * 3, y=y)
+    options = {
+        "dataset": str(folder / "own.npz"), "seed": 9, "seeds": 2, "repeats": 39, "epochs": 41, "iterations": 97,
+        "hidden": 8, "learning_rate": 0.75, "init": "normal:0.5,0.6", "alpha": 0.95, "q_max": 13,
+        "quantizer": "midpoint-signed",
+    }  # fmt: skip
+    given = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
+    done = run("study", "--out", folder / "study", "--jobs", 2, *given)
     assert done.returncode == 0, done.stderr
-    values = json.loads(run("show", tmp_path / "study", "--json").stdout)
-    assert values["weights"] == 6 * 10 + 10 * 3
+    return folder / "study", options
+
+
+def test_a_users_own_npz_is_studied(own_study):
+    values = json.loads(run("show", own_study[0], "--json").stdout)
+    assert values["weights"] == 6 * 8 + 8 * 3
     assert values["solved"] > 0.5
+
+
+def test_every_option_reaches_the_studys_configuration(own_study):
+    folder, options = own_study
+    stored = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    assert stored.pop("zones") == ZonesConfig().model_dump()
+    assert stored == options
 
 
 def test_help_names_every_command():

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import html
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
 from fewlevels.study.config import make_config
 from fewlevels.study.engine import Threads
+from fewlevels.study.paper import claims
 from fewlevels.study.run import run_study
 from tests.conftest import SMALL
 
@@ -61,6 +63,18 @@ def test_the_report_is_well_formed_and_says_how_to_repeat_it(report):
     assert "fewlevels study --config study.toml" in text
     assert "paper says" in text
     assert "seeds = 5" in text
+
+
+def test_the_report_holds_every_claim_with_its_verdict_and_the_machine_it_ran_on(report, small_study):
+    _, result = small_study
+    rows = re.findall("<tr>(.*?)</tr>", report.read_text(encoding="utf-8"), re.DOTALL)
+    rows = [html.unescape(re.sub("<[^>]+>", " ", row)) for row in rows]
+    for claim in claims(result):
+        cells = claim.where, claim.says, claim.found, claim.verdict, claim.rule
+        assert any(all(cell in row for cell in cells) for row in rows), claim
+    for key, value in result.machine.items():
+        assert any(key in row and value in row for row in rows), key
+    assert set(result.machine) >= {"processor", "instruction_set", "system", "python", "fewlevels", "numpy"}
 
 
 def test_figures_are_the_same_bytes_when_made_again(report):

@@ -10,6 +10,7 @@ import pytest
 from fewlevels import fewest_levels, load_digits, train
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.networks import Networks
+from fewlevels.progress import Progress
 from fewlevels.quantization import Midpoint
 from fewlevels.study import store as store_module
 from fewlevels.study.config import make_config
@@ -51,6 +52,35 @@ def test_zones_are_the_starts_quantized_while_they_train(small_study):
         quantized = Networks.from_joint(values, stage.shapes)
         np.testing.assert_array_equal(result.zone_recognition[2, :, epoch], quantized.recognition(samples))
     np.testing.assert_array_equal(result.zone_ranges[2], stages[-1].weight_range())
+
+
+def test_every_value_of_the_configuration_acts_on_the_models_and_on_the_zones(tmp_path):
+    config = make_config(
+        {"dataset": "digits7", "seed": 9, "seeds": 2, "repeats": 60, "epochs": 30, "iterations": 70, "hidden": 6,
+         "learning_rate": 0.4, "init": "normal:0.1,0.6", "alpha": 0.8, "q_max": 11, "quantizer": "midpoint-signed",
+         "zones": {"starts": ["normal:0,1", "uniform:-2,1"], "models": 3, "epochs": 20, "every_epochs": 5,
+                   "levels": 9}}, "test",
+    )  # fmt: skip
+    result = run_study(config, tmp_path, Threads(1))
+    samples, quantizer = load_digits(7), Midpoint(signed=True)
+    training = TrainingConfig(hidden=6, learning_rate=0.4, init="normal:0.1,0.6", steps=30 * 70)
+    keys = [(seed, repeat) for seed in range(2) for repeat in range(60)]
+    networks = train(samples, training, models=keys, seed=9)
+    found = fewest_levels(networks, samples, quantizer=quantizer, alpha=0.8, q_max=11)
+    assert 0 < found.solved.mean() < 1
+    assert (result.found.alpha, result.found.quantizer) == (0.8, quantizer)
+    for one, other in zip(result.found.networks.weights, networks.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name in ("q", "stable_q", "occupied", "recognition", "recognition_trace"):
+        np.testing.assert_array_equal(getattr(result.found, name), getattr(found, name))
+    for zone, start in enumerate(["normal:0,1", "uniform:-2,1"]):
+        training = TrainingConfig(hidden=6, learning_rate=0.4, init=start, steps=20 * 70)
+        keys = [(2 + zone, repeat) for repeat in range(3)]
+        stages = trajectory(samples, training, at_steps=range(0, 1401, 350), models=keys, seed=9)
+        values = [quantizer.quantize(stage.joint(), 9).values for stage in stages]
+        recognition = [Networks.from_joint(each, networks.shapes).recognition(samples) for each in values]
+        np.testing.assert_array_equal(result.zone_recognition[zone], np.transpose(recognition))
+        np.testing.assert_array_equal(result.zone_ranges[zone], stages[-1].weight_range())
 
 
 def test_the_result_does_not_depend_on_jobs(tmp_path):
@@ -112,6 +142,32 @@ def test_a_finished_study_computes_nothing_again(tmp_path):
 
     run_study(config, tmp_path, Recording(1))
     assert seen == []
+
+
+def test_a_study_is_finished_once_and_is_finished_where_only_that_is_missing(tmp_path):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    (tmp_path / "run.json").write_text('{"seconds": 4321.5, "machine": {"processor": "another"}}', encoding="utf-8")
+    again = run_study(config, tmp_path, Threads(1))
+    assert (again.seconds, again.machine) == (4321.5, {"processor": "another"})
+    finish = [tmp_path / name for name in ("weights.npz", "weights.mat", "run.json")]
+    for path in finish:
+        path.unlink()
+    finished = run_study(config, tmp_path, Threads(1))
+    assert all(path.is_file() for path in finish)
+    assert finished.seconds < 4321
+    assert set(finished.machine) > {"processor", "numpy"}
+
+
+def test_progress_counts_what_an_earlier_run_did_as_done_but_not_as_done_now(tmp_path):
+    config, seen = make_config(TINY, "test"), list[Progress]()
+    with pytest.raises(InterruptedError):
+        run_study(config, tmp_path, Stopping(1))
+    run_study(config, tmp_path, Threads(1), on_progress=seen.append)
+    # 180 models in groups of 96 and 84, the first of which is there, and five zones of three models.
+    assert [(each.done, each.done_now) for each in (seen[0], seen[-1])] == [(96, 0), (195, 99)]
+    assert {each.done - each.done_now for each in seen} == {96}
+    assert {each.total for each in seen} == {195}
 
 
 def test_a_different_study_in_the_same_folder_is_refused_by_what_differs(tmp_path):
