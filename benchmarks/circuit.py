@@ -22,7 +22,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,7 @@ from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.ngspice import ngspice_version, run_deck
 from fewlevels.circuit.transfer import transfer_matrix
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def array(size: tuple[int, int], wire_ohm: float, selector: fl.Diode | None = None) -> tuple[fl.Crossbar, np.ndarray]:
@@ -40,6 +42,10 @@ def array(size: tuple[int, int], wire_ohm: float, selector: fl.Diode | None = No
     ohm = 10 ** rng.uniform(3, 5, size)
     volt = rng.uniform(0.5, 1.0, (1, size[0])) + (0.65 if selector else 0.0)
     return fl.Crossbar(1 / ohm, word_wire_ohm=wire_ohm, bit_wire_ohm=wire_ohm, selector=selector), volt
+
+
+def output(crossbar: fl.Crossbar, volt: np.ndarray) -> np.ndarray:
+    return fl.solve(crossbar, volt).output_ampere
 
 
 def clock(run: Callable[[], np.ndarray], least_seconds: float = 0.02) -> tuple[float, np.ndarray]:
@@ -103,6 +109,7 @@ def checked_by_kirchhoff(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
     point = fl.solve(crossbar, volt, nodes=True)
     cell, output, excess = cell_current(crossbar, point.cell_volt()[0]), point.output_ampere[0], 0.0
     if crossbar.word_wire_ohm > 0:
+        assert point.drop_volt is not None and point.bit_volt is not None
         along = np.diff(point.drop_volt[0], axis=1, prepend=0) / crossbar.word_wire_ohm
         excess += np.abs(along - np.append(along[:, 1:], np.zeros((len(cell), 1)), axis=1) - cell).sum()
         down = np.diff(-point.bit_volt[0], axis=0, append=0) / crossbar.bit_wire_ohm
@@ -130,8 +137,8 @@ def against_unit_solves(rounds: int) -> list[Row]:
     for size, wire in ((16, 1.0), (64, 1.0), (256, 1.0), (512, 1.0), (256, 100.0)):
         crossbar = array((size, size), wire)[0]
         rows.append(compare(
-            f"transfer matrix {size} x {size}, {wire:g} ohm", lambda c=crossbar: transfer_matrix(c),
-            lambda c=crossbar: fl.solve(c, np.eye(c.word_lines)).output_ampere, min(rounds, 3), "1 x",
+            f"transfer matrix {size} x {size}, {wire:g} ohm", partial(transfer_matrix, crossbar),
+            partial(output, crossbar, np.eye(size)), min(rounds, 3), "1 x",
         ))  # fmt: skip
     return rows
 
@@ -196,7 +203,7 @@ def against_the_clock(rounds: int) -> list[Row]:
         ("1000 x 1000 diodes, ideal wires", (1000, 1000), 0.0, fl.Diode(), "25 ms", checked_by_kirchhoff),
     ):
         crossbar, volt = array(size, wire, selector)
-        row = compare(name, lambda c=crossbar, v=volt: fl.solve(c, v).output_ampere, None, rounds, goal)
+        row = compare(name, partial(output, crossbar, volt), None, rounds, goal)
         rows.append(row | check(crossbar, volt))
     samples = fl.load_digits(5)
     for design in ("differential-pair", "reference-buffered"):
@@ -227,7 +234,7 @@ def show(row: Row) -> str:
         return (
             f"{row['name']:44} {row['megabytes']:.0f} MB, of which imports {row['of_imports']:.0f}  goal {row['goal']}"
         )
-    low, high = row["spread"]  # type: ignore[misc]
+    low, high = row["spread"]
     ratio = f"{row['rival_seconds']:9.3g} s {row['ratio']:8.1f} x" if "ratio" in row else " " * 22
     checked = f"{row['check']:>9} {row['error']:.1e}" if "check" in row else " " * 17
     return (

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ from matplotlib.figure import Figure
 import fewlevels as fl
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.method_figures import levels_by_method
+from fewlevels.proportions import wilson
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
-from fewlevels.study.analysis import wilson
+from fewlevels.quantization.sharing import Share
 
 STARTS = {
     "paper": fl.TrainingConfig(),
@@ -43,6 +45,7 @@ CONDUCTANCES = tuple(float(g) for g in np.geomspace(1e-6, 1e-4, 16) * (1 + 0.1 *
 
 METHODS = ("paper,paper-signed,clipped,clipped-zero,zero,kmeans,kmeans-signed,pow2,apot,device:{},ternary,binary,"
            "qat:ternary")  # fmt: skip
+SHARES: tuple[Share, Share] = ("network", "layer")
 RANGES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, None)
 
 
@@ -106,9 +109,9 @@ def compare(networks: fl.Networks, samples: fl.Samples, q_max: int) -> tuple[fl.
 
 def finetuning(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list[dict[str, object]]:
     rows = []
-    for share in ("network", "layer"):
-        found = fl.finetune(networks, samples, share=share)  # type: ignore[arg-type]
-        seconds = timed(lambda own=share: fl.finetune(networks, samples, share=own), repeats)
+    for share in SHARES:
+        finetune = partial(fl.finetune, networks, samples, share=share)
+        found, seconds = finetune(), timed(finetune, repeats)
         steps = np.quantile(found.steps[found.solved], (0.5, 0.95, 1.0))
         rows.append({
             "levels shared by": share, "seconds": round(seconds, 1), "solved": float(found.solved.mean()),
@@ -120,7 +123,7 @@ def finetuning(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list
 
 def flipped(networks: fl.Networks, samples: fl.Samples) -> list[dict[str, object]]:
     few = networks[:600]
-    rows = []
+    rows: list[dict[str, object]] = []
     contenders = {
         "paper's fewest levels": None,
         "ternary": fl.FinetuningConfig(),
@@ -133,10 +136,8 @@ def flipped(networks: fl.Networks, samples: fl.Samples) -> list[dict[str, object
         else:
             before, after = few, fl.finetune(few, samples, config=config).quantized.networks
         seen = fl.recognition_under_flips(before, after, samples)
-        rows.append({"quantized": name} | {
-            f"{k} flipped": f"{old:.3f} -> {new:.3f}"
-            for k, old, new in zip(seen.flips, seen.before.mean(axis=0), seen.after.mean(axis=0), strict=True)
-        })  # fmt: skip
+        means = zip(seen.flips, seen.before.mean(axis=0), seen.after.mean(axis=0), strict=True)
+        rows.append({"quantized": name, **{f"{k} flipped": f"{old:.3f} -> {new:.3f}" for k, old, new in means}})
     return rows
 
 
@@ -144,7 +145,7 @@ def quantizer_speeds(networks: fl.Networks, repeats: int) -> list[dict[str, obje
     joint, rows = networks.joint(), []
     for quantizer in map(searchable, [*METHOD_QUANTIZERS.values(), fl.device_levels(CONDUCTANCES)]):
         levels = min(8, quantizer.most_levels or 8)
-        seconds = timed(lambda own=quantizer, q=levels: own.quantize(joint, q), repeats)
+        seconds = timed(partial(quantizer.quantize, joint, levels), repeats)
         rows.append({"quantizer": quantizer.name, "levels": levels, "seconds": round(seconds, 3)})
     return rows
 
@@ -166,9 +167,9 @@ def binary_weights(models: int) -> Iterator[dict[str, Any]]:
     config = fl.FinetuningConfig(steps=5000, learning_rate=0.005, latent_limit=3.0)
     for samples, start, hidden in itertools.product((plain, biased), STARTS, (10, 16, 32)):
         trained = fl.train(samples, replace(STARTS[start], hidden=hidden), models=models)
-        for share in ("network", "layer"):
+        for share in SHARES:
             begin = time.perf_counter()
-            found = fl.finetune(trained, samples, quantizer=fl.Binary(), config=config, share=share)  # type: ignore
+            found = fl.finetune(trained, samples, quantizer=fl.Binary(), config=config, share=share)
             yield {
                 "start": start, "scale of a": share, "hidden": hidden, "bias pixel": samples is biased,
                 "solved": float(found.solved.mean()), "recognition_mean": float(found.recognition.mean()),

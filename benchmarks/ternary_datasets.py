@@ -63,7 +63,7 @@ def main() -> None:
     for name in options.sets:
         runs = [one_seed(name, seed, options.epochs) for seed in range(1, options.seeds + 1)]
         reference = np.mean([run["float, as long"][0] for run in runs])
-        rows = {}
+        rows: dict[str, object] = {}
         print(f"\n{name}, hidden {HIDDEN[name]}, {options.seeds} seeds, {options.epochs} epochs")
         for contender in runs[0]:
             accuracy = [run[contender][0] for run in runs]

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,16 +78,15 @@ def main() -> None:
     shapes = {5: "25-10-10", 7: "49-10-10"}
     contenders: dict[str, tuple[Callable[[], object], float]] = {}  # name: (call, model-steps in one call)
     for size, samples in digits.items():
-        contenders[f"NumPy loop, {shapes[size]}"] = (lambda s=samples: numpy_loop(s, STEPS_NUMPY)), STEPS_NUMPY
+        contenders[f"NumPy loop, {shapes[size]}"] = partial(numpy_loop, samples, STEPS_NUMPY), STEPS_NUMPY
         for isa in _kernels.instruction_sets():
-            call = lambda s=samples, i=isa: kernel(s, i)  # noqa: E731
-            contenders[f"kernel {isa}, one thread, {shapes[size]}"] = call, MODELS * STEPS_KERNEL
+            name = f"kernel {isa}, one thread, {shapes[size]}"
+            contenders[name] = partial(kernel, samples, isa), MODELS * STEPS_KERNEL
     for jobs in (1, 2):
-        call = lambda j=jobs: train_on(digits[5], j)  # noqa: E731
-        contenders[f"train(jobs={jobs}), 25-10-10"] = call, 8 * MODELS * STEPS_KERNEL
+        contenders[f"train(jobs={jobs}), 25-10-10"] = partial(train_on, digits[5], jobs), 8 * MODELS * STEPS_KERNEL
     for size, samples in digits.items():
-        call = lambda s=samples: train_on(s, 1, range_limit=8.0)  # noqa: E731
-        contenders[f"train(jobs=1) held to a range, {shapes[size]}"] = call, 8 * MODELS * STEPS_KERNEL
+        name = f"train(jobs=1) held to a range, {shapes[size]}"
+        contenders[name] = partial(train_on, samples, 1, range_limit=8.0), 8 * MODELS * STEPS_KERNEL
 
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(options.repeats):
@@ -120,7 +120,7 @@ def search_times(digits: dict[int, fewlevels.Samples]) -> dict[str, list[float]]
     config = fewlevels.TrainingConfig(steps=50_000)
     networks = {size: fewlevels.train(samples, config, models=6000) for size, samples in digits.items()}
     return {
-        f"{size}x{size}": [seconds(lambda s=size: fewlevels.fewest_levels(networks[s], digits[s])) for _ in range(3)]
+        f"{size}x{size}": [seconds(partial(fewlevels.fewest_levels, networks[size], digits[size])) for _ in range(3)]
         for size in digits
     }
 

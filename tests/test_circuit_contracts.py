@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fewlevels.circuit.crossbar import Crossbar
 from tests.contracts import CHECKS, LINEAR_CHECKS, SELECTORS, SOLVERS, WIRES, example, inputs

@@ -7,8 +7,7 @@ import itertools
 import kmeans1d
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fewlevels import (

@@ -75,47 +75,64 @@ _PUBLIC = {
 
 __all__ = ["__version__", *_PUBLIC]
 
-if TYPE_CHECKING:
-    from fewlevels.circuit import Crossbar, Diode, NetworkCircuit, current_gap
-    from fewlevels.circuit.solve import OperatingPoint, solve
-    from fewlevels.datasets import load_dataset, split_samples
+if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the interface
+    from fewlevels.circuit import (
+        Crossbar as Crossbar,
+        Diode as Diode,
+        NetworkCircuit as NetworkCircuit,
+        current_gap as current_gap,
+    )
+    from fewlevels.circuit.solve import OperatingPoint as OperatingPoint, solve as solve
+    from fewlevels.datasets import load_dataset as load_dataset, split_samples as split_samples
     from fewlevels.devices import (
-        Device,
-        SeparableLevels,
-        device_names,
-        load_device,
-        load_device_levels,
-        separable_levels,
+        Device as Device,
+        SeparableLevels as SeparableLevels,
+        device_names as device_names,
+        load_device as load_device,
+        load_device_levels as load_device_levels,
+        separable_levels as separable_levels,
     )
-    from fewlevels.devices.mapping import Mapping, map_network
-    from fewlevels.devices.variation import Conditions
-    from fewlevels.errors import FewlevelsError
-    from fewlevels.finetuning import Finetuned, FinetuningConfig, finetune
-    from fewlevels.fitting.fit import Fit, fit_network
-    from fewlevels.fitting.problem import FitConfig
-    from fewlevels.methods import MethodComparison, compare_methods, parse_methods
-    from fewlevels.networks import Networks, load_networks
+    from fewlevels.devices.mapping import Mapping as Mapping, map_network as map_network
+    from fewlevels.devices.variation import Conditions as Conditions
+    from fewlevels.errors import FewlevelsError as FewlevelsError
+    from fewlevels.finetuning import Finetuned as Finetuned, FinetuningConfig as FinetuningConfig, finetune as finetune
+    from fewlevels.fitting.fit import Fit as Fit, fit_network as fit_network
+    from fewlevels.fitting.problem import FitConfig as FitConfig
+    from fewlevels.methods import (
+        MethodComparison as MethodComparison,
+        compare_methods as compare_methods,
+        parse_methods as parse_methods,
+    )
+    from fewlevels.networks import Networks as Networks, load_networks as load_networks
     from fewlevels.quantization import (
-        Binary,
-        Clipped,
-        DeadZone,
-        KMeans,
-        Midpoint,
-        PowersOfTwo,
-        Quantized,
-        Quantizer,
-        Table,
-        Ternary,
-        additive_powers_of_two,
-        device_levels,
+        Binary as Binary,
+        Clipped as Clipped,
+        DeadZone as DeadZone,
+        KMeans as KMeans,
+        Midpoint as Midpoint,
+        PowersOfTwo as PowersOfTwo,
+        Quantized as Quantized,
+        Quantizer as Quantizer,
+        Table as Table,
+        Ternary as Ternary,
+        additive_powers_of_two as additive_powers_of_two,
+        device_levels as device_levels,
     )
-    from fewlevels.quantization.sharing import QuantizedNetworks, quantize_networks
-    from fewlevels.range_study import RangeStudy, study_range
-    from fewlevels.robustness import Robustness, recognition_under_flips
-    from fewlevels.samples import Samples, flip_pixels, load_digits, load_samples
-    from fewlevels.search import FewestLevels, fewest_levels
-    from fewlevels.training import TrainingConfig, train, trajectory
-    from fewlevels.yields import Yield, estimate_yield, measured_chip
+    from fewlevels.quantization.sharing import (
+        QuantizedNetworks as QuantizedNetworks,
+        quantize_networks as quantize_networks,
+    )
+    from fewlevels.range_study import RangeStudy as RangeStudy, study_range as study_range
+    from fewlevels.robustness import Robustness as Robustness, recognition_under_flips as recognition_under_flips
+    from fewlevels.samples import (
+        Samples as Samples,
+        flip_pixels as flip_pixels,
+        load_digits as load_digits,
+        load_samples as load_samples,
+    )
+    from fewlevels.search import FewestLevels as FewestLevels, fewest_levels as fewest_levels
+    from fewlevels.training import TrainingConfig as TrainingConfig, train as train, trajectory as trajectory
+    from fewlevels.yields import Yield as Yield, estimate_yield as estimate_yield, measured_chip as measured_chip
 
 
 def __getattr__(name: str) -> object:
