@@ -44,3 +44,18 @@ def test_both_examples_end_as_the_readme_says(folder: Path) -> None:
     snippet = page.split("```python\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-c", snippet], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("recognition of this chip: 1.0"), done.stderr
+
+
+def test_own_data_and_networks_go_in_as_the_page_on_them_says(tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "docs" / "inputs.md").read_text(encoding="utf-8")
+    (tmp_path / "letters.txt").write_text(page.split("```text\n")[1].split("```")[0], encoding="utf-8")
+    code = "\n".join(part.split("```")[0] for part in page.split("```python\n")[1:])
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    commands = [line.split() for line in page.splitlines() if line.startswith("    fewlevels ")]
+    assert [command[1] for command in commands] == ["study", "study", "search", "fit"]
+    for command in (commands[0], *commands[2:]):
+        small = ["--seeds", "2"] if command[1] == "study" else ["--chips", "200"] if command[1] == "fit" else []
+        done = subprocess.run([sys.executable, "-m", "fewlevels.cli", *command[1:], *small], cwd=tmp_path,
+                              capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "fit" / "fit.json").read_text(encoding="utf-8"))["feasible"]
