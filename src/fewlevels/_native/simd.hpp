@@ -74,6 +74,14 @@ ALWAYS_INLINE vfloat lookup(const float* table, vint index) {
 #endif
 }
 
+ALWAYS_INLINE vfloat lookup_where(Mask where, const float* table, vint index, vfloat otherwise) {
+#if defined(__AVX512F__)
+  return (vfloat)_mm512_mask_permutexvar_ps((__m512)otherwise, where, (__m512i)index, _mm512_load_ps(table));
+#else
+  return choose(where, lookup(table, index), otherwise);
+#endif
+}
+
 // table[index[lane]] for each lane, for a table of any length.
 ALWAYS_INLINE vfloat gather(const float* table, vint index) {
 #if defined(__AVX512F__)

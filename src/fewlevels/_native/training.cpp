@@ -57,31 +57,35 @@ struct Limited {
 struct Group {
   vfloat *w1, *w2;        // (inputs, hidden), (hidden, outputs)
   vfloat *w1_copy;        // (inputs, hidden), what a snapshot writes out
-  vfloat *h, *g1, *e;     // (hidden,): x W1 and then its sigmoid; rate * d1, not yet applied; rate * d2 W2'
-  vfloat *g2;             // (outputs,): h W2 and then rate * d2
+  vfloat *h, *g1, *e;     // (hidden,): sigmoid(x W1); rate * d1, not yet applied; rate * d2 W2' of some outputs
+  vfloat *g2;             // (outputs,): rate * d2
   vfloat *before, *now;   // (inputs,), Primal: the sample of the update not yet applied and the one to come
   vfloat *p, *a;          // (samples, hidden), Dual
   vfloat *waiting;        // (STEPS, hidden), Dual: updates not yet applied; g1 is one of its rows
 };
 
-// out[j] = sum_i in[i] w[i][j]
-struct Forward {
-  const vfloat *in, *w;
-  vfloat* out;
-  int64_t rows, columns;
+// g2[k] = rate * (t - o) o (1 - o) with o = sigmoid(h W2), in registers from the sums on.
+struct OutputError {
+  const Group& group;
+  vfloat target, rate;
+  int64_t hidden, outputs;
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
-    vfloat sum[N];
-    for (int j = 0; j < N; ++j) sum[j] = in[0] * w[begin + j];
-    for (int64_t i = 1; i < rows; ++i) {
-      const vfloat* row = w + i * columns + begin;
-      for (int j = 0; j < N; ++j) sum[j] += in[i] * row[j];
+    vfloat o[N];
+    for (int k = 0; k < N; ++k) o[k] = group.h[0] * group.w2[begin + k];
+    for (int64_t j = 1; j < hidden; ++j) {
+      const vfloat* row = group.w2 + j * outputs + begin;
+      for (int k = 0; k < N; ++k) o[k] += group.h[j] * row[k];
     }
-    for (int j = 0; j < N; ++j) out[begin + j] = sum[j];
+    sigmoid(o, N);
+    for (int k = 0; k < N; ++k) {
+      const vfloat wanted = target == (float)(begin + k) ? rate : vfloat{};
+      group.g2[begin + k] = (wanted - rate * o[k]) * o[k] * (1.0f - o[k]);
+    }
   }
 };
 
-// e[j] = sum_k g2[k] w2[j][k], then w2[j][k] += h[j] g2[k]
+// e[j] = sum_k g2[k] w2[j][k] and, at the last block of k, g1[j] = e[j] h[j] (1 - h[j]); w2[j][k] += h[j] g2[k].
 template <class Bound>
 struct OutputLayer {
   const Group& group;
@@ -100,12 +104,14 @@ struct OutputLayer {
         if (k % 2) odd += weight * g2[k]; else even += weight * g2[k];
         row[k] = bound(weight + h * g2[k]);
       }
-      group.e[j] = (begin ? group.e[j] : vfloat{}) + (even + odd);
+      const vfloat e = (begin ? group.e[j] : vfloat{}) + (even + odd);
+      if (begin + N == outputs) group.g1[j] = e * h * (1.0f - h);
+      else group.e[j] = e;
     }
   }
 };
 
-// The pending update of W1 and the next x W1 in one pass.
+// The pending update of W1 and the next h = sigmoid(x W1) in one pass.
 template <class Bound>
 struct PrimalPass {
   const Group& group;
@@ -124,6 +130,7 @@ struct PrimalPass {
         sum[j] += now * weight;
       }
     }
+    sigmoid(sum, N);
     for (int j = 0; j < N; ++j) group.h[begin + j] = sum[j];
   }
 };
@@ -158,7 +165,7 @@ struct DualUpdate {
   }
 };
 
-// h = P[now] + sum_m (x_now . x_{s_m}) g_m over the updates that wait.
+// h = sigmoid(P[now] + sum_m (x_now . x_{s_m}) g_m), m over the updates that wait.
 struct DualForward {
   const Group& group;
   const vfloat* overlap;  // (waiting,), x_now . x_{s_m}
@@ -175,23 +182,16 @@ struct DualForward {
     }
     for (int m = 0; m < waiting; ++m)
       for (int j = 0; j < N; ++j) sum[j] += overlap[m] * group.waiting[m * hidden + begin + j];
+    sigmoid(sum, N);
     for (int j = 0; j < N; ++j) group.h[begin + j] = sum[j];
   }
 };
 
-// What follows x W1 in both forms: activations, both errors, the update of W2; leaves rate * d1 in g1.
+// What follows h = sigmoid(x W1) in both forms: both errors, the update of W2; leaves rate * d1 in g1.
 template <class Bound>
 ALWAYS_INLINE void output_step(const Group& group, const Training& t, Bound bound, vfloat target) {
-  sigmoid(group.h, t.hidden);
-  in_blocks<BLOCK>(t.outputs, Forward{group.h, group.w2, group.g2, t.hidden, t.outputs});
-  sigmoid(group.g2, t.outputs);
-  for (int64_t k = 0; k < t.outputs; ++k) {
-    const vfloat o = group.g2[k], rate = broadcast(t.learning_rate);
-    const vfloat wanted = target == (float)k ? rate : vfloat{};
-    group.g2[k] = (wanted - rate * o) * o * (1.0f - o);
-  }
+  in_blocks<BLOCK>(t.outputs, OutputError{group, target, broadcast(t.learning_rate), t.hidden, t.outputs});
   in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, t.hidden, t.outputs});
-  for (int64_t j = 0; j < t.hidden; ++j) group.g1[j] = group.e[j] * group.h[j] * (1.0f - group.h[j]);
 }
 
 // (models, n) <-> (n, LANES). Lanes past the last model repeat it, so that they stay finite.
@@ -207,7 +207,7 @@ ALWAYS_INLINE void store_lanes(float* to, const vfloat* from, int64_t first, int
 }
 
 // Both forms: draw() makes a sample of each lane's random number r, floor(r * samples / 2^32), biased by less than
-// samples / 2^32; classes() gives the class of each lane's sample; forward() leaves x W1 in group.h; maintain() is
+// samples / 2^32; classes() gives the class of each lane's sample; forward() leaves sigmoid(x W1) in group.h; maintain() is
 // called before each step; copy_w1() gives W1 with all updates so far.
 
 template <class Bound>
@@ -269,6 +269,12 @@ struct Dual {
     return (vint)(((random >> 16) * n + (((random & 0xffffu) * n) >> 16)) >> 16);
   }
   ALWAYS_INLINE vfloat classes(vint sample) const { return lookup(class_of, sample); }
+  ALWAYS_INLINE vfloat overlap_of(vint now, vint before) const {
+    if (LANES < 16) return gather(gram, now * TABLE + before);
+    vfloat overlap = {};  // a lookup in each row costs less than gathering sixteen numbers
+    for (int64_t r = 0; r < t.samples; ++r) overlap = lookup_where(equal(now, (int32_t)r), gram + r * TABLE, before, overlap);
+    return overlap;
+  }
   ALWAYS_INLINE void update() {
     in_blocks<5>(t.hidden, DualUpdate{group, gram, sample, t.samples, t.hidden});
     waiting = 0;
@@ -276,7 +282,7 @@ struct Dual {
   ALWAYS_INLINE void forward(vint now) {
     if (waiting == STEPS) update();
     vfloat overlap[STEPS];
-    for (int m = 0; m < waiting; ++m) overlap[m] = gather(gram, now * TABLE + sample[m]);
+    for (int m = 0; m < waiting; ++m) overlap[m] = overlap_of(now, sample[m]);
     in_blocks<BLOCK>(t.hidden, DualForward{group, overlap, now, waiting, t.samples, t.hidden});
     group.g1 = group.waiting + waiting * t.hidden;
     sample[waiting++] = now;
