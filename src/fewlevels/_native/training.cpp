@@ -64,37 +64,37 @@ struct Group {
   vfloat *waiting;        // (STEPS, hidden), Dual: updates not yet applied; g1 is one of its rows
 };
 
-// g2[k] = rate * (t - o) o (1 - o) with o = sigmoid(h W2), in registers from the sums on.
-struct OutputError {
-  const Group& group;
-  vfloat target, rate;
-  int64_t hidden, outputs;
-  template <int N>
-  ALWAYS_INLINE void run(int64_t begin) const {
-    vfloat o[N];
-    for (int k = 0; k < N; ++k) o[k] = group.h[0] * group.w2[begin + k];
-    for (int64_t j = 1; j < hidden; ++j) {
-      const vfloat* row = group.w2 + j * outputs + begin;
-      for (int k = 0; k < N; ++k) o[k] += group.h[j] * row[k];
-    }
-    sigmoid(o, N);
-    for (int k = 0; k < N; ++k) {
-      const vfloat wanted = target == (float)(begin + k) ? rate : vfloat{};
-      group.g2[begin + k] = (wanted - rate * o[k]) * o[k] * (1.0f - o[k]);
-    }
-  }
-};
-
-// e[j] = sum_k g2[k] w2[j][k] and, at the last block of k, g1[j] = e[j] h[j] (1 - h[j]); w2[j][k] += h[j] g2[k].
+// Errors and the update of W2, in registers from the sums on where one block holds all outputs:
+// o = sigmoid(h W2), g2[k] = rate * (t - o[k]) o[k] (1 - o[k]); e[j] = sum_k g2[k] w2[j][k], w2[j][k] += h[j] g2[k];
+// g1[j] = e[j] h[j] (1 - h[j]) at the last block of k.
 template <class Bound>
 struct OutputLayer {
   const Group& group;
   Bound bound;
+  vfloat target, rate;
   int64_t hidden, outputs;
+  bool backward;  // the second of two passes, where there are several blocks
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
     vfloat g2[N];
-    for (int k = 0; k < N; ++k) g2[k] = group.g2[begin + k];
+    if (backward) {
+      for (int k = 0; k < N; ++k) g2[k] = group.g2[begin + k];
+    } else {
+      for (int k = 0; k < N; ++k) g2[k] = group.h[0] * group.w2[begin + k];
+      for (int64_t j = 1; j < hidden; ++j) {
+        const vfloat* row = group.w2 + j * outputs + begin;
+        for (int k = 0; k < N; ++k) g2[k] += group.h[j] * row[k];
+      }
+      sigmoid(g2, N);
+      for (int k = 0; k < N; ++k) {
+        const vfloat o = g2[k], wanted = target == (float)(begin + k) ? rate : vfloat{};
+        g2[k] = (wanted - rate * o) * o * (1.0f - o);
+      }
+      if (N < outputs) {
+        for (int k = 0; k < N; ++k) group.g2[begin + k] = g2[k];
+        return;
+      }
+    }
     for (int64_t j = 0; j < hidden; ++j) {
       vfloat* row = group.w2 + j * outputs + begin;
       const vfloat h = group.h[j];
@@ -190,8 +190,10 @@ struct DualForward {
 // What follows h = sigmoid(x W1) in both forms: both errors, the update of W2; leaves rate * d1 in g1.
 template <class Bound>
 ALWAYS_INLINE void output_step(const Group& group, const Training& t, Bound bound, vfloat target) {
-  in_blocks<BLOCK>(t.outputs, OutputError{group, target, broadcast(t.learning_rate), t.hidden, t.outputs});
-  in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, t.hidden, t.outputs});
+  const vfloat rate = broadcast(t.learning_rate);
+  in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, target, rate, t.hidden, t.outputs, false});
+  if (t.outputs > BLOCK)
+    in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, target, rate, t.hidden, t.outputs, true});
 }
 
 // (models, n) <-> (n, LANES). Lanes past the last model repeat it, so that they stay finite.
