@@ -2,10 +2,10 @@
 
     python benchmarks/yields.py [--repeats 5] [--chips 2000]
 
-The network of the paper, 25x10 + 10x10 on differential pairs, ten inputs, ideal wires. The rival is aihwkit (from
-PyPI, a wheel for Linux that brings torch): its noise model of Wan et al. (2022) perturbs the same quantized weights,
-one chip after the other, and they are multiplied. Ours gets the very polynomial that aihwkit fitted. Without aihwkit
-the comparison is left out and said to be.
+The network of the paper, 25x10 + 10x10 on differential pairs, ten inputs, ideal wires. The rival is aihwkit==1.1.0
+(from PyPI, a wheel for Linux that brings torch): its noise model of Wan et al. (2022) perturbs the same quantized
+weights, one chip after the other, and they are multiplied. Ours gets the very polynomial that aihwkit fitted. Without
+aihwkit the comparison is left out and said to be.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def compare(networks: fewlevels.Networks, samples: fewlevels.Samples, chips: int
         recognised = fewlevels.Networks.from_joint(drawn, shapes).recognised(samples)
         end = time.perf_counter()
         row(name, "fewlevels", ours.recognition, ours, (middle - begin) / chips)
-        theirs = Yield(np.where(recognised, 1.0, -1.0), np.zeros(chips), 1.0)
+        theirs = Yield(np.where(recognised, 1.0, -1.0), np.zeros(chips), np.zeros(chips), alpha=1.0)
         row(name, "aihwkit", theirs.recognition, theirs, (end - middle) / chips)
         p = fisher_exact([[each.passed, chips - each.passed] for each in (ours, theirs)]).pvalue
         print(f"| | same yield? | | p = {p:.2f} (Fisher) | |")
