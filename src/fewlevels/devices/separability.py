@@ -94,7 +94,8 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
         return found(math.inf, None, "spread")
     if not (sigma > 0).all():
         raise _vanishes(device)
-    count = 1 + float((np.diff(mean).clip(0) / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
+    risen = np.diff(np.maximum.accumulate(mean))  # no mean counts twice
+    count = 1 + float((risen / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
     if count > GRID:
         return found(count, None, "spread")
     whole = math.floor(count + 1e-9)
@@ -220,8 +221,8 @@ def _disjoint(low: FloatArray, high: FloatArray) -> list[int]:
 
 
 def _closest(mean: FloatArray, sigma: FloatArray) -> float | None:
-    """The smallest gap between neighbours over the sum of their standard deviations."""
-    if len(mean) < 2:
-        return None
-    both = sigma[:-1] + sigma[1:]
-    return float((np.diff(mean)[both > 0] / both[both > 0]).min()) if both.any() else None
+    """The smallest gap between neighbouring means over the sum of their standard deviations; None without a pair that
+    spreads."""
+    order = np.argsort(mean, kind="stable")
+    gap, both = np.diff(mean[order]), sigma[order][:-1] + sigma[order][1:]
+    return float((gap[both > 0] / both[both > 0]).min()) if both.any() else None
