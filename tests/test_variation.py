@@ -187,6 +187,13 @@ def test_a_fixed_reference_neither_varies_nor_sticks() -> None:
         assert np.isin(g[:, :, :-1], [20e-6, 100e-6]).all()
 
 
+def test_only_programmed_devices_take_pulses() -> None:
+    for scheme, references in (("offset-column", 0), ("bias-column", 4)):
+        for options in ({}, {"tolerance_siemens": 70e-6}):
+            _, target, pulses = drawn(chips=range(3), scheme=scheme, **options)
+            assert pulses.tolist() == [target.size - references] * 3
+
+
 def test_every_read_has_its_own_relative_noise() -> None:
     device = replace(DEVICE, read_noise=0.03)
     chips = draw_chips(mapping(), device, range(500), Conditions(sigma_factor=0.0), seed=3)

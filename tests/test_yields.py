@@ -163,12 +163,13 @@ def test_what_cannot_be_is_refused(options: dict[str, float]) -> None:
 
 
 def test_a_bend_is_not_used_beyond_the_voltage_it_was_measured_to() -> None:
-    volt = np.linspace(0.0, 0.5, 11)
-    fitted = fit_iv("sinh", volt, 1e-4 * 0.3 * np.sinh(volt / 0.3))
+    curve = np.linspace(0.0, 0.5, 11)
+    fitted = fit_iv("sinh", curve, 1e-4 * 0.3 * np.sinh(curve / 0.3))
     bent = replace(DEVICE, nonlinearity=fitted.law, iv_fit=fitted)
     estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=0.5))
-    with pytest.raises(DeviceError, match=r"measured to 0\.5 V, its devices would get 1 V"):
-        estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1)
+    for volt, said in ((1.0, "1"), (0.5005, "0.5005")):
+        with pytest.raises(DeviceError, match=rf"measured to 0\.5 V, its devices would get {said} V"):
+            estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=volt))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
