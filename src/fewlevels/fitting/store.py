@@ -71,8 +71,8 @@ def stored_fit(
     return fit
 
 
-DIGESTS = {"device_content": "the device's description", "network": "the network", "samples": "the samples",
-           "data": "the data that settings are chosen on"}  # fmt: skip
+DIGESTS = {"device_content": "the device's description", "network": "the network", "samples": "what chips are judged on",
+           "data": "what settings are chosen on"}  # fmt: skip
 """What request.json holds a digest of, and what it is called."""
 
 
