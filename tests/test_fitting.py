@@ -331,10 +331,14 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(unfinished:
     progress: list[Progress] = []
     stored_fit(unfinished, SAMPLES, CALM, QUICK, stopped, on_progress=progress.append)
     assert folder_bytes(stopped) == folder_bytes(whole)
-    first, last = progress[0], progress[-1]
-    assert 0 < first.done <= PILOTS and first.done_now == 0
-    assert last.done == last.total and 0 < last.done_now <= last.done - 3 * QUICK.chips
-    assert [p.done for p in progress] == sorted(p.done for p in progress) and all(p.done <= p.total for p in progress)
+    stages = {p.stage: [q for q in progress if q.stage == p.stage] for p in progress}
+    assert list(stages) == ["trying states", "confirming", "what limits"]
+    for told in stages.values():
+        assert told[0].done == 0 and told[-1].done == told[-1].total
+        assert [p.done for p in told] == sorted(p.done for p in told) and len({p.total for p in told[:-1]}) == 1
+    tried = stages["trying states"]
+    assert 0 < tried[1].done <= PILOTS and tried[1].done_now == 0
+    assert 0 < tried[-1].done_now <= tried[-1].done - 3 * QUICK.chips
 
 
 def test_a_damaged_shard_is_computed_again(network: Networks, tmp_path: Path) -> None:

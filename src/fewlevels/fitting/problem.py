@@ -115,8 +115,8 @@ class Estimator:
     def __init__(self, jobs: int | None = None) -> None:
         self.jobs = jobs
 
-    def expect(self, chips: int) -> None:
-        """So many more chips are to come, at most."""
+    def expect(self, stage: str, chips: int) -> None:
+        """A stage begins: so many chips, at most."""
 
     def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
         config = problem.config
