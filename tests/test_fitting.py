@@ -441,7 +441,9 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
         fit_network(network, SAMPLES, CALM, replace(QUICK, conditions=Conditions(after_seconds=10.0)))
     with pytest.raises(NetworksError, match="networks of 25 inputs and 10 outputs"):
         fit_network(network, load_digits(7), CALM, QUICK)
-    with pytest.raises(MappingError, match="no weights are left"):
+    with pytest.raises(MappingError, match="offset-column puts zero between the levels of table"):
+        fit_network(network, SAMPLES, TABLE, replace(QUICK, scheme="offset-column"))
+    with pytest.raises(MappingError, match="no weights are left with at most 6 states per device, differential-pair"):
         fit_network(Networks.from_weights([np.zeros((25, 10)), np.zeros((10, 10))]), SAMPLES, CALM, QUICK)
     with pytest.raises(DeviceError, match="x goes to 16; divide it by 16"):
         fit_network(network, replace(SAMPLES, x=16 * SAMPLES.x), CALM, QUICK)

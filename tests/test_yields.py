@@ -172,7 +172,6 @@ def test_a_bend_is_not_used_beyond_the_voltage_it_was_measured_to() -> None:
             estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=volt))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_currents_that_no_number_holds_are_an_error() -> None:
     bent = map_network(
         Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH, cell=Sinh(scale_volt=1e-3)

@@ -119,7 +119,8 @@ def estimate_yield(
                 for s in range(len(samples))
             ], axis=1)  # fmt: skip
         else:
-            output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
+            with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused below
+                output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
         return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:

@@ -120,7 +120,7 @@ def fit_network(
             trials[trial.states] = trial
             on_trial(trial)
     if not trials:
-        raise MappingError(f"no weights are left with {numbers[0]} to {numbers[-1]} states per device")
+        raise MappingError(f"no weights are left with at most {numbers[-1]} states per device, {config.scheme}")
     best = _best(problem, list(trials.values()), estimate)
     recognition = float(networks.recognition(samples)[0])
     needed = min((t.states for t in trials.values() if _enough(t.quiet_recognition, config)), default=None)

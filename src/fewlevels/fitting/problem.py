@@ -52,8 +52,8 @@ class Problem:
     """One network, the samples that chips must recognise, the device, and what is asked.
 
     data: samples on which settings are chosen and fine-tuning trains; often the same.
-    Raises MappingError for several networks, NetworksError where samples do not fit, DeviceError where an input is
-    more than a full one.
+    Raises MappingError for several networks or a level table without the differential pair, NetworksError where samples
+    do not fit, DeviceError where an input is more than a full one.
     """
 
     network: Networks
@@ -65,6 +65,9 @@ class Problem:
     def __post_init__(self) -> None:
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
+        if self.device.level_siemens is not None and self.config.scheme != "differential-pair":
+            raise MappingError(f"{self.config.scheme} puts zero between the levels of {self.device.name}; a level table "
+                               f"needs the scheme differential-pair")  # fmt: skip
         for samples in (self.samples, self.data):
             self.network.recognised(samples)  # refuses samples that do not fit
             if (largest := float(np.abs(samples.x).max())) > FULL_INPUT:
