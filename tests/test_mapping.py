@@ -85,7 +85,7 @@ def test_measured_conductances_take_the_place_of_targets(tmp_path: Path) -> None
     mapping, path = mapped(), tmp_path / "measured.csv"
     lines = mapping.to_csv().splitlines()
     cells = lines[1].split(",")
-    path.write_text("\n".join([lines[0], ",".join([*cells[:5], "8.5e-6", ""]), *lines[2:]]))
+    path.write_text("\ufeff" + "\n".join([lines[0], ",".join([*cells[:5], "8.5e-6", ""]), *lines[2:]]))
     assert mapping.read_csv(path)[0][0, 0] == 8.5e-6
 
 
@@ -94,8 +94,11 @@ def test_measured_conductances_take_the_place_of_targets(tmp_path: Path) -> None
     [
         (lambda lines: lines[:-1], "lacks 1 of the devices"),
         (lambda lines: [*lines, lines[1]], "stands twice"),
-        (lambda lines: [lines[0], lines[1].replace(",+,", ",?,"), *lines[2:]], "no device"),
-        (lambda lines: [lines[0].replace("target_siemens", "g"), *lines[1:]], "target_siemens"),
+        (
+            lambda lines: [lines[0], lines[1].replace(",+,", ",?,"), *lines[2:]],
+            r"\(1, 0, 0, '\?'\) is no device of this mapping",
+        ),
+        (lambda lines: [lines[0].replace("target_siemens", "g"), *lines[1:]], "lacks the column 'target_siemens'"),
         (lambda lines: [lines[0], "1,0,0,+,2,-1e-6,", *lines[2:]], "must be positive"),
         (lambda lines: [lines[0], "one,0,0,+,2,1e-6,", *lines[2:]], "no table of devices"),
     ],

@@ -70,9 +70,7 @@ def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]
     at equal error; where a source counts the states of a device and says neither where they lie nor how they spread, at
     a constant ratio. Schemes without a resting device give each sign states of its own, about a middle one.
     """
-    device, levels = problem.device, states
-    if problem.config.scheme != "differential-pair":
-        levels = (states + 1) // 2
+    device = problem.device
     available = device.available_siemens()
     if available is not None:
         yield "levels of the device", device_levels(np.maximum(available, OPEN_SIEMENS).tolist())
@@ -82,7 +80,7 @@ def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]
         return
     if device.spread_is_known:
         try:
-            placed = equal_error_levels(device, levels, problem.config.conditions.after_seconds)
+            placed = equal_error_levels(device, states, problem.config.conditions.after_seconds)
         except DeviceError:
             return  # a spread that vanishes within the window
         yield "equal error", _table(placed)

@@ -22,7 +22,8 @@ FULL_INPUT = 1.0 + 1e-9
 class FitConfig:
     """What is asked. alpha: recognition that a chip must reach. yield_target: the share of chips that must reach it.
     chips: of each yield. most_states: states per device that are tried, at most. scheme: how signed weights sit on
-    devices (see Mapping). Raises DeviceError for values that cannot be.
+    devices (see Mapping). wire_ohm: of every wire segment. seed: root of all randomness.
+    Raises DeviceError for values that cannot be.
     """
 
     alpha: float = 1.0
@@ -66,8 +67,8 @@ class Problem:
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
         if self.device.level_siemens is not None and self.config.scheme != "differential-pair":
-            raise MappingError(f"{self.config.scheme} puts zero between the levels of {self.device.name}; a level table "
-                               f"needs the scheme differential-pair")  # fmt: skip
+            raise MappingError(f"{self.config.scheme} puts zero between the levels of {self.device.name}; its level "
+                               f"table needs the scheme differential-pair")  # fmt: skip
         for samples in (self.samples, self.data):
             self.network.recognised(samples)  # refuses samples that do not fit
             if (largest := float(np.abs(samples.x).max())) > FULL_INPUT:
