@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, Reten
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
+from fewlevels.finetuning import FinetuningConfig
 from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.problem import Estimator, FitConfig, Problem
@@ -166,10 +168,20 @@ def test_the_spread_to_reach_is_that_of_the_time_asked_for_times_what_was_asked(
     network: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """0.375 of twice the spread after a day; the widest of what is programmed, 0 and 40 uS, is 2.65 uS."""
-    monkeypatch.setattr("fewlevels.fitting.advice.FINETUNED_STATES", ())
-    conditions = Conditions(after_seconds=86400.0, sigma_factor=2.0)
+    noises: list[float] = []
+
+    def finetuned(networks: Networks, *_: object, config: FinetuningConfig, **__: object) -> SimpleNamespace:
+        noises.append(config.noise)
+        nothing = Networks.from_joint(0 * networks.joint(), networks.shapes)
+        return SimpleNamespace(quantized=SimpleNamespace(networks=nothing))
+
+    monkeypatch.setattr("fewlevels.fitting.advice.finetune", finetuned)
+    wan, conditions = load_device("wan2022_rram"), Conditions(after_seconds=86400.0, sigma_factor=2.0)
     config = replace(QUICK, most_states=2, conditions=conditions)
-    fit = fit_network(network, SAMPLES, load_device("wan2022_rram"), config, estimate=Bearing(0.75))
+    fit = fit_network(network, SAMPLES, wan, config, estimate=Bearing(0.75))
+    relative = 2 * wan.sigma_siemens(np.linspace(0, 40e-6, 33), 86400.0).mean() / 20e-6
+    assert noises == pytest.approx([relative, 2 * relative] * 2)  # of each placement
+    assert "without variation the network needs 2, offers 3.2 after a day" in sentence(fit)
     assert fit.advice.sentences[0].endswith(
         f"the spread is 0.37 times what it is, or less: a standard deviation of {0.37 * 2 * 2.65:.2g} µS where it is "
         "widest"

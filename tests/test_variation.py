@@ -206,6 +206,12 @@ def test_every_read_has_its_own_relative_noise() -> None:
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.1  # layers do not share their noise
 
 
+def test_a_read_below_zero_is_that_of_an_open_device() -> None:
+    noisy = replace(DEVICE, read_noise=2.0)
+    seen = read(draw_chips(mapping(), noisy, range(9), Conditions(), seed=3), noisy, range(9), 10, seed=3)
+    assert min(each.min() for each in seen) == 1e-12
+
+
 def test_a_device_without_spread_hits_its_targets() -> None:
     flat, target, _ = drawn(replace(DEVICE, spread=None), range(5))
     assert np.array_equal(flat, np.broadcast_to(target, flat.shape))

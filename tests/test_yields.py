@@ -170,6 +170,8 @@ def test_a_bend_is_not_used_beyond_the_voltage_it_was_measured_to() -> None:
     for volt, said in ((1.0, "1"), (0.5005, "0.5005")):
         with pytest.raises(DeviceError, match=rf"measured to 0\.5 V, its devices would get {said} V"):
             estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=volt))
+    with pytest.raises(DeviceError, match=r"its devices would get 0\.6 V"):
+        estimate_yield(TWO_OUTPUTS, bent, replace(ONE, x=1.5 * ONE.x), chips=1, conditions=Conditions(input_volt=0.4))
 
 
 def test_currents_that_no_number_holds_are_an_error() -> None:
