@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -76,9 +77,11 @@ def test_a_fit_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(network:
 def test_progress_is_a_live_bar_on_a_terminal_and_plain_lines_elsewhere(network: Path, tmp_path: Path) -> None:
     options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--chips", 200, "--most-states", 3)
     shown = stderr_on_a_terminal([FEWLEVELS, "fit", *map(str, options), "--out", str(tmp_path / "live")])
-    assert b"\x1b[" in shown and b"5400/5400" in shown and b"chips/s" in shown and b"  2 states, " in shown
+    assert all(each in shown for each in (b"\x1b[", b"what limits", b"3200/3200", b"chips/s", b"  2 states, "))
     plain = run(*options, "--out", tmp_path / "plain").stderr
-    assert "5400 of 5400 chips" in plain and "  2 states, " in plain and "\x1b" not in plain
+    assert "trying states: 0 of 4000 chips\n" in plain and "what limits: 3200 of 3200 chips" in plain
+    assert "  2 states, " in plain and "\x1b" not in plain
+    assert all(done == all_of for done, all_of in re.findall(r"(\d+) of (\d+) chips.* 0 s left", plain))
     assert run(*options, "--out", tmp_path / "quiet", "--quiet").stderr == ""
 
 

@@ -99,6 +99,27 @@ def test_outside_what_was_measured_it_refuses():
 def test_rounding_at_the_end_of_the_window_is_not_outside_it():
     device = load_device("joshi2020_pcm")
     assert device.mean_siemens(25e-6 * (1 + 1e-12)) == 25e-6
+    for outside in (25e-6 * (1 + 1e-6), 0.25e-6 - 25e-12):
+        with pytest.raises(DeviceError, match=r"conductances must lie in the measured 2.5e-07 to 2.5e-05 S"):
+            device.mean_siemens(outside)
+
+
+def test_a_level_table_says_nothing_of_the_window_beyond_its_levels_nor_of_other_times():
+    table = RetentionTable(after_seconds=10.0, conductance_siemens=(2e-6, 4e-6), sigma_siemens=(0.1e-6, 0.2e-6))
+    later = replace(table, after_seconds=1000.0)
+    device = Device(
+        name="table", lowest_siemens=1e-6, highest_siemens=5e-6, level_siemens=(2e-6, 4e-6),
+        level_sigma_siemens=(0.1e-6, 0.2e-6), retention=MeasuredRetention(table=(table, later)),
+    )  # fmt: skip
+    assert device.sigma_siemens(4e-6) == device.sigma_siemens(4e-6, 1000.0) == 0.2e-6
+    for outside in (1e-6, 5e-6):
+        for seconds in (None, 10.0):
+            with pytest.raises(DeviceError, match="must lie in the measured 2e-06 to 4e-06 S"):
+                device.sigma_siemens(outside, seconds)
+    for seconds in (9.9, 1000.1):
+        for asked in (device.mean_siemens, device.sigma_siemens):
+            with pytest.raises(DeviceError, match="table: it was measured after 10 to 1000 s"):
+                asked(2e-6, seconds)
 
 
 def test_the_example_of_the_docs_loads(tmp_path):
@@ -261,6 +282,16 @@ def test_the_quality_of_a_fit_is_that_of_its_errors(tmp_path):
     assert device.iv_fit.law.scale_volt == pytest.approx(0.3, rel=0.02)
     assert device.iv_fit.rms_relative_error == pytest.approx(0.02, rel=0.1)  # the noise that was put in
     assert 0.99 < device.iv_fit.r_squared < 1
+
+
+def test_r_squared_is_about_the_mean_and_the_largest_voltage_that_of_either_sign():
+    volt = np.linspace(-0.8, -0.2, 13)
+    ampere = 1e-6 * (volt + volt**3) * (1 + 0.05 * (-1.0) ** np.arange(13))
+    fit = fit_iv("cubic", volt, ampere)
+    fitted = fit.conductance_siemens * volt * (1 + (volt / fit.law.scale_volt) ** 2)
+    assert fit.r_squared == pytest.approx(1 - np.var(fitted - ampere) / np.var(ampere), abs=1e-4)
+    assert 1 - ((fitted - ampere) ** 2).sum() / (ampere**2).sum() > fit.r_squared + 1e-3
+    assert fit.largest_volt == 0.8
 
 
 @pytest.mark.parametrize("law", ["sinh", "cubic"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, Reten
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
+from fewlevels.finetuning import FinetuningConfig
+from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.report import remarks, sentence, write_fit_report
@@ -130,6 +134,58 @@ def test_the_answer_is_decided_by_chips_that_chose_nothing(
     pilots = [chips for chips in estimate.asked if chips.start > 1000]
     assert first in estimate.asked and confirming in estimate.asked and pilots
     assert not any(set(pilot) & {*first, *confirming} for pilot in pilots)
+    assert fit.advice.sentences == (() if fit.feasible else (
+        "none of up to 4 states that were tried suffices: the best is 4",
+        "fine-tuning the network for the device does not suffice: with 4 states 90.0% of chips recognise (trained on "
+        "10 samples, judged on the same samples)",
+    ))  # fmt: skip
+
+
+def test_added_levels_that_do_not_suffice_are_said_not_to(
+    unfinished: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fewlevels.fitting.advice.FINETUNED_STATES", ())
+    two = Device(name="two", level_siemens=(1e-6, 100e-6), level_sigma_siemens=(0.01e-6,) * 2)
+    fit = fit_network(unfinished, SAMPLES, two, QUICK, estimate=Scripted({4: 0.9, 7: 0.94, 9: 0.94}, {}))
+    assert fit.advice.sentences[0] == (
+        "more levels in the same window do not suffice: of 3 to 10 the best is 7, with 94.0% of chips"
+    )
+
+
+class Bearing(Estimator):
+    """Every chip recognises up to a spread of so many times the device's, none beyond."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__()
+        self.most = most
+
+    def __call__(self, problem: Problem, mapping, chips: range) -> Yield:  # type: ignore[no-untyped-def]
+        margin = 1.0 if problem.config.conditions.sigma_factor <= self.most else -1.0
+        return Yield(np.full((len(chips), 10), margin), np.zeros(len(chips)), np.zeros(len(chips)), 1.0)
+
+
+def test_the_spread_to_reach_is_that_of_the_time_asked_for_times_what_was_asked(
+    network: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.375 of twice the spread after a day; the widest of what is programmed, 0 and 40 uS, is 2.65 uS."""
+    noises: list[float] = []
+
+    def finetuned(networks: Networks, *_: object, config: FinetuningConfig, **__: object) -> SimpleNamespace:
+        noises.append(config.noise)
+        nothing = Networks.from_joint(0 * networks.joint(), networks.shapes)
+        return SimpleNamespace(quantized=SimpleNamespace(networks=nothing))
+
+    monkeypatch.setattr("fewlevels.fitting.advice.finetune", finetuned)
+    wan, conditions = load_device("wan2022_rram"), Conditions(after_seconds=86400.0, sigma_factor=2.0)
+    config = replace(QUICK, most_states=2, conditions=conditions)
+    fit = fit_network(network, SAMPLES, wan, config, estimate=Bearing(0.75))
+    relative = 2 * wan.sigma_siemens(np.linspace(0, 40e-6, 33), 86400.0).mean() / 20e-6
+    assert noises == pytest.approx([relative, 2 * relative] * 2)  # of each placement
+    assert "without variation the network needs 2, offers 3.2 after a day" in sentence(fit)
+    assert fit.advice.sentences[0].endswith(
+        f"the spread is 0.37 times what it is, or less: a standard deviation of {0.37 * 2 * 2.65:.2g} µS where it is "
+        "widest"
+    )
 
 
 def test_at_alpha_below_one_a_chip_may_fail_some_samples(network: Networks) -> None:
@@ -287,10 +343,14 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(unfinished:
     progress: list[Progress] = []
     stored_fit(unfinished, SAMPLES, CALM, QUICK, stopped, on_progress=progress.append)
     assert folder_bytes(stopped) == folder_bytes(whole)
-    first, last = progress[0], progress[-1]
-    assert 0 < first.done <= PILOTS and first.done_now == 0
-    assert last.done == last.total and 0 < last.done_now <= last.done - 3 * QUICK.chips
-    assert [p.done for p in progress] == sorted(p.done for p in progress) and all(p.done <= p.total for p in progress)
+    stages = {p.stage: [q for q in progress if q.stage == p.stage] for p in progress}
+    assert list(stages) == ["trying states", "confirming", "what limits"]
+    for told in stages.values():
+        assert told[0].done == 0 and told[-1].done == told[-1].total
+        assert [p.done for p in told] == sorted(p.done for p in told) and len({p.total for p in told[:-1]}) == 1
+    tried = stages["trying states"]
+    assert 0 < tried[1].done <= PILOTS and tried[1].done_now == 0
+    assert 0 < tried[-1].done_now <= tried[-1].done - 3 * QUICK.chips
 
 
 def test_a_damaged_shard_is_computed_again(network: Networks, tmp_path: Path) -> None:
@@ -309,8 +369,18 @@ def test_a_different_fit_in_the_same_folder_is_refused_and_nothing_is_lost(netwo
     chips = replace(QUICK, chips=QUICK.chips + 1)
     with pytest.raises(ConfigError, match=f"holds a different fit: chips is {QUICK.chips} there and {chips.chips}"):
         stored_fit(network, SAMPLES, CALM, chips, tmp_path)
-    with pytest.raises(ConfigError, match="the device's description has changed"):
-        stored_fit(network, SAMPLES, replace(CALM, read_noise=0.5), QUICK, tmp_path)
+    stuck = replace(QUICK, conditions=Conditions(stuck_rate=0.1))
+    shifted = replace(SAMPLES, x=SAMPLES.x[:, ::-1].copy())
+    double = Networks.from_joint(2 * network.joint(), network.shapes)
+    for other, said in (
+        ((network, SAMPLES, replace(CALM, read_noise=0.5), QUICK), "the device's description has changed"),
+        ((double, SAMPLES, CALM, QUICK), "the network has changed"),
+        ((network, shifted, CALM, QUICK, SAMPLES), "what chips are judged on has changed"),
+        ((network, SAMPLES, CALM, QUICK, shifted), "what settings are chosen on has changed"),
+        ((network, SAMPLES, CALM, stuck), "stuck_rate is None there and 0.1 here"),
+    ):
+        with pytest.raises(ConfigError, match=f"holds a different fit: {said}; use another folder"):
+            stored_fit(*other[:4], tmp_path, data=other[4] if len(other) > 4 else None)  # type: ignore[arg-type, misc]
     assert folder_bytes(tmp_path) == before
 
 
@@ -328,6 +398,8 @@ def test_a_study_is_not_written_over(network: Networks, tmp_path: Path) -> None:
 
 def test_the_files_of_a_fit_hold_what_it_found(network: Networks, tmp_path: Path) -> None:
     fit = stored_fit(network, SAMPLES, CALM, QUICK, tmp_path)
+    for name, points in fit_network(network, SAMPLES, CALM, QUICK).against.items():
+        assert [found.value for _, found in fit.against[name]] == [found.value for _, found in points]
     stored = json.loads((tmp_path / "fit.json").read_text())
     assert stored["feasible"] is True and stored["q"] == 2 and stored["yield"] == fit.best.found.value
     with np.load(tmp_path / "network.npz") as arrays:
@@ -336,10 +408,37 @@ def test_the_files_of_a_fit_hold_what_it_found(network: Networks, tmp_path: Path
     assert all(np.array_equal(a, b) for a, b in zip(targets, fit.best.mapping.target_siemens, strict=True))
 
 
-def test_a_report_shows_the_answer(network: Networks, tmp_path: Path) -> None:
-    fit = fit_network(network, SAMPLES, CALM, QUICK)
+@pytest.fixture(scope="module")
+def imperfect(network: Networks) -> Fit:
+    """On a device that spreads, fails and forgets."""
+    device = replace(load_device("wan2022_rram"), stuck_on_rate=0.02, read_noise=0.05)
+    return fit_network(network, SAMPLES, device, replace(QUICK, most_states=2, yield_target=0.01))
+
+
+def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfect: Fit) -> None:
+    panels = {axes.get_title("left")[:3]: axes for axes in draw_fit(imperfect).axes}
+    assert list(imperfect.against) == ["spread_factor", "stuck_rate", "after_seconds"]
+    words = ("times the device's", "stuck devices", "seconds")
+    for letter, points, word in zip("efg", imperfect.against.values(), words, strict=True):
+        axes = panels[f"({letter})"]
+        drawn, ends = axes.lines[0].get_xydata(), [bar.tolist() for bar in axes.collections[0].get_segments()]
+        np.testing.assert_allclose(drawn, [(value, found.value) for value, found in points])
+        np.testing.assert_allclose(ends, [[(value, end) for end in found.interval] for value, found in points],
+                                   atol=1e-12)  # fmt: skip
+        assert word in axes.get_xlabel()
+    calm = replace(imperfect.problem.device, stuck_on_rate=0.0, read_noise=0.0)
+    (quiet,) = fresh(imperfect, device=calm, conditions=Conditions(sigma_factor=0.0)).chip_margin[:1]
+    assert quiet > 0 and panels["(b)"].lines[0].get_xdata() == pytest.approx([quiet] * 2, rel=1e-9)
+
+
+def test_a_report_shows_the_answer(imperfect: Fit, tmp_path: Path) -> None:
+    fit = imperfect
     page = write_fit_report(fit, tmp_path, {"network": "mine.npz"}, "fewlevels fit --out here").read_text()
-    assert sentence(fit).replace("'", "&#39;") in page and "Fits: calm" in page
+    assert sentence(fit).replace("'", "&#39;") in page and "Fits: wan2022_rram" in page
+    rows = re.findall("<td>(.*)</td><td>(.*) %</td><td>(.*)</td></tr>", page)
+    assert rows == [(name, f"{100 * found.value:.1f}", f"{found.median_margin:.3f}")
+                    for name, found in {"(as it is)": fit.best.found, **fit.limits}.items()]  # fmt: skip
+    assert len({row[1:] for row in rows}) == len(rows) == 4
     assert "mine.npz" in page and "fewlevels fit --out here" in page
     assert f"Limiting factor: {fit.limiting_factor}." in page
     assert (tmp_path / "figures" / "fit.svg").stat().st_size > 10_000
@@ -354,7 +453,9 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
         fit_network(network, SAMPLES, CALM, replace(QUICK, conditions=Conditions(after_seconds=10.0)))
     with pytest.raises(NetworksError, match="networks of 25 inputs and 10 outputs"):
         fit_network(network, load_digits(7), CALM, QUICK)
-    with pytest.raises(MappingError, match="no weights are left"):
+    with pytest.raises(MappingError, match="offset-column puts zero between the levels of table"):
+        fit_network(network, SAMPLES, TABLE, replace(QUICK, scheme="offset-column"))
+    with pytest.raises(MappingError, match="no weights are left with at most 6 states per device, differential-pair"):
         fit_network(Networks.from_weights([np.zeros((25, 10)), np.zeros((10, 10))]), SAMPLES, CALM, QUICK)
     with pytest.raises(DeviceError, match="x goes to 16; divide it by 16"):
         fit_network(network, replace(SAMPLES, x=16 * SAMPLES.x), CALM, QUICK)

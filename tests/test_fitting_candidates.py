@@ -99,6 +99,29 @@ def test_the_first_candidate_is_the_safest_without_variation(network: Networks) 
     assert second.network.recognition(SAMPLES)[0] < 1.0  # what the spread leaves likeliest is another one
 
 
+def test_of_candidates_that_recognise_alike_the_largest_margin_comes_first(network: Networks) -> None:
+    """Brute force; a margin counts in currents of the largest weight."""
+    asked = problem(network, scheme="balanced-pair")
+    ((_, quantizer),) = placements(asked, 15)
+    margins = []
+    for setting in quantizer.settings():  # type: ignore[attr-defined]
+        joint = setting.quantize(network.joint(), 8).values
+        if joint.any() and len(asked.put_on(Networks.from_joint(joint, network.shapes)).level_siemens) == 15:
+            margins.append(smallest_margin(joint, network.shapes))
+    assert len(margins) > 10 and max(margins) > 0
+    first = ranked(asked, 15)[0].network.joint()
+    assert smallest_margin(first, network.shapes) == pytest.approx(max(margins), rel=1e-9)
+
+
+def smallest_margin(joint: np.ndarray, shapes: tuple[tuple[int, int], ...]) -> float:
+    w1, w2 = (w[0] for w in Networks.from_joint(joint, shapes).weights)
+    z = 1 / (1 + np.exp(-(SAMPLES.x @ w1))) @ w2
+    own = np.arange(len(SAMPLES)), SAMPLES.y
+    others = z.copy()
+    others[own] = -np.inf
+    return float((z[own] - others.max(axis=1)).min() / np.abs(joint).max())
+
+
 def test_of_a_level_table_every_subset_is_tried_at_every_scale(network: Networks) -> None:
     """Brute force over subsets and scales: the best of all is the first of the ranked."""
     levels = (1e-6, 4e-6, 10e-6, 30e-6, 100e-6)

@@ -74,11 +74,18 @@ def test_a_table_names_every_device_with_its_level() -> None:
     assert float(siemens) == pytest.approx(9e-6, rel=1e-12) and float(ohm) == pytest.approx(1 / 9e-6, rel=1e-12)
 
 
+def test_the_column_that_others_are_compared_with_is_named_and_programmed_only_where_it_is_devices() -> None:
+    last = {(row.layer, row.column) for row in mapped("offset-column").rows() if row.polarity == "reference"}
+    assert last == {(1, 2), (2, 3)}
+    assert {row.polarity for row in mapped("bias-column").rows()} == {"+"}
+    assert len(list(mapped("offset-column").rows())) - len(list(mapped("bias-column").rows())) == 4
+
+
 def test_measured_conductances_take_the_place_of_targets(tmp_path: Path) -> None:
     mapping, path = mapped(), tmp_path / "measured.csv"
     lines = mapping.to_csv().splitlines()
     cells = lines[1].split(",")
-    path.write_text("\n".join([lines[0], ",".join([*cells[:5], "8.5e-6", ""]), *lines[2:]]))
+    path.write_text("\ufeff" + "\n".join([lines[0], ",".join([*cells[:5], "8.5e-6", ""]), *lines[2:]]))
     assert mapping.read_csv(path)[0][0, 0] == 8.5e-6
 
 
@@ -87,8 +94,11 @@ def test_measured_conductances_take_the_place_of_targets(tmp_path: Path) -> None
     [
         (lambda lines: lines[:-1], "lacks 1 of the devices"),
         (lambda lines: [*lines, lines[1]], "stands twice"),
-        (lambda lines: [lines[0], lines[1].replace(",+,", ",?,"), *lines[2:]], "no device"),
-        (lambda lines: [lines[0].replace("target_siemens", "g"), *lines[1:]], "target_siemens"),
+        (
+            lambda lines: [lines[0], lines[1].replace(",+,", ",?,"), *lines[2:]],
+            r"\(1, 0, 0, '\?'\) is no device of this mapping",
+        ),
+        (lambda lines: [lines[0].replace("target_siemens", "g"), *lines[1:]], "lacks the column 'target_siemens'"),
         (lambda lines: [lines[0], "1,0,0,+,2,-1e-6,", *lines[2:]], "must be positive"),
         (lambda lines: [lines[0], "one,0,0,+,2,1e-6,", *lines[2:]], "no table of devices"),
     ],
@@ -109,8 +119,15 @@ def test_targets_are_the_very_levels_of_a_table() -> None:
     levels = [1e-6, 5e-6, 9e-6]
     mapping = mapped(available_siemens=levels)
     assert mapping.level_siemens.tolist() == levels
-    with pytest.raises(MappingError, match="none of them"):
-        mapped(available_siemens=[1e-6, 4e-6, 9e-6])
+    for other in (4e-6, 5.009e-6, 5.00001e-6):
+        with pytest.raises(MappingError, match="the device holds 3 conductances and 5e-06 S is none of them"):
+            mapped(available_siemens=[1e-6, other, 9e-6])
+
+
+def test_targets_that_differ_by_more_than_rounding_are_levels_of_their_own() -> None:
+    near = map_network(Networks.from_weights([[[1.0, 1 - 1e-3, 0.5, 0.5 * (1 + 1e-14)]]]), lowest_siemens=1e-6,
+                       highest_siemens=9e-6)  # fmt: skip
+    assert len(near.level_siemens) == 4
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,38 @@ def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sig
     assert found.reached_sigma is None or found.reached_sigma >= 3 * (1 - 1e-12)
 
 
+def test_the_closest_pair_of_levels_says_what_is_reached():
+    """Gaps of 9, 3 and 6 uS between levels of 0.5, 0.5, 0.25 and 0.25 uS: 9, 4 and 12 standard deviations of both."""
+    device = Device(name="table", level_siemens=(1e-6, 10e-6, 13e-6, 19e-6),
+                    level_sigma_siemens=(0.5e-6, 0.5e-6, 0.25e-6, 0.25e-6))  # fmt: skip
+    assert separable_levels(device).reached_sigma == pytest.approx(4.0, rel=1e-9)
+
+
+def test_levels_that_change_places_in_time_are_told_apart_by_where_they_stand():
+    """Programmed to 1, 5 and 9 uS, they stand at 1, 8 and 4 uS: the closest two are 3 uS apart, 0.2 uS wide each."""
+    later = RetentionTable(after_seconds=10.0, conductance_siemens=(1e-6, 5e-6, 9e-6), mean_siemens=(1e-6, 8e-6, 4e-6),
+                           sigma_siemens=(0.2e-6,) * 3)  # fmt: skip
+    device = Device(name="table", level_siemens=(1e-6, 5e-6, 9e-6), level_sigma_siemens=(0.1e-6,) * 3,
+                    retention=MeasuredRetention(table=(later,)))  # fmt: skip
+    found = separable_levels(device, after_seconds=10.0)
+    assert found.level_siemens.tolist() == [1e-6, 5e-6, 9e-6]
+    assert found.reached_sigma == pytest.approx(3 / 0.4, rel=1e-9)
+
+
+def test_where_means_fall_and_rise_again_no_level_is_gained():
+    """Means rise by 60 uS, fall by 40 and rise by 60, to 80 uS in gaps of 12: the second time through they say nothing
+    new."""
+    ends = (0.0, 40e-6, 60e-6, 100e-6)
+    later = RetentionTable(after_seconds=10.0, conductance_siemens=ends, mean_siemens=(0.0, 60e-6, 20e-6, 80e-6),
+                           sigma_siemens=(2e-6,) * 4)  # fmt: skip
+    device = replace(window(PolynomialSpread(constant_siemens=2e-6), 0.0, 100e-6),
+                     retention=MeasuredRetention(table=(later,)))  # fmt: skip
+    found = separable_levels(device, after_seconds=10.0)
+    mean = device.mean_siemens(found.level_siemens, 10.0)
+    assert found.count == pytest.approx(1 + 80 / 12, rel=1e-3) and len(found.level_siemens) == 7
+    assert (np.diff(mean) >= 3 * 4e-6 * (1 - 1e-6)).all()
+
+
 def test_levels_stated_without_spreads_are_taken_at_the_sources_word():
     found = separable_levels(load_device("lee2018_taox"))
     assert (found.count, found.basis, found.level_siemens) == (4, "stated", None)

@@ -187,6 +187,13 @@ def test_a_fixed_reference_neither_varies_nor_sticks() -> None:
         assert np.isin(g[:, :, :-1], [20e-6, 100e-6]).all()
 
 
+def test_only_programmed_devices_take_pulses() -> None:
+    for scheme, references in (("offset-column", 0), ("bias-column", 4)):
+        for options in ({}, {"tolerance_siemens": 70e-6}):
+            _, target, pulses = drawn(chips=range(3), scheme=scheme, **options)
+            assert pulses.tolist() == [target.size - references] * 3
+
+
 def test_every_read_has_its_own_relative_noise() -> None:
     device = replace(DEVICE, read_noise=0.03)
     chips = draw_chips(mapping(), device, range(500), Conditions(sigma_factor=0.0), seed=3)
@@ -197,6 +204,12 @@ def test_every_read_has_its_own_relative_noise() -> None:
     assert np.array_equal(read(chips, device, range(500), 10, seed=3)[1], seen[1])
     one, other = (each[:, :, 0, 0] / target[0, 0] for each, target in zip(seen, mapping().target_siemens, strict=True))
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.1  # layers do not share their noise
+
+
+def test_a_read_below_zero_is_that_of_an_open_device() -> None:
+    noisy = replace(DEVICE, read_noise=2.0)
+    seen = read(draw_chips(mapping(), noisy, range(9), Conditions(), seed=3), noisy, range(9), 10, seed=3)
+    assert min(each.min() for each in seen) == 1e-12
 
 
 def test_a_device_without_spread_hits_its_targets() -> None:

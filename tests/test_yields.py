@@ -163,15 +163,17 @@ def test_what_cannot_be_is_refused(options: dict[str, float]) -> None:
 
 
 def test_a_bend_is_not_used_beyond_the_voltage_it_was_measured_to() -> None:
-    volt = np.linspace(0.0, 0.5, 11)
-    fitted = fit_iv("sinh", volt, 1e-4 * 0.3 * np.sinh(volt / 0.3))
+    curve = np.linspace(0.0, 0.5, 11)
+    fitted = fit_iv("sinh", curve, 1e-4 * 0.3 * np.sinh(curve / 0.3))
     bent = replace(DEVICE, nonlinearity=fitted.law, iv_fit=fitted)
     estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=0.5))
-    with pytest.raises(DeviceError, match=r"measured to 0\.5 V, its devices would get 1 V"):
-        estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1)
+    for volt, said in ((1.0, "1"), (0.5005, "0.5005")):
+        with pytest.raises(DeviceError, match=rf"measured to 0\.5 V, its devices would get {said} V"):
+            estimate_yield(TWO_OUTPUTS, bent, ONE, chips=1, conditions=Conditions(input_volt=volt))
+    with pytest.raises(DeviceError, match=r"its devices would get 0\.6 V"):
+        estimate_yield(TWO_OUTPUTS, bent, replace(ONE, x=1.5 * ONE.x), chips=1, conditions=Conditions(input_volt=0.4))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_currents_that_no_number_holds_are_an_error() -> None:
     bent = map_network(
         Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH, cell=Sinh(scale_volt=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ class shown_progress:
     def __init__(self, doing: str, units: str, quiet: bool) -> None:
         self.doing, self.units, self.quiet = doing, units, quiet
         self.bar: Any = None
-        self.total, self.tenth = 0, -1
+        self.part, self.tenth = ("", 0), -1
 
     def __enter__(self) -> Any:
         if not self.quiet and sys.stderr.isatty():
@@ -23,11 +24,11 @@ class shown_progress:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self.bar = Progress(
-                TextColumn(self.doing), BarColumn(), MofNCompleteColumn(), TextColumn(self.units),
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(self.units),
                 TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
             )  # fmt: skip
             self.bar.start()
-            self.task = self.bar.add_task("", total=None, rate="")
+            self.task = self.bar.add_task(self.doing, total=None, rate="")
         return self.update
 
     def __exit__(self, *_: object) -> None:
@@ -38,11 +39,15 @@ class shown_progress:
         rate = progress.done_now / progress.seconds if progress.seconds else 0.0
         if self.bar is not None:
             shown = f"{rate:.0f} {self.units}/s" if rate else ""
-            self.bar.update(self.task, total=progress.total, completed=progress.done, rate=shown)
+            self.bar.update(self.task, description=progress.stage or self.doing, total=progress.total,
+                            completed=progress.done, rate=shown)  # fmt: skip
             return
-        if progress.total != self.total:
-            self.total, self.tenth = progress.total, -1
+        if (part := (progress.stage, progress.total)) != self.part:
+            self.part, self.tenth = part, -1
         if not self.quiet and (tenth := 10 * progress.done // progress.total) > self.tenth:
             self.tenth = tenth
-            left = f", {rate:.0f} {self.units}/s, {(progress.total - progress.done) / rate:.0f} s left" if rate else ""
-            print(f"{progress.done} of {progress.total} {self.units}{left}", file=sys.stderr, flush=True)
+            said = f"{progress.done} of {progress.total} {self.units}"
+            if rate:
+                left = math.ceil((progress.total - progress.done) / rate)
+                said += f", {rate:.0f} {self.units}/s, {left} s left"
+            print(f"{progress.stage}: {said}" if progress.stage else said, file=sys.stderr, flush=True)

@@ -23,8 +23,8 @@ def separability_figure(
     """Spread, levels told apart and where they stand, as programmed and later.
 
     needed: levels of a network, drawn against what the device offers. after_seconds: the one later time to show;
-    every measured time where None. Raises DeviceError where neither spreads nor
-    levels are known.
+    every measured time where None.
+    Raises DeviceError where neither spreads nor levels are known.
     """
     times = _measured_times(device) if after_seconds is None else [None, after_seconds]
     offered = [separable_levels(device, k_sigma, after) for after in times]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: units done, of these done now, all units, and seconds since this run began."""
+    """How far a run, or its present stage, is: units done, of these done now, all units, and seconds since it began."""
 
     done: int
     done_now: int
     total: int
     seconds: float
+    stage: str = ""

@@ -166,8 +166,8 @@ def _load_npz(path: Path) -> Samples:
         raise SamplesError(f"{path} must hold X and y, it holds {', '.join(sorted(names)) or 'nothing'}")
     x, y = arrays["X"], arrays["y"]
     if x.dtype.kind not in "buif" or x.ndim not in (2, 3) or x.size == 0:
-        raise SamplesError(f"{path}: X must be real, (samples, inputs) or (samples, rows, columns), got {x.dtype} "
-                           f"{x.shape}")  # fmt: skip
+        raise SamplesError(f"{path}: X must be real and not empty, (samples, inputs) or (samples, rows, columns), got "
+                           f"{x.dtype} {x.shape}")  # fmt: skip
     shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
     if y.ndim != 1 or y.dtype.kind not in "buiU" or y.size == 0:
         raise SamplesError(f"{path}: y must be a list of class numbers or names, got {y.dtype} {y.shape}")

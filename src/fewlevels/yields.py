@@ -112,14 +112,15 @@ def estimate_yield(
     def run(part: Sequence[int]) -> tuple[FloatArray, Chips]:
         drawn = draw_chips(mapping, device, part, conditions, seed=seed)
         volt, circuit = conditions.input_volt, mapping.circuit
-        if device.read_noise > 0:
-            seen = read(drawn, device, part, len(samples), seed=seed)
-            output = np.concatenate([
-                circuit.run_chips(samples.x[s : s + 1], volt, [np.ascontiguousarray(g[:, s]) for g in seen], 1)
-                for s in range(len(samples))
-            ], axis=1)  # fmt: skip
-        else:
-            output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused below
+            if device.read_noise > 0:
+                seen = read(drawn, device, part, len(samples), seed=seed)
+                output = np.concatenate([
+                    circuit.run_chips(samples.x[s : s + 1], volt, [np.ascontiguousarray(g[:, s]) for g in seen], 1)
+                    for s in range(len(samples))
+                ], axis=1)  # fmt: skip
+            else:
+                output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
         return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:

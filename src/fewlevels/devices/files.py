@@ -13,8 +13,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from fewlevels.circuit.cell import Cubic, Diode, Sinh
-from fewlevels.devices.iv import fit_iv
+from fewlevels.circuit.cell import Diode
+from fewlevels.devices.iv import BENDS, fit_iv
 from fewlevels.devices.laws import (
     MeasuredRetention,
     PolynomialSpread,
@@ -31,7 +31,7 @@ LIBRARY = Path(str(resources.files("fewlevels") / "devices" / "library"))
 LAWS: dict[str, dict[str, type]] = {
     "spread": {"table": TableSpread, "polynomial": PolynomialSpread, "saturating": SaturatingSpread},
     "retention": {"power": PowerLawDrift, "measured": MeasuredRetention},
-    "nonlinearity": {"sinh": Sinh, "cubic": Cubic},
+    "nonlinearity": {**BENDS},
 }
 PLAIN = ("name", "citation", "sources", "lowest_siemens", "highest_siemens", "states", "read_noise", "stuck_on_rate",
          "stuck_off_rate")  # fmt: skip

@@ -13,7 +13,7 @@ from fewlevels.samples import FloatArray
 POOR = 0.95
 """R² below which a law is said not to describe a curve."""
 
-LAWS: dict[str, type[Sinh] | type[Cubic]] = {"sinh": Sinh, "cubic": Cubic}
+BENDS: dict[str, type[Sinh] | type[Cubic]] = {"sinh": Sinh, "cubic": Cubic}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,8 @@ def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
     """
     from scipy.optimize import minimize_scalar
 
-    if law not in LAWS:
-        raise DeviceError(f"law must be one of {', '.join(LAWS)}, got {law!r}")
+    if law not in BENDS:
+        raise DeviceError(f"law must be one of {', '.join(BENDS)}, got {law!r}")
     if len(volt) < 4:
         raise DeviceError(f"an I-V curve needs at least four points, got {len(volt)}")
     if not (np.isfinite(volt).all() and np.isfinite(ampere).all() and np.abs(volt).max() > 0):
@@ -54,7 +54,7 @@ def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
 
     def fitted(log_scale: float) -> tuple[float, FloatArray, float]:
         """Conductance, current and squared error at a scale (in units of the largest voltage): linear in G."""
-        shape, _ = LAWS[law](scale_volt=largest * float(np.exp(log_scale))).current(volt, siemens)
+        shape, _ = BENDS[law](scale_volt=largest * float(np.exp(log_scale))).current(volt, siemens)
         conductance = float(shape @ ampere / (shape @ shape))
         current = conductance * shape
         return conductance, current, float(((current - ampere) ** 2).sum())
@@ -72,7 +72,7 @@ def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
     some = ampere != 0
     relative = (current[some] - ampere[some]) / ampere[some]
     return IvFit(
-        law=LAWS[law](scale_volt=largest * float(np.exp(found))),
+        law=BENDS[law](scale_volt=largest * float(np.exp(found))),
         conductance_siemens=conductance,
         r_squared=1 - error / float(((ampere - ampere.mean()) ** 2).sum()),
         rms_relative_error=float(np.sqrt(np.mean(relative**2))),

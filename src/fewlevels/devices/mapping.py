@@ -105,22 +105,23 @@ class Mapping:
         places = {(r.layer, r.row, r.column, r.polarity): self._bit_line(r) for r in self.rows()}
         found = tuple(target.copy() for target in self.target_siemens)
         try:
-            with Path(path).open(newline="", encoding="utf-8") as file:
-                for line in csv.DictReader(file):
-                    key = int(line["layer"]), int(line["row"]), int(line["column"]), line["polarity"]
-                    bit_line = places.pop(key)
-                    siemens = float(line["target_siemens"])
-                    if not 0 < siemens < np.inf:
-                        raise MappingError(f"{path}: a conductance must be positive, got {siemens} S for {key}")
-                    found[key[0] - 1][key[1], bit_line] = siemens
+            with Path(path).open(newline="", encoding="utf-8-sig") as file:
+                measured = [
+                    ((int(line["layer"]), int(line["row"]), int(line["column"]), line["polarity"]),
+                     float(line["target_siemens"])) for line in csv.DictReader(file)
+                ]  # fmt: skip
         except OSError as error:
             raise MappingError(f"{path} cannot be read: {error.strerror}") from None
         except KeyError as error:
-            raise MappingError(f"{path}: {error} is no column, or no device of this mapping, or stands twice") from None
+            raise MappingError(f"{path} lacks the column {error}") from None
         except (ValueError, TypeError) as error:
-            if isinstance(error, MappingError):
-                raise
             raise MappingError(f"{path} is no table of devices: {error}") from None
+        for place, siemens in measured:
+            if place not in places:
+                raise MappingError(f"{path}: {place} is no device of this mapping, or stands twice")
+            if not 0 < siemens < np.inf:
+                raise MappingError(f"{path}: a conductance must be positive, got {siemens} S for {place}")
+            found[place[0] - 1][place[1], places.pop(place)] = siemens
         if places:
             raise MappingError(f"{path} lacks {len(places)} of the devices, such as {next(iter(places))}")
         return found

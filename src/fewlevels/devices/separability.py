@@ -59,10 +59,10 @@ class SeparableLevels:
 def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float | None = None) -> SeparableLevels:
     """Levels whose boundaries lie k_sigma standard deviations of the programmed conductance from both neighbours.
 
-    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over it, or, where the spread changes so fast from level
-    to level that fewer really fit, their number; and the whole part of that many levels from its lowest conductance on,
-    each pair of neighbours at the same error. Level table: the largest subset of its levels whose
-    intervals mean +- k sigma do not overlap. A source that states levels without spreads is taken at its word.
+    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over the means that it reaches, or, where the spread
+    changes so fast from level to level that fewer really fit, their number; and the whole part of that many levels from
+    its lowest conductance on, each pair of neighbours at the same error. Level table: the largest subset of its levels
+    whose intervals mean +- k sigma do not overlap. A source that states levels without spreads is taken at its word.
     after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
     """
@@ -94,7 +94,8 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
         return found(math.inf, None, "spread")
     if not (sigma > 0).all():
         raise _vanishes(device)
-    count = 1 + float((np.diff(mean).clip(0) / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
+    risen = np.diff(np.maximum.accumulate(mean))  # no mean counts twice
+    count = 1 + float((risen / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
     if count > GRID:
         return found(count, None, "spread")
     whole = math.floor(count + 1e-9)
@@ -145,14 +146,6 @@ def _stack(target: FloatArray, mean: FloatArray, sigma: FloatArray, separation: 
         at.append(grid[cell - 1] + part * (grid[cell] - grid[cell - 1]))
         above = top[cell - 1] + part * (top[cell] - top[cell - 1])
     return at
-
-
-def has_equal_error_levels(device: Device, after_seconds: float | None = None) -> bool:
-    """Whether `equal_error_levels` has an answer: the spread is known, and vanishes nowhere or everywhere."""
-    if not device.spread_is_known:
-        return False
-    _, _, sigma = _window(device, after_seconds)
-    return bool((sigma > 0).all() or not sigma.any())
 
 
 def geometric_levels(device: Device, levels: int) -> FloatArray:
@@ -220,8 +213,8 @@ def _disjoint(low: FloatArray, high: FloatArray) -> list[int]:
 
 
 def _closest(mean: FloatArray, sigma: FloatArray) -> float | None:
-    """The smallest gap between neighbours over the sum of their standard deviations."""
-    if len(mean) < 2:
-        return None
-    both = sigma[:-1] + sigma[1:]
-    return float((np.diff(mean)[both > 0] / both[both > 0]).min()) if both.any() else None
+    """The smallest gap between neighbouring means over the sum of their standard deviations; None without a pair that
+    spreads."""
+    order = np.argsort(mean, kind="stable")
+    gap, both = np.diff(mean[order]), sigma[order][:-1] + sigma[order][1:]
+    return float((gap[both > 0] / both[both > 0]).min()) if both.any() else None

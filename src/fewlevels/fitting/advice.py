@@ -65,7 +65,7 @@ def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
         calmer = replace(conditions, sigma_factor=factor * conditions.sigma_factor)
         return estimate(replace(problem, config=replace(config, conditions=calmer)), mapping, chips).value
 
-    estimate.expect((1 + BISECTIONS) * config.chips)
+    estimate.expect("spread to reach", (1 + BISECTIONS) * config.chips)
     if (without := value(0.0)) < config.yield_target:
         return f"less spread does not help: with none at all {without:.1%} of chips recognise with {best.states} states"
     low, high = 0.0, 1.0
@@ -84,7 +84,7 @@ def _more_levels(problem: Problem, estimate: Estimator) -> str:
     device, config = problem.device, problem.config
     assert device.level_siemens is not None
     there, found = len(device.level_siemens), []
-    estimate.expect(MOST_ADDED * (PILOTS + config.chips))
+    estimate.expect("adding levels", MOST_ADDED * (PILOTS + config.chips))
     for count in range(there + 1, there + MOST_ADDED + 1):
         finer = replace(problem, device=_finer(device, count), config=replace(config, most_states=count))
         if (trial := try_states(finer, count, estimate)) is None:
@@ -113,7 +113,7 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
     network, where that suffices."""
     config = problem.config
     numbers = [states for states in FINETUNED_STATES if states <= problem.most_states]
-    estimate.expect(len(numbers) * (PILOTS + config.chips))
+    estimate.expect("fine-tuning", len(numbers) * (PILOTS + config.chips))
     found: list[Trial] = []
     for states in numbers:
         trial = try_candidates(problem, _copies(problem, states), states, estimate)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.circuit.network_circuit import margins
 from fewlevels.devices.mapping import OPEN_SIEMENS
 from fewlevels.devices.separability import equal_error_levels, geometric_levels
 from fewlevels.errors import DeviceError
@@ -53,13 +54,12 @@ def ranked(problem: Problem, states: int) -> list[Candidate]:
         at_once = max(1, CHUNK // max(widest, values.shape[1]))
         for part in (values[begin : begin + at_once] for begin in range(0, len(values), at_once)):
             found = likelihood(problem, part, np.full(len(part), top_siemens))
-            quiet = _safety(problem, part)
+            first, quiet = _safest(problem, part)
             for i in _first_of_each(part, np.argsort(-found, kind="stable")):
                 best.append((found[i], Candidate(placement, Networks.from_joint(part[i : i + 1], shapes))))
             best = sorted(best, key=lambda each: -each[0])[:KEPT]
-            first = max(range(len(part)), key=quiet.__getitem__)
-            if quiet[first] > safest[0]:
-                safest = quiet[first], Candidate(placement, Networks.from_joint(part[first : first + 1], shapes))
+            if quiet > safest[0]:
+                safest = quiet, Candidate(placement, Networks.from_joint(part[first : first + 1], shapes))
     return [] if safest[1] is None else [safest[1], *(candidate for _, candidate in best)]
 
 
@@ -70,9 +70,7 @@ def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]
     at equal error; where a source counts the states of a device and says neither where they lie nor how they spread, at
     a constant ratio. Schemes without a resting device give each sign states of its own, about a middle one.
     """
-    device, levels = problem.device, states
-    if problem.config.scheme != "differential-pair":
-        levels = (states + 1) // 2
+    device = problem.device
     available = device.available_siemens()
     if available is not None:
         yield "levels of the device", device_levels(np.maximum(available, OPEN_SIEMENS).tolist())
@@ -82,7 +80,7 @@ def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]
         return
     if device.spread_is_known:
         try:
-            placed = equal_error_levels(device, levels, problem.config.conditions.after_seconds)
+            placed = equal_error_levels(device, states, problem.config.conditions.after_seconds)
         except DeviceError:
             return  # a spread that vanishes within the window
         yield "equal error", _table(placed)
@@ -114,12 +112,17 @@ def _values(problem: Problem, states: int) -> Iterator[tuple[str, FloatArray, fl
             yield name, found.values, lowest + float(found.levels[0, -1] / (clip * largest / table[-1]))
 
 
-def _safety(problem: Problem, values: FloatArray) -> list[tuple[float, float]]:
-    """Recognition without variation and smallest margin, in largest weights, of quantized networks."""
-    margin = np.empty((len(values), len(problem.data)))
-    found = recognised(values, problem.network.shapes, problem.data, margin)
-    margin /= np.abs(values).max(axis=1, keepdims=True)
-    return list(zip(found.mean(axis=1).tolist(), margin.min(axis=1).tolist(), strict=True))
+def _safest(problem: Problem, values: FloatArray) -> tuple[int, tuple[float, float]]:
+    """The quantized network that recognises most without variation, of several the one of the largest margin; with its
+    recognition and its smallest margin, in currents of the largest weight."""
+    data, shapes = problem.data, problem.network.shapes
+    found = recognised(values, shapes, data).mean(axis=1)
+    most = np.flatnonzero(found == found.max())
+    *hidden, last = Networks.from_joint(values[most], shapes).weights
+    signal = Networks(tuple(hidden)).outputs(data.x) if hidden else data.x
+    margin = margins(signal @ last, data.y, 1.0).min(axis=1) / np.abs(values[most]).max(axis=1)
+    first = int(margin.argmax())
+    return int(most[first]), (float(found.max()), float(margin[first]))
 
 
 def _first_of_each(values: FloatArray, order: np.ndarray) -> list[int]:

@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fewlevels.circuit.network_circuit import margins
 from fewlevels.devices.variation import draw_chips
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.fitting.fit import Fit
 from fewlevels.fitting.trial import Trial
-from fewlevels.yields import Yield
+from fewlevels.yields import Yield, measured_chip
 
 DRAWN_CHIPS = 200
 WORST_SAMPLES = 20
@@ -74,11 +73,9 @@ def _against_states(axes: Axes, fit: Fit) -> None:
 def _margins(axes: Axes, fit: Fit) -> None:
     found, mapping, conditions = fit.best.found, fit.best.mapping, fit.problem.config.conditions
     axes.hist(found.chip_margin, bins=40, color=GREY)
-    circuit, volt, samples = mapping.circuit, conditions.input_volt, fit.problem.samples
-    alone = circuit.run_chips(samples.x, volt, [target[None] for target in mapping.target_siemens])
-    alone = margins(alone, samples.y, volt / circuit.window.r_min_ohm)
-    quiet = Yield(alone, np.zeros(1), np.zeros(1), found.alpha).chip_margin[0]
-    axes.axvline(quiet, color=INK, lw=1.2, label="without variation")
+    quiet = measured_chip(mapping, mapping.target_siemens, fit.problem.samples, alpha=found.alpha,
+                          input_volt=conditions.input_volt)  # fmt: skip
+    axes.axvline(quiet.chip_margin[0], color=INK, lw=1.2, label="without variation")
     axes.axvline(0, color=ACCENT, ls="--", lw=1.2, label="fails to the left")
     axes.set(xlabel="margin of a chip, in currents of a full device", ylabel="chips", title="(b) Margin against spread")
     axes.legend(**BELOW)

@@ -113,21 +113,19 @@ def fit_network(
     numbers, imperfections = range(2, problem.most_states + 1), list(_imperfections(problem))
     sweeps = list(_sweeps(problem))
     swept = min(SWEEP_CHIPS, config.chips)
-    estimate.expect(
-        len(numbers) * (PILOTS + config.chips) + (1 + len(imperfections)) * config.chips
-        + swept * sum(len(values) for _, values in sweeps)
-    )  # fmt: skip
+    estimate.expect("trying states", len(numbers) * (PILOTS + config.chips))
     trials: dict[int, Trial] = {}
     for states in numbers:
         if (trial := try_states(problem, states, estimate)) is not None and trial.states not in trials:
             trials[trial.states] = trial
             on_trial(trial)
     if not trials:
-        raise MappingError(f"no weights are left with {numbers[0]} to {numbers[-1]} states per device")
+        raise MappingError(f"no weights are left with at most {numbers[-1]} states per device, {config.scheme}")
     best = _best(problem, list(trials.values()), estimate)
     recognition = float(networks.recognition(samples)[0])
     needed = min((t.states for t in trials.values() if _enough(t.quiet_recognition, config)), default=None)
     confirming = range(config.chips, 2 * config.chips)
+    estimate.expect("what limits", len(imperfections) * config.chips + swept * sum(len(each) for _, each in sweeps))
     limits = {
         name: estimate(calmer, calmer.put_on(best.network), confirming) for name, calmer in imperfections
     }  # fmt: skip
@@ -160,6 +158,7 @@ def limiting_factor(
 def _best(problem: Problem, trials: list[Trial], estimate: Estimator) -> Trial:
     """The fewest states that yield enough, twice; else the highest yield. Its yield is of chips that chose nothing."""
     target = problem.config.yield_target
+    estimate.expect("confirming", problem.config.chips)
     for trial in trials:
         if trial.found.value >= target and (confirmed := confirm(problem, trial, estimate)).found.value >= target:
             return confirmed

@@ -22,7 +22,8 @@ FULL_INPUT = 1.0 + 1e-9
 class FitConfig:
     """What is asked. alpha: recognition that a chip must reach. yield_target: the share of chips that must reach it.
     chips: of each yield. most_states: states per device that are tried, at most. scheme: how signed weights sit on
-    devices (see Mapping). Raises DeviceError for values that cannot be.
+    devices (see Mapping). wire_ohm: of every wire segment. seed: root of all randomness.
+    Raises DeviceError for values that cannot be.
     """
 
     alpha: float = 1.0
@@ -52,8 +53,8 @@ class Problem:
     """One network, the samples that chips must recognise, the device, and what is asked.
 
     data: samples on which settings are chosen and fine-tuning trains; often the same.
-    Raises MappingError for several networks, NetworksError where samples do not fit, DeviceError where an input is
-    more than a full one.
+    Raises MappingError for several networks or a level table without the differential pair, NetworksError where samples
+    do not fit, DeviceError where an input is more than a full one.
     """
 
     network: Networks
@@ -65,6 +66,9 @@ class Problem:
     def __post_init__(self) -> None:
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
+        if self.device.level_siemens is not None and self.config.scheme != "differential-pair":
+            raise MappingError(f"{self.config.scheme} puts zero between the levels of {self.device.name}; its level "
+                               f"table needs the scheme differential-pair")  # fmt: skip
         for samples in (self.samples, self.data):
             self.network.recognised(samples)  # refuses samples that do not fit
             if (largest := float(np.abs(samples.x).max())) > FULL_INPUT:
@@ -115,8 +119,8 @@ class Estimator:
     def __init__(self, jobs: int | None = None) -> None:
         self.jobs = jobs
 
-    def expect(self, chips: int) -> None:
-        """So many more chips are to come, at most."""
+    def expect(self, stage: str, chips: int) -> None:
+        """A stage begins: so many chips, at most."""
 
     def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
         config = problem.config

@@ -49,8 +49,8 @@ def stored_fit(
     network.npz (quantized) there, and finetuned.npz where fine-tuning helps.
 
     Stopped at any instant it loses at most the chips in flight; the same call goes on and ends with the same files.
-    Progress is in chips. Raises ConfigError where the folder holds a different fit, StoreError where it holds a study
-    or cannot be written.
+    Progress is in chips, stage by stage. Raises ConfigError where the folder holds a different fit, StoreError where
+    it holds a study or cannot be written.
     """
     if (folder / "study.toml").exists():
         raise StoreError(f"{folder} holds a study; give the fit a folder of its own")
@@ -71,8 +71,8 @@ def stored_fit(
     return fit
 
 
-DIGESTS = {"device_content": "the device's description", "network": "the network", "samples": "the samples",
-           "data": "the data that settings are chosen on"}  # fmt: skip
+DIGESTS = {"device_content": "the device's description", "network": "the network",
+           "samples": "what chips are judged on", "data": "what settings are chosen on"}  # fmt: skip
 """What request.json holds a digest of, and what it is called."""
 
 
@@ -107,15 +107,20 @@ class _Stored(Estimator):
     def __init__(self, store: Store, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
         super().__init__(jobs)
         self.store, self.on_progress = store, on_progress
-        self.began = time.perf_counter()
+        self.stage, self.began = "", time.perf_counter()
         self.done = self.done_now = self.total = 0
 
-    def expect(self, chips: int) -> None:
-        self.total += chips
+    def expect(self, stage: str, chips: int) -> None:
+        self.finish()
+        self.stage, self.began = stage, time.perf_counter()
+        self.done, self.done_now, self.total = 0, 0, chips
+        self._tell()
 
     def finish(self) -> None:
-        self.total = self.done
-        self._tell()
+        """End the stage, which may have needed fewer chips than were expected."""
+        if 0 < self.done < self.total:
+            self.total = self.done
+            self._tell()
 
     def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
         key = _key(problem, mapping)
@@ -134,7 +139,8 @@ class _Stored(Estimator):
         return Yield(margin, pulses, missed, problem.config.alpha)
 
     def _tell(self) -> None:
-        self.on_progress(Progress(self.done, self.done_now, self.total, time.perf_counter() - self.began))
+        seconds = time.perf_counter() - self.began
+        self.on_progress(Progress(self.done, self.done_now, max(self.done, self.total), seconds, self.stage))
 
 
 def _table(found: Yield) -> pa.Table:
