@@ -88,6 +88,9 @@ def quantization(result: StudyResult) -> Figure:
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
     weights = found.networks[best].joint()
     for letter, levels, panel in zip("bcd", (1, 2, q), axes[1:], strict=True):
+        if levels > len(trace):  # a search of one level
+            panel.set_axis_off()
+            continue
         _sorted_weights(panel, result, weights, levels)
         panel.set_title(f"({letter}) q = {levels}: recognition {trace[levels - 1]:.0%}")
     axes[1].legend(loc="upper left")
