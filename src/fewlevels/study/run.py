@@ -23,7 +23,7 @@ from fewlevels.search import FewestLevels, fewest_levels
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.engine import Engine
 from fewlevels.study.store import Store, as_matrix, as_rows
-from fewlevels.training import TrainingConfig, train, trajectory
+from fewlevels.training import TrainingConfig, require_trainable, train, trajectory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +109,8 @@ def run_study(
     """
     began = time.perf_counter()
     samples = config.samples()
+    config.training()  # what cannot be trained is refused here, before the folder is that study's
+    require_trainable(samples)
     store = Store(folder)
     with store.locked():
         store.begin(config, samples)
