@@ -130,6 +130,25 @@ def test_a_damaged_shard_is_named_and_computed_again(tmp_path, damage):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("content", [b"", b'{"seconds": 1', b"{}", b"[]", b"\xff"])
+def test_a_damaged_record_of_the_run_hides_no_result_and_is_written_again(tmp_path, content):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    (tmp_path / "run.json").write_bytes(content)
+    assert load_study(tmp_path).seconds == 0
+    assert run_study(config, tmp_path, Threads(1)).machine["fewlevels"]
+
+
+@pytest.mark.parametrize("size", [0, 10, 300])
+def test_damaged_samples_are_named(tmp_path, size):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    os.truncate(tmp_path / "samples.npz", size)
+    for read in (lambda: load_study(tmp_path), lambda: run_study(config, tmp_path, Threads(1))):
+        with pytest.raises(StoreError, match=r"samples\.npz cannot be read: "):
+            read()
+
+
 def test_a_finished_study_computes_nothing_again(tmp_path):
     config = make_config(TINY, "test")
     run_study(config, tmp_path, Threads(1))
