@@ -195,7 +195,8 @@ def zones(result: StudyResult) -> Figure:
         panel.set(title=f"({label}) Zone {letters[zone]}, start {config.starts[zone]}, q = {config.levels}",
                   xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))  # fmt: skip
         panel.yaxis.set_major_formatter(PercentFormatter(1))
-        panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8)
+        panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8, frameon=True,
+                     edgecolor="none", framealpha=0.9)  # fmt: skip
     for panel in axes[1 + len(chosen) :]:
         panel.set_axis_off()
     return figure
