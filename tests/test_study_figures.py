@@ -143,3 +143,9 @@ def test_figure_2_of_a_search_of_one_level_shows_that_one():
     search, *panels = figures.quantization(handmade_study([1, 1], q_max=1)).axes
     assert list(search.lines[0].get_xdata()) == [1]
     assert [len(panel.lines) for panel in panels] == [2, 0, 2]
+
+
+def test_figure_4_of_models_with_the_same_levels_names_no_correlation():
+    axes = figures.levels_against_range(handmade_study([4] * 5)).axes[0]
+    written = [axes.get_title(), axes.get_title(loc="left"), *axes.get_legend_handles_labels()[1]]
+    assert not [text for text in written if "nan" in text]
