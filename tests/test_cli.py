@@ -163,6 +163,8 @@ def test_an_interrupt_says_of_no_other_command_that_it_goes_on(command, goes_on,
         (["--q-max", "many"], "'--q-max': a whole number is expected, got 'many'"),
         (["--init", "beta:1,1"], "init must be 'uniform:LOW,HIGH'"),
         (["--learning-rate", "nan"], "learning_rate: "),
+        (["--epochs", "99999999999999999999"], "epochs: input should be less than or equal to 2147483647, got 9999"),
+        (["--iterations", "3000000000000000000"], "iterations: input should be less than or equal to 2147483647"),
         (["--jobs", "0"], "--jobs must be at least 1, got 0"),
         (["--config", "none.toml"], "cannot read the configuration none.toml: No such file"),
         (["--colour"], "No such option: --colour"),
@@ -200,6 +202,23 @@ def test_a_folder_that_cannot_be_written_is_exit_code_1(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("fewlevels: cannot write in ")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_does_not_fit_in_memory_is_one_sentence_and_exit_code_1(tmp_path):
+    done = run("study", "--out", tmp_path / "study", *SMALL, "--hidden", 2_000_000_000, "--quiet")
+    assert done.returncode == 1
+    assert done.stderr.startswith("fewlevels: not enough memory: Unable to allocate ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_output_that_cannot_be_written_is_one_sentence_and_exit_code_1(study, form):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "fewlevels.cli", "show", str(study[0]), *form]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "fewlevels: the system refuses: [Errno 28] No space left on device\n"
 
 
 def test_debug_shows_the_traceback(tmp_path):

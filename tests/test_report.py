@@ -14,6 +14,7 @@ import pytest
 from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
 from fewlevels.errors import StoreError
 from fewlevels.report import summary_json, summary_rows, write_report
+from fewlevels.study import paper
 from fewlevels.study.analysis import summarise
 from fewlevels.study.config import make_config
 from fewlevels.study.engine import Threads
@@ -77,6 +78,15 @@ def test_the_report_holds_every_claim_with_its_verdict_and_the_machine_it_ran_on
     assert set(result.machine) >= {"processor", "instruction_set", "system", "python", "fewlevels", "numpy"}
 
 
+def test_each_verdict_of_the_report_has_its_own_mark_and_what_the_run_cannot_say_has_none(report, small_study):
+    text = report.read_text(encoding="utf-8")
+    marked = dict(re.findall(r'\.([a-z-]+)::before \{ content: "(.) "; \}', text))
+    assert marked == {"reproduced": "✓", "partly": "~", "not-reproduced": "✗"}
+    shown = re.findall(r'<td class="verdict ([a-z-]+)">([^<]+)<', text)
+    assert [verdict for _, verdict in shown] == [claim.verdict for claim in claims(small_study[1])]
+    assert all(mark == verdict.replace(" ", "-") for mark, verdict in shown)
+
+
 def test_figures_are_the_same_bytes_when_made_again(report):
     before = {path.name: path.read_bytes() for path in (report.parent / "figures").iterdir()}
     page = report.read_bytes()
@@ -129,6 +139,13 @@ def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
     assert dict(summary_rows(summary))["median q"] == "none"
     for figure in figures.draw(dataclasses.replace(result, found=nothing)).values():
         figure.canvas.draw()
+
+
+def test_of_a_recognition_below_the_papers_the_report_says_nothing_from_the_paper(small_study):
+    _, result = small_study
+    lower = dataclasses.replace(result, config=result.config.model_copy(update={"alpha": 0.8}))
+    assert paper.applies(result)
+    assert not paper.applies(lower)
 
 
 def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):

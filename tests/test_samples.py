@@ -161,6 +161,20 @@ def test_a_malformed_npz_is_refused_naming_what_is_wrong(
     assert [word for word in named if word not in message] == []
 
 
+@pytest.mark.parametrize(
+    ("x", "y"), [([[0, np.nan], [1, 1]], [0, 1]), ([[0], [1]], [0, 0]), ([[0], [1]], [-1, 1]), ([[0], [1]], [0])]
+)
+def test_an_npz_whose_content_does_not_fit_is_refused_by_path(tmp_path: Path, x: list, y: list) -> None:
+    path = npz_file(tmp_path, X=np.array(x, dtype=float), y=np.array(y))
+    assert refusal(path).startswith(f"{path}: ")
+
+
+def test_glyphs_of_a_single_class_are_refused_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("class L\n10\nclass L\n11\n", encoding="utf-8")
+    assert refusal(path) == f"{path}: samples need at least two classes, got 1, 'L'"
+
+
 @pytest.mark.parametrize("content", ["empty", "text", "one array", "cut short", "altered"])
 def test_an_npz_that_is_not_one_is_refused_by_path(tmp_path: Path, content: str) -> None:
     path = npz_file(tmp_path, X=np.random.default_rng(0).normal(size=(50, 50)), y=np.arange(50))

@@ -137,3 +137,15 @@ def test_solved_at_each_number_of_levels_is_drawn_of_the_trained_models_with_its
     for levels in (1, 4, 64):
         interval = stats.binomtest(int(exactly[levels - 1]), 7).proportion_ci(method="wilson")
         assert band[levels] == pytest.approx(tuple(interval), rel=1e-9, abs=1e-12)
+
+
+def test_figure_2_of_a_search_of_one_level_shows_that_one():
+    search, *panels = figures.quantization(handmade_study([1, 1], q_max=1)).axes
+    assert list(search.lines[0].get_xdata()) == [1]
+    assert [len(panel.lines) for panel in panels] == [2, 0, 2]
+
+
+def test_figure_4_of_models_with_the_same_levels_names_no_correlation():
+    axes = figures.levels_against_range(handmade_study([4] * 5)).axes[0]
+    written = [axes.get_title(), axes.get_title(loc="left"), *axes.get_legend_handles_labels()[1]]
+    assert not [text for text in written if "nan" in text]

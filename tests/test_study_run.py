@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fewlevels import fewest_levels, load_digits, train
-from fewlevels.errors import ConfigError, StoreError
+from fewlevels.errors import ConfigError, StoreError, TrainingError
 from fewlevels.networks import Networks
 from fewlevels.progress import Progress
 from fewlevels.quantization import Midpoint
@@ -130,6 +130,25 @@ def test_a_damaged_shard_is_named_and_computed_again(tmp_path, damage):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("content", [b"", b'{"seconds": 1', b"{}", b"[]", b"\xff"])
+def test_a_damaged_record_of_the_run_hides_no_result_and_is_written_again(tmp_path, content):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    (tmp_path / "run.json").write_bytes(content)
+    assert load_study(tmp_path).seconds == 0
+    assert run_study(config, tmp_path, Threads(1)).machine["fewlevels"]
+
+
+@pytest.mark.parametrize("size", [0, 10, 300])
+def test_damaged_samples_are_named(tmp_path, size):
+    config = make_config(TINY, "test")
+    run_study(config, tmp_path, Threads(1))
+    os.truncate(tmp_path / "samples.npz", size)
+    for read in (lambda: load_study(tmp_path), lambda: run_study(config, tmp_path, Threads(1))):
+        with pytest.raises(StoreError, match=r"samples\.npz cannot be read: "):
+            read()
+
+
 def test_a_finished_study_computes_nothing_again(tmp_path):
     config = make_config(TINY, "test")
     run_study(config, tmp_path, Threads(1))
@@ -177,6 +196,19 @@ def test_a_different_study_in_the_same_folder_is_refused_by_what_differs(tmp_pat
     with pytest.raises(ConfigError, match=r"seed is 1 there and 2 here; alpha is 1.0 there and 0.9 here"):
         run_study(other, tmp_path, Threads(1))
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"learning_rate": 1e300}, "within float32"), ({"x": 1e300}, "x goes to 1e\\+300"), ({"y": 2}, "'1' has no sample"),
+])  # fmt: skip
+def test_a_study_that_cannot_be_trained_leaves_no_folder(tmp_path, change, said):
+    np.savez(tmp_path / "own.npz", X=[[0.0], [change.get("x", 1.0)]], y=[0, change.get("y", 1)])
+    config = make_config(
+        TINY | {"dataset": str(tmp_path / "own.npz"), "learning_rate": change.get("learning_rate", 1.0)}, "test"
+    )
+    with pytest.raises(TrainingError, match=said):
+        run_study(config, tmp_path / "study", Threads(1))
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_changed_glyph_file_is_a_different_study(tmp_path):

@@ -366,6 +366,7 @@ def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is said below
         if code == INTERRUPTED:  # what newer typers make of Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)
@@ -386,8 +387,20 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(INTERRUPTED)  # without waiting for groups that are not stored yet
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
+    except (MemoryError, OSError) as error:
+        if "--debug" in sys.argv:
+            raise
+        what = "not enough memory" if isinstance(error, MemoryError) else "the system refuses"
+        print(f"fewlevels: {what}: {error or 'ask for less'}", file=sys.stderr)
+        _drop_output()
+        sys.exit(1)
+
+
+def _drop_output() -> None:
+    """Let go of output that cannot be written, which Python would try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

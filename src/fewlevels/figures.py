@@ -88,6 +88,9 @@ def quantization(result: StudyResult) -> Figure:
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
     weights = found.networks[best].joint()
     for letter, levels, panel in zip("bcd", (1, 2, q), axes[1:], strict=True):
+        if levels > len(trace):  # a search of one level
+            panel.set_axis_off()
+            continue
         _sorted_weights(panel, result, weights, levels)
         panel.set_title(f"({letter}) q = {levels}: recognition {trace[levels - 1]:.0%}")
     axes[1].legend(loc="upper left")
@@ -129,7 +132,8 @@ def levels_against_range(result: StudyResult) -> Figure:
     ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
     axes.scatter(ranges, q, s=5, color=INK, alpha=0.25, linewidths=0, rasterized=True, label=f"{used.size} models")
     line = regression(ranges, q, np.linspace(ranges.min(), ranges.max(), 100))
-    axes.plot(line.x, line.line, color=ACCENT, linewidth=1.5, label=f"regression, Pearson {line.pearson:.2f}")
+    axes.plot(line.x, line.line, color=ACCENT, linewidth=1.5,
+              label="regression" + f", Pearson {line.pearson:.2f}" * (not math.isnan(line.pearson)))  # fmt: skip
     axes.fill_between(line.x, line.line - line.point_half_width, line.line + line.point_half_width, color=ACCENT,
                       alpha=0.12, linewidth=0, label="95 % band of a single model")  # fmt: skip
     axes.plot(line.x, line.line - line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--",
@@ -142,8 +146,11 @@ def levels_against_range(result: StudyResult) -> Figure:
         shown = {f"Nearest to {name}": used[np.hypot(ranges / weight_range - 1, q / levels - 1).argmin()]
                  for name, (levels, weight_range) in paper.POINTS.items()}  # fmt: skip
     rho, (rho_low, rho_high) = rank_correlation(ranges, q)
-    axes.set(title=f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})",
-             xlabel="weight range, max W − min W", ylabel="fewest levels q")  # fmt: skip
+    correlation = (
+        "(a) No rank correlation: every model has the same q" if math.isnan(rho) else
+        f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})"
+    )  # fmt: skip
+    axes.set(title=correlation, xlabel="weight range, max W − min W", ylabel="fewest levels q")  # fmt: skip
     axes.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=0.9)
     panels = bottom.subplots(1, 2, sharey=True)
     for panel, letter, (what, model) in zip(panels, "bc", shown.items(), strict=True):
@@ -192,7 +199,8 @@ def zones(result: StudyResult) -> Figure:
         panel.set(title=f"({label}) Zone {letters[zone]}, start {config.starts[zone]}, q = {config.levels}",
                   xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))  # fmt: skip
         panel.yaxis.set_major_formatter(PercentFormatter(1))
-        panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8)
+        panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8, frameon=True,
+                     edgecolor="none", framealpha=0.9)  # fmt: skip
     for panel in axes[1 + len(chosen) :]:
         panel.set_axis_off()
     return figure

@@ -109,11 +109,7 @@ def trajectory(
     whole = all(isinstance(step, Integral) and 0 <= step <= config.steps for step in at_steps)
     if not whole or list(at_steps) != sorted(at_steps):
         raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {at_steps}")
-    if (largest := np.abs(samples.x).max()) > FLOAT32_MAX:
-        raise TrainingError(f"training is in float32, which ends at {FLOAT32_MAX:.1e}; x goes to {largest}")
-    if len(empty := set(range(len(samples.classes))) - set(samples.y.tolist())):
-        name = samples.classes[min(empty)]
-        raise TrainingError(f"class {name!r} has no sample to train on; class numbers count from 0")
+    require_trainable(samples)
     w1, w2, streams = _starts(samples, config, keys, seed)
     limit = 0.0 if config.range_limit is None else config.range_limit / 2
     if limit:
@@ -139,6 +135,15 @@ def trajectory(
         with ThreadPoolExecutor(jobs) as threads:
             list(threads.map(run, begins))
     return [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
+
+
+def require_trainable(samples: Samples) -> None:
+    """Raises TrainingError where networks cannot be trained on these samples."""
+    if (largest := np.abs(samples.x).max()) > FLOAT32_MAX:
+        raise TrainingError(f"training is in float32, which ends at {FLOAT32_MAX:.1e}; x goes to {largest}")
+    if len(empty := set(range(len(samples.classes))) - set(samples.y.tolist())):
+        name = samples.classes[min(empty)]
+        raise TrainingError(f"class {name!r} has no sample to train on; class numbers count from 0")
 
 
 def available_cores() -> int:

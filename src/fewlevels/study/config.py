@@ -15,7 +15,7 @@ from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples import Samples
 from fewlevels.training import TrainingConfig, parse_init
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # so that products of two of them are 64-bit numbers
 
 
 def _init_must_parse(init: str) -> str:

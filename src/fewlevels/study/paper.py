@@ -44,8 +44,8 @@ class Claim:
 
 
 def applies(result: StudyResult) -> bool:
-    """Whether the paper says anything of this study: it is one of its two digit sets."""
-    return result.config.dataset in DIGITS
+    """Whether the paper says anything of this study: it is of one of its two digit sets, all of them recognised."""
+    return result.config.dataset in DIGITS and result.config.alpha == 1
 
 
 def claims(result: StudyResult) -> list[Claim]:

@@ -23,7 +23,7 @@ from fewlevels.search import FewestLevels, fewest_levels
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.engine import Engine
 from fewlevels.study.store import Store, as_matrix, as_rows
-from fewlevels.training import TrainingConfig, train, trajectory
+from fewlevels.training import TrainingConfig, require_trainable, train, trajectory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +109,8 @@ def run_study(
     """
     began = time.perf_counter()
     samples = config.samples()
+    config.training()  # what cannot be trained is refused here, before the folder is that study's
+    require_trainable(samples)
     store = Store(folder)
     with store.locked():
         store.begin(config, samples)
@@ -123,7 +125,7 @@ def run_study(
             store.write_shard(group.name, table)
             done += len(group.models)
             on_progress(Progress(done, done - earlier, total, time.perf_counter() - began))
-        if missing or not (folder / "run.json").exists():
+        if missing or _read_run(folder) is None:
             _finish(store, time.perf_counter() - began)
         return load_study(folder)
 
@@ -221,10 +223,7 @@ def load_study(folder: Path) -> StudyResult:
     config, samples = store.config(), store.samples()
     found = _load_found(store, config, samples)
     zones = [store.read_shard(f"zone-{zone}") for zone in range(len(config.zones.starts))]
-    run_file = folder / "run.json"
-    run: dict[str, Any] = (
-        json.loads(run_file.read_text(encoding="utf-8")) if run_file.exists() else {"seconds": 0.0, "machine": {}}
-    )
+    run = _read_run(folder) or {"seconds": 0.0, "machine": {}}
     return StudyResult(
         config,
         samples,
@@ -234,6 +233,15 @@ def load_study(folder: Path) -> StudyResult:
         run["seconds"],
         run["machine"],
     )
+
+
+def _read_run(folder: Path) -> dict[str, Any] | None:
+    """When and where the study ran, as `_finish` wrote it; None where that is missing or damaged."""
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return {"seconds": float(run["seconds"]), "machine": dict(run["machine"])}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _load_found(store: Store, config: StudyConfig, samples: Samples) -> FewestLevels:

@@ -12,6 +12,8 @@ import errno
 import hashlib
 import os
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,8 +85,11 @@ class Store:
                 shape = tuple(map(int, arrays["shape"])) if "shape" in arrays else None
                 classes = tuple(map(str, arrays["classes"]))
                 return Samples(arrays["x"], arrays["y"], classes, shape)  # type: ignore[arg-type]  # two entries
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{self.folder / 'samples.npz'} cannot be read: {error}") from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise StoreError(
+                f"{self.folder / 'samples.npz'} cannot be read: {str(error).lower()}; without it nothing says what the "
+                "results are of: put it back, or use another folder"
+            ) from None
 
     def write_shard(self, group: str, table: pa.Table) -> None:
         import pyarrow as pa
