@@ -18,6 +18,8 @@ from fewlevels.study.run import StudyResult
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
 MOST_SHOWN = 20
 """Samples that Figure 6b shows one by one."""
+MOST_LETTERS = 60
+"""Of all its names together, side by side."""
 WIRE_OHM = 10.0
 """Of each wire segment in the heat maps."""
 
@@ -101,6 +103,8 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     axes.set(xticks=places, xticklabels=names, xlabel=f"{what} shown" if each else "class of the samples shown",
              ylabel=f"|current gap| of the {what}'s own output", ylim=(0, None),
              title=f"Circuit current against (V − Vth)/R; {note}")  # fmt: skip
+    if len("".join(names)) > MOST_LETTERS:
+        axes.tick_params(axis="x", rotation=45)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
     return figure

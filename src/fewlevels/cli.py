@@ -177,7 +177,7 @@ def simulate_command(
 ) -> None:
     """Run a model of a study as a circuit: resistors, recognition and current gap at each voltage."""
     from fewlevels.hardware import choose_model, simulate_model, store_simulation
-    from fewlevels.report import percent
+    from fewlevels.proportions import percent
     from fewlevels.study.run import load_study
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
@@ -193,9 +193,9 @@ def simulate_command(
         + "  draws that recognise all" * (draws > 0)
     )
     for at in simulation.voltages:
-        drawn = f"  {(at.draws_recognition == 1).mean():.2%}" if draws else ""
+        drawn = f"  {percent((at.draws_recognition == 1).mean())}" if draws else ""
         print(
-            f"{at.input_volt:>5g} V  {at.recognition:>11.0%}  {percent(at.largest_gap):>11}  {at.margin:>15.4f}  "
+            f"{at.input_volt:>5g} V  {percent(at.recognition, 0):>11}  {percent(at.largest_gap):>11}  {at.margin:>15.4f}  "
             f"{at.residual:>8.1e}{drawn}"
         )
     print(f"\nstored: {folder / 'circuit.json'}, {folder / 'resistances.csv'}")

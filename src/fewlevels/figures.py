@@ -192,7 +192,7 @@ def zones(result: StudyResult) -> Figure:
             panel.plot(config.at_epochs, model, color=GREY, linewidth=0.5)
         panel.plot([], [], color=GREY, linewidth=0.5, label="ten models")
         panel.plot(config.at_epochs, recognition.mean(axis=0), color=INK, linewidth=2, label=f"mean of {config.models}")
-        if zone in paper.ZONE_CLAIMS and paper.applies(result):
+        if zone in paper.ZONE_CLAIMS and config.levels == paper.ZONE_LEVELS and paper.applies(result):
             _, level, epoch = paper.ZONE_CLAIMS[zone]
             panel.hlines(level, min(epoch, config.epochs * 0.9), config.epochs, color=ACCENT, linestyle="--",
                          label=f"paper: {level:.0%}")  # fmt: skip

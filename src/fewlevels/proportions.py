@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,3 +21,8 @@ def wilson(successes: npt.ArrayLike, trials: int) -> tuple[FloatArray, FloatArra
     centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
     return centre - half, centre + half
+
+
+def percent(value: float, digits: int = 2) -> str:
+    """A fraction in percent; 'none' for NaN, a statistic that does not exist."""
+    return "none" if math.isnan(value) else f"{100 * value:.{digits}f} %"

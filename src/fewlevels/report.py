@@ -15,6 +15,7 @@ from typing import Any
 from fewlevels import comparison
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, simulate_model
+from fewlevels.proportions import percent
 from fewlevels.study import paper
 from fewlevels.study.analysis import Summary, summarise
 from fewlevels.study.run import StudyResult, load_study
@@ -101,11 +102,6 @@ def _finite(value: object) -> object:
     if isinstance(value, tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def percent(value: float, digits: int = 2) -> str:
-    """A fraction in percent; 'none' for NaN, a statistic that does not exist."""
-    return "none" if math.isnan(value) else f"{100 * value:.{digits}f} %"
 
 
 def _number(value: float) -> str:

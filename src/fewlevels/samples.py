@@ -97,6 +97,8 @@ def load_samples(path: str | Path) -> Samples:
             raise SamplesError(f"{path}: {error}") from None
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SamplesError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError:
         raise SamplesError(f"{path} is not a text file; expected glyphs of 0 and 1, or a .npz with X and y") from None
     return parse_glyphs(text, str(path))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels.datasets import DIGITS
+from fewlevels.proportions import percent
 from fewlevels.study.analysis import summarise
 from fewlevels.study.run import StudyResult
 
@@ -28,6 +29,9 @@ ZONE_CLAIMS = {0: ("A", 0.9, 400), 2: ("C", 0.7, 600), 4: ("E", 0.2, 1000)}
 
 ENOUGH = 10
 """Models that a statement about many of them needs to be judged on."""
+
+ZONE_LEVELS = 4
+"""The levels of these claims."""
 
 REPRODUCED, PARTLY, NOT, UNSEEN = "reproduced", "partly", "not reproduced", "not in this run"
 
@@ -69,7 +73,7 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
     trained = summary.trained
     yield Claim(
         "3.1", "every model is trained to 100 % before it is quantized",
-        f"{trained:.2%} of {summary.models} models reach {found.alpha:.0%}; the others are counted, not used",
+        f"{percent(trained)} of {summary.models} models reach {percent(found.alpha, 0)}; the others are counted, not used",
         _verdict(trained == 1, trained >= 0.8, models=summary.models), "all models; partly from 80 %",
     )  # fmt: skip
     yield Claim(
@@ -103,7 +107,7 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
     inside = np.mean((wide >= WIDE_LEVELS[0]) & (wide <= WIDE_LEVELS[1])) if wide.size else 0.0
     yield Claim(
         "3.2, Fig. 4a", "models of a range above 60 need 10 to 40 levels",
-        f"{inside:.0%} of {wide.size} such models do; 5th to 95th percentile {_percentiles(wide)}",
+        f"{percent(float(inside), 0)} of {wide.size} such models do; 5th to 95th percentile {_percentiles(wide)}",
         _verdict(bool(inside >= 0.9), bool(inside >= 0.5), models=wide.size), "90 % of them; partly 50 %",
     )  # fmt: skip
     for name, (levels, weight_range) in POINTS.items():
@@ -113,7 +117,7 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
             "Fig. 4a", f"point {name}: q = {levels} at a weight range of {weight_range:g}",
             f"models within 3 of that range have q = {near_by.min()} to {near_by.max()}"
             if near_by.size else "no model of that range",
-            _verdict(bool(within)) if near_by.size else UNSEEN, "q lies among these models'",
+            REPRODUCED if within else _verdict(False, models=near_by.size), "q lies among these models'",
         )  # fmt: skip
     yield from _figure_3(result)
     yield from _figure_5(result)
@@ -149,22 +153,23 @@ def _figure_5(result: StudyResult) -> Iterator[Claim]:
     )  # fmt: skip
     epochs = np.array(zones.at_epochs)
     for zone, (letter, level, epoch) in ZONE_CLAIMS.items():
-        if zone >= len(zones.starts) or zones.epochs < epoch:
+        if zone >= len(zones.starts) or zones.epochs < epoch or zones.levels != ZONE_LEVELS:
             continue
         late = result.zone_recognition[zone][:, epochs >= epoch].mean()
         start = result.zone_recognition[zone][:, 0].mean()
         if letter == "A":
-            says = f"seed A exceeds 90 % after 400 epochs with q = {zones.levels}"
+            says = f"seed A exceeds 90 % after 400 epochs with q = {ZONE_LEVELS}"
             verdict = _verdict(late >= level, late >= level - 0.1)
         elif letter == "C":
-            says = f"seed C rises to about 70 % by epoch 600 with q = {zones.levels}, then stays"
+            says = f"seed C rises to about 70 % by epoch 600 with q = {ZONE_LEVELS}, then stays"
             verdict = _verdict(abs(late - level) <= 0.1, abs(late - level) <= 0.2)
         else:
-            says = f"seed E stays at about 20 % throughout with q = {zones.levels}"
+            says = f"seed E stays at about 20 % throughout with q = {ZONE_LEVELS}"
             verdict = _verdict(late <= 0.3, late <= 0.4)
         yield Claim(
             f"Fig. 5, seed {letter}", says,
-            f"start {zones.starts[zone]}: mean {start:.0%} at epoch 0, {late:.0%} from epoch {epoch} on", verdict,
+            f"start {zones.starts[zone]}: mean {percent(start, 0)} at epoch 0, {percent(late, 0)} from epoch {epoch} on",
+            verdict,
             {"A": "mean at least 90 %; partly 80 %", "C": "mean 60 to 80 %; partly 50 to 90 %",
              "E": "mean at most 30 %; partly 40 %"}[letter],
         )  # fmt: skip
@@ -174,16 +179,17 @@ def _figure_6(result: StudyResult) -> Iterator[Claim]:
     if result.best < 0:
         return
     voltages = result.circuit(result.best).voltages
+    each = ", ".join(f"{percent(at.recognition, 0)} at {at.input_volt:g} V" for at in voltages)
     yield Claim(
         "Fig. 6b", "the circuit of the network with the fewest levels recognises every digit at 1, 5 and 10 V",
-        f"model {result.best}: " + ", ".join(f"{at.recognition:.0%} at {at.input_volt:g} V" for at in voltages),
+        f"model {result.best}: {each}",
         _verdict(all(at.recognition == 1 for at in voltages), voltages[-1].recognition == 1),
         "100 % at every voltage; partly at the highest",
     )  # fmt: skip
     gaps = [at.largest_gap for at in voltages]
     yield Claim(
         "Fig. 6b", "its current gap, 27 % for the digit 9 at 1 V, shrinks at 5 V and again at 10 V",
-        "at most " + ", ".join(f"{gap:.1%} at {at.input_volt:g} V" for gap, at in zip(gaps, voltages, strict=True)),
+        "at most " + ", ".join(f"{percent(at.largest_gap, 1)} at {at.input_volt:g} V" for at in voltages),
         _verdict(bool((np.diff(gaps) < 0).all()), gaps[-1] < gaps[0]), "it shrinks each time; its size, "
         "with the paper's diode and resistors unknown, is no check",
     )  # fmt: skip

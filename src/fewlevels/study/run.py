@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GROUP_MODELS = 96
+WEIGHTS = ("weights.npz", "weights.mat")
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def run_study(
             store.write_shard(group.name, table)
             done += len(group.models)
             on_progress(Progress(done, done - earlier, total, time.perf_counter() - began))
-        if missing or _read_run(folder) is None:
+        if missing or _read_run(folder) is None or not all((folder / name).exists() for name in WEIGHTS):
             _finish(store, time.perf_counter() - began)
         return load_study(folder)
 
