@@ -262,7 +262,7 @@ def search(
         _option(
             "--method",
             "With commas between: paper, paper-signed, clipped, clipped-zero, zero, kmeans, kmeans-signed, pow2, apot, "
-            "ternary, binary, device:FILE.csv (or a device's TOML or name), and qat:METHOD, fine-tuned for any of "
+            "ternary, binary, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for any of "
             "these. [paper,clipped,qat:ternary]",
             "M,...",
         ),
