@@ -159,7 +159,10 @@ def load_networks(path: str | Path) -> Networks:
     if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
         raise NetworksError(f"{path}: the layers fit together only when transposed; W1 is (inputs, outputs), which is "
                             f"the transpose of a PyTorch layer's weight")  # fmt: skip
-    return Networks.from_weights(weights)
+    try:
+        return Networks.from_weights(weights)
+    except NetworksError as error:
+        raise NetworksError(f"{path}: {error}") from None
 
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:

@@ -134,7 +134,7 @@ def parse_glyphs(text: str, name: str) -> Samples:
                                f"{shape[0]} x {shape[1]}")  # fmt: skip
     classes = tuple(dict.fromkeys(labels))
     pixels = [[float(pixel) for row in rows for pixel in row] for rows in glyphs]
-    return Samples(np.array(pixels), np.array([classes.index(label) for label in labels]), classes, shapes[0])
+    return _samples(name, np.array(pixels), np.array([classes.index(label) for label in labels]), classes, shapes[0])
 
 
 def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Generator) -> Samples:
@@ -174,7 +174,17 @@ def _load_npz(path: Path) -> Samples:
     x = x.reshape(len(x), -1)
     if y.dtype.kind == "U":
         labels, indices = np.unique(y, return_inverse=True)
-        return Samples(x, indices, tuple(map(str, labels)), shape)
+        return _samples(str(path), x, indices, tuple(map(str, labels)), shape)
     if y.max() >= MOST_CLASSES:
         raise SamplesError(f"{path}: class numbers must be 0 to {MOST_CLASSES - 1}, got {y.max()}")
-    return Samples(x, y, tuple(map(str, range(int(y.max()) + 1))), shape)
+    return _samples(str(path), x, y, tuple(map(str, range(int(y.max()) + 1))), shape)
+
+
+def _samples(
+    name: str, x: npt.NDArray[Any], y: npt.NDArray[Any], classes: tuple[str, ...], shape: tuple[int, int] | None
+) -> Samples:
+    """Samples of a file; what they refuse, with the file's name."""
+    try:
+        return Samples(x, y, classes, shape)
+    except SamplesError as error:
+        raise SamplesError(f"{name}: {error}") from None
