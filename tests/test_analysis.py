@@ -145,10 +145,12 @@ def test_the_claims_on_the_circuit_are_of_the_best_model(small_study):
     recognises, gap = (claim for claim in claims(result) if claim.where == "Fig. 6b")
     voltages = result.circuit(result.best).voltages
     assert recognises.found.startswith(f"model {result.best}: ")
-    assert [f"{at.recognition:.0%} at {at.input_volt:g} V" in recognises.found for at in voltages] == [True] * 3
+    assert [f"{100 * at.recognition:.0f} % at {at.input_volt:g} V" in recognises.found for at in voltages] == [True] * 3
     assert (recognises.verdict == "reproduced") == all(at.recognised.all() for at in voltages)
     largest = [np.abs(at.current_gap).max() for at in voltages]
-    assert gap.found == "at most " + ", ".join(f"{g:.1%} at {v} V" for g, v in zip(largest, (1, 5, 10), strict=True))
+    assert gap.found == "at most " + ", ".join(
+        f"{100 * g:.1f} % at {v} V" for g, v in zip(largest, (1, 5, 10), strict=True)
+    )
     assert (gap.verdict == "reproduced") == (largest[0] > largest[1] > largest[2])
 
 

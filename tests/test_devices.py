@@ -223,8 +223,21 @@ def test_a_quantizer_takes_its_levels_from_any_table_of_conductances(tmp_path, t
 )
 def test_a_wrong_list_of_levels_is_refused(tmp_path, text, said):
     (tmp_path / "levels.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=said) as raised:
         load_device_levels(tmp_path / "levels.csv")
+    assert "levels.csv" in str(raised.value)
+
+
+def test_a_described_device_with_a_level_of_nothing_is_named(tmp_path):
+    mine = written(tmp_path, 'name = "x"\n[levels]\nconductance_siemens = [0.0, 2e-6]\n')
+    with pytest.raises(DeviceError, match=r"mine.toml: conductances must be positive and finite, got 0.0 S"):
+        load_device_levels(mine)
+
+
+@pytest.mark.parametrize("source", ["", "wan"])
+def test_levels_of_what_is_no_file_are_refused_with_the_files_that_there_are(source):
+    with pytest.raises(DeviceError, match=rf"in a \.csv, or in a device's \.toml, got '{source}'"):
+        load_device_levels(source)
 
 
 def test_a_device_without_a_list_of_levels_gives_no_quantizer(tmp_path):

@@ -313,6 +313,25 @@ def test_arguments_that_cannot_be_run_are_refused() -> None:
         finetune(TRAINED, DIGITS, validation=swapped)
 
 
+@pytest.mark.parametrize(
+    ("times_weights", "times_x", "learning_rate", "says"),
+    [
+        (1e40, 1.0, 0.02, r"float32, which ends at 3.4e\+38, got weights up to \d\.\de\+4\d"),
+        (1.0, 1e39, 0.02, r"float32, which ends at 3.4e\+38, got x up to 1.0e\+39"),
+        (1e30, 1.0, 0.02, r"left float32 at step 1; smaller weights, or a smaller learning_rate than 0\.02, would"),
+        (1.0, 1.0, 1e300, r"left float32 at step 1; smaller weights, or a smaller learning_rate than 1e\+300, would"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_float32_does_not_hold_are_refused(
+    times_weights: float, times_x: float, learning_rate: float, says: str
+) -> None:
+    networks = Networks(tuple(times_weights * w for w in TRAINED.weights))
+    samples = dataclasses.replace(DIGITS, x=times_x * DIGITS.x)
+    with pytest.raises(FinetuningError, match=says):
+        finetune(networks, samples, config=FinetuningConfig(learning_rate=learning_rate))
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     config = FinetuningConfig(steps=np.int64(2), batch=np.int32(4), patience=np.int64(1))  # type: ignore[arg-type]
     finetune(TRAINED[:1], DIGITS, config=config, levels=np.int64(2), seed=np.int64(1))  # type: ignore[arg-type]

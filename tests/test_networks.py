@@ -193,6 +193,8 @@ def test_more_outputs_than_classes_are_allowed_and_compete() -> None:
     [
         ({"b1": np.ones(4)}, "holds b1 besides W1, W2; networks here have no biases"),
         ({"W1": np.ones((4, 25)), "W2": np.ones((10, 4))}, "only when transposed; W1 is .inputs, outputs."),
+        ({"W1": np.full((25, 4), np.nan)}, r"net\.npz: the weights of layer 1 must be finite, got nan"),
+        ({"W1": np.ones((0, 25, 4)), "W2": np.ones((0, 4, 10))}, r"at least one network, .* none: W1 is \(0, 25, 4\)"),
     ],
 )
 def test_a_network_that_would_be_misread_is_refused(arrays: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:

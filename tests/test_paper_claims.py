@@ -74,8 +74,9 @@ def test_a_point_is_reproduced_by_levels_on_both_sides_of_it_within_3_of_its_ran
     near: list[float] = [middle - 3, middle + 3]
     assert verdict([levels, levels + 1], near) == [REPRODUCED]
     assert verdict([levels - 1, levels], near) == [REPRODUCED]
-    assert verdict([levels + 1, levels + 2], near) == [NOT]
-    assert verdict([levels - 2, levels - 1], near) == [NOT]
+    assert verdict([levels + 1, levels + 2], near) == [UNSEEN]
+    assert verdict([levels + 1, levels + 2] * 5, near * 5) == [NOT]
+    assert verdict([levels - 2, levels - 1] * 5, near * 5) == [NOT]
     assert verdict([levels, levels], [middle - 3.1, middle + 3.1]) == [UNSEEN]
 
 

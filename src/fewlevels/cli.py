@@ -194,10 +194,8 @@ def simulate_command(
     )
     for at in simulation.voltages:
         drawn = f"  {percent((at.draws_recognition == 1).mean())}" if draws else ""
-        print(
-            f"{at.input_volt:>5g} V  {percent(at.recognition, 0):>11}  {percent(at.largest_gap):>11}  {at.margin:>15.4f}  "
-            f"{at.residual:>8.1e}{drawn}"
-        )
+        recognition, gap = percent(at.recognition, 0), percent(at.largest_gap)
+        print(f"{at.input_volt:>5g} V  {recognition:>11}  {gap:>11}  {at.margin:>15.4f}  {at.residual:>8.1e}{drawn}")
     print(f"\nstored: {folder / 'circuit.json'}, {folder / 'resistances.csv'}")
     return None
 
@@ -262,7 +260,7 @@ def search(
         _option(
             "--method",
             "With commas between: paper, paper-signed, clipped, clipped-zero, zero, kmeans, kmeans-signed, pow2, apot, "
-            "ternary, binary, device:FILE.csv (or a device's TOML or name), and qat:METHOD, fine-tuned for any of "
+            "ternary, binary, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for any of "
             "these. [paper,clipped,qat:ternary]",
             "M,...",
         ),

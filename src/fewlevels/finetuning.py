@@ -19,7 +19,7 @@ from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
-from fewlevels.training import available_cores
+from fewlevels.training import FLOAT32_MAX, available_cores
 
 LOSSES = ("cross-entropy", "squared")
 
@@ -142,6 +142,11 @@ def finetune(
     networks[:0].recognised(samples)  # refuses samples that do not fit
     target = targets(networks.recognition(judge), alpha, relative)
     joint = networks.joint()
+    for what, values in (("x", samples.x), ("weights", joint)):
+        if (largest := np.abs(values).max(initial=0.0)) > FLOAT32_MAX:
+            raise FinetuningError(
+                f"fine-tuning is in float32, which ends at {FLOAT32_MAX:.1e}, got {what} up to {largest:.1e}"
+            )
     best, steps = np.empty_like(joint), np.zeros(len(joint), np.intp)
     before, after = np.empty(len(joint)), np.empty(len(joint))
     jobs = jobs or available_cores()
@@ -257,6 +262,11 @@ class _Group:
         steps = np.full(len(rate), step, np.int64)
         _kernels.adam_step(self.latent, gradient, self.moments[0], self.moments[1], rate, steps, INSTRUCTION_SET)
         np.clip(self.latent, -self.limit, self.limit, out=self.latent)
+        if not np.isfinite(self.latent.sum()):
+            raise FinetuningError(
+                f"fine-tuning left float32 at step {step}; smaller weights, or a smaller learning_rate than "
+                f"{config.learning_rate:g}, would stay in it"
+            )
 
     def _leave(self, done: npt.NDArray[np.bool_]) -> None:
         stay = ~done

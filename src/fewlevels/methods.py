@@ -221,7 +221,7 @@ def _parse_method(name: str) -> Method:
     quantizers = METHOD_QUANTIZERS | (FINETUNED_QUANTIZERS if finetuned else {})
     quantizer = quantizers.get(PAPER_NAMES.get(bare, bare))
     if quantizer is None:
-        known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:LEVELS.csv|DEVICE.toml|NAME", "qat:METHOD"])
+        known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
         raise SearchError(f"methods are {known}; got {name!r}")
     return Method(name, quantizer, finetuned)
 

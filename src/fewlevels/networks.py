@@ -136,8 +136,8 @@ def recognised(
 def load_networks(path: str | Path) -> Networks:
     """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several.
 
-    Raises NetworksError where the file cannot be read, holds more than layers (a study's q apart), or its layers do not
-    fit together.
+    Raises NetworksError where the file cannot be read, holds no network or more than layers (a study's q apart), or its
+    layers do not fit together.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -154,10 +154,15 @@ def load_networks(path: str | Path) -> Networks:
         raise NetworksError(f"{path} holds {', '.join(more)} besides {', '.join(layers)}; networks here have no "
                             f"biases: train without them, and leave out what is no layer")  # fmt: skip
     weights = [arrays[name] for name in layers]
+    if any(w.ndim == 3 and len(w) == 0 for w in weights):
+        raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
     if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
         raise NetworksError(f"{path}: the layers fit together only when transposed; W1 is (inputs, outputs), which is "
                             f"the transpose of a PyTorch layer's weight")  # fmt: skip
-    return Networks.from_weights(weights)
+    try:
+        return Networks.from_weights(weights)
+    except NetworksError as error:
+        raise NetworksError(f"{path}: {error}") from None
 
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:

@@ -90,11 +90,7 @@ def load_samples(path: str | Path) -> Samples:
     if not path.is_file():
         raise SamplesError(f"no samples file at {path}; expected a glyph text file or a .npz with X and y")
     if path.suffix == ".npz":
-        x, y, classes, shape = _read_npz(path)
-        try:
-            return Samples(x, y, classes, shape)
-        except SamplesError as error:
-            raise SamplesError(f"{path}: {error}") from None
+        return _load_npz(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -139,10 +135,8 @@ def parse_glyphs(text: str, name: str) -> Samples:
             raise SamplesError(f"{name}: every glyph must be {shapes[0][0]} x {shapes[0][1]}, {label!r} is "
                                f"{shape[0]} x {shape[1]}")  # fmt: skip
     classes = tuple(dict.fromkeys(labels))
-    if len(classes) < 2:
-        raise SamplesError(f"{name}: samples need at least two classes, got 1, {classes[0]!r}")
     pixels = [[float(pixel) for row in rows for pixel in row] for rows in glyphs]
-    return Samples(np.array(pixels), np.array([classes.index(label) for label in labels]), classes, shapes[0])
+    return _samples(name, np.array(pixels), np.array([classes.index(label) for label in labels]), classes, shapes[0])
 
 
 def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Generator) -> Samples:
@@ -163,8 +157,7 @@ def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Gener
     return replace(samples, x=x, y=np.repeat(samples.y, copies))
 
 
-def _read_npz(path: Path) -> tuple[Any, Any, tuple[str, ...], tuple[int, int] | None]:
-    """What Samples are made of."""
+def _load_npz(path: Path) -> Samples:
     try:
         with zipfile.ZipFile(path) as archive:  # np.load would take a .npy or a pickle for one, too
             names = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -183,7 +176,17 @@ def _read_npz(path: Path) -> tuple[Any, Any, tuple[str, ...], tuple[int, int] | 
     x = x.reshape(len(x), -1)
     if y.dtype.kind == "U":
         labels, indices = np.unique(y, return_inverse=True)
-        return x, indices, tuple(map(str, labels)), shape
+        return _samples(str(path), x, indices, tuple(map(str, labels)), shape)
     if y.max() >= MOST_CLASSES:
         raise SamplesError(f"{path}: class numbers must be 0 to {MOST_CLASSES - 1}, got {y.max()}")
-    return x, y, tuple(map(str, range(int(y.max()) + 1))), shape
+    return _samples(str(path), x, y, tuple(map(str, range(int(y.max()) + 1))), shape)
+
+
+def _samples(
+    name: str, x: npt.NDArray[Any], y: npt.NDArray[Any], classes: tuple[str, ...], shape: tuple[int, int] | None
+) -> Samples:
+    """Samples of a file; what they refuse, with the file's name."""
+    try:
+        return Samples(x, y, classes, shape)
+    except SamplesError as error:
+        raise SamplesError(f"{name}: {error}") from None

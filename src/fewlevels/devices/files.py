@@ -24,7 +24,7 @@ from fewlevels.devices.laws import (
     TableSpread,
 )
 from fewlevels.devices.model import Device
-from fewlevels.errors import CircuitError, DeviceError
+from fewlevels.errors import CircuitError, DeviceError, QuantizationError
 from fewlevels.quantization import Table, device_levels
 
 LIBRARY = Path(str(resources.files("fewlevels") / "devices" / "library"))
@@ -195,16 +195,23 @@ def load_device_levels(source: str | Path) -> Table:
     """The quantizer for a device that holds a list of conductances only: `device_levels` of a library device, of a
     device's .toml, or of a CSV as read_levels takes it, which must ascend.
 
-    Raises DeviceError for a file that cannot be read or a device without such a list, QuantizationError for
-    conductances that are not positive, do not ascend or stand twice.
+    Raises DeviceError for a file that cannot be read or a device without such a list, and where conductances of a
+    file are not positive, do not ascend or stand twice.
     """
-    if str(source) in device_names() or Path(source).suffix == ".toml":
+    path = Path(source)
+    if str(source) in device_names() or path.suffix == ".toml":
         device = load_device(source)
-        if (available := device.available_siemens()) is None:
+        if device.level_siemens is None:
             raise DeviceError(f"{device.name} gives no list of conductances; fit the network to its window instead")
-        return device_levels(available.tolist())
-    levels, _ = _read_levels(Path(source))
-    return device_levels(levels)
+        levels = device.level_siemens
+    elif path.suffix or path.is_file():
+        levels, _ = _read_levels(path)
+    else:
+        raise DeviceError(f"levels stand in a .csv, or in a device's .toml, got {str(source)!r}")
+    try:
+        return device_levels(levels)
+    except QuantizationError as error:
+        raise DeviceError(f"{source}: {error}") from None
 
 
 def read_levels(path: Path) -> tuple[tuple[float, ...], tuple[float, ...] | None]:

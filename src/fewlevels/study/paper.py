@@ -73,7 +73,7 @@ def _claims(result: StudyResult) -> Iterator[Claim]:
     trained = summary.trained
     yield Claim(
         "3.1", "every model is trained to 100 % before it is quantized",
-        f"{percent(trained)} of {summary.models} models reach {percent(found.alpha, 0)}; the others are counted, not used",
+        f"{percent(trained)} of {summary.models} models reach 100 %; the others are counted, not used",
         _verdict(trained == 1, trained >= 0.8, models=summary.models), "all models; partly from 80 %",
     )  # fmt: skip
     yield Claim(
@@ -168,7 +168,7 @@ def _figure_5(result: StudyResult) -> Iterator[Claim]:
             verdict = _verdict(late <= 0.3, late <= 0.4)
         yield Claim(
             f"Fig. 5, seed {letter}", says,
-            f"start {zones.starts[zone]}: mean {percent(start, 0)} at epoch 0, {percent(late, 0)} from epoch {epoch} on",
+            f"start {zones.starts[zone]}: mean {percent(start, 0)} at first, {percent(late, 0)} from epoch {epoch} on",
             verdict,
             {"A": "mean at least 90 %; partly 80 %", "C": "mean 60 to 80 %; partly 50 to 90 %",
              "E": "mean at most 30 %; partly 40 %"}[letter],
