@@ -45,7 +45,7 @@ def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
     found = json.loads(run("devices", mine, "--json").stdout)
     assert found["level_siemens"] == [1e-6, 5e-6, 6e-6]
     assert [at["count"] for at in found["separable_levels"]] == [2]  # 6 uS is five spreads of 0.2 uS from 5 uS
-    assert found["separable_levels"][0]["level_siemens"] == [1e-6, 5e-6]
+    assert found["separable_levels"][0]["level_siemens"] == [1e-6, 6e-6]  # further apart than 1 and 5 uS
 
 
 def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_are(tmp_path):

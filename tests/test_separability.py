@@ -126,9 +126,24 @@ def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sig
         return all(levels[b] - 3 * sigma[b] >= levels[a] + 3 * sigma[a] for a, b in pairs)
 
     subsets = (s for size in range(1, len(gaps) + 1) for s in itertools.combinations(range(len(gaps)), size))
-    assert found.count == max(len(chosen) for chosen in subsets if apart(chosen))
+    able = [chosen for chosen in subsets if apart(chosen)]
+    largest = [chosen for chosen in able if len(chosen) == found.count]
+    assert found.count == max(map(len, able))
     assert apart(tuple(np.searchsorted(levels, found.level_siemens)))
-    assert found.reached_sigma is None or found.reached_sigma >= 3 * (1 - 1e-12)
+    if found.count > 1:
+        closest = (min((levels[b] - levels[a]) / (sigma[a] + sigma[b]) for a, b in itertools.pairwise(chosen))
+                   for chosen in largest)  # fmt: skip
+        assert found.reached_sigma == pytest.approx(max(closest), rel=1e-9)
+
+
+def test_of_several_largest_subsets_of_a_table_the_one_furthest_apart_is_taken():
+    """7.9 and 12 uS are 4.1 / 1.4 = 2.9 standard deviations apart; 6 and 7.9 uS 1.9 / 0.5 = 3.8, 6 and 12 uS
+    6 / 1.5 = 4."""
+    device = Device(name="table", level_siemens=(1e-6, 6e-6, 7.9e-6, 12e-6),
+                    level_sigma_siemens=(0.2e-6, 0.3e-6, 0.2e-6, 1.2e-6))  # fmt: skip
+    found = separable_levels(device)
+    assert found.level_siemens.tolist() == [1e-6, 6e-6, 12e-6]
+    assert found.reached_sigma == pytest.approx(4, rel=1e-9)
 
 
 def test_the_closest_pair_of_levels_says_what_is_reached():
