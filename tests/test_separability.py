@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from dataclasses import replace
@@ -238,6 +239,25 @@ def test_times_are_said_in_words(seconds, words):
 def test_the_figure_of_one_time_leaves_the_others_out():
     bars = separability_figure(load_device("wan2022_rram"), 4, after_seconds=DAY).axes[1]
     assert [label.get_text() for label in bars.get_yticklabels()] == ["as programmed", "after a day"]
+
+
+@pytest.mark.parametrize("times", [2, 4, 6])
+def test_the_legend_of_the_spreads_stands_clear_of_the_curves(times):
+    """Spreads that rise with the conductance, to the corner where the legend is."""
+    levels, sigma = np.linspace(2e-6, 95e-6, 8), np.linspace(0.25e-6, 2.6e-6, 8)
+    tables = tuple(
+        RetentionTable(after_seconds=10.0**i, conductance_siemens=tuple(levels), sigma_siemens=tuple(sigma * (1 + i)))
+        for i in range(times - 1)
+    )
+    device = Device(name="mine", level_siemens=tuple(levels), level_sigma_siemens=tuple(sigma),
+                    retention=MeasuredRetention(table=tables))  # fmt: skip
+    figure = separability_figure(device)
+    figure.savefig(io.BytesIO())  # lays it out
+    spreads = figure.axes[0]
+    legend, highest = spreads.get_legend().get_window_extent(), max(line.get_ydata().max() for line in spreads.lines)
+    assert len(spreads.lines) == times
+    assert legend.y0 > spreads.transData.transform((0, highest))[1] + 3
+    assert spreads.get_window_extent().x0 <= legend.x0
 
 
 def test_the_figure_shows_the_offer_at_each_time_against_the_need():
