@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -429,6 +431,21 @@ def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfe
     calm = replace(imperfect.problem.device, stuck_on_rate=0.0, read_noise=0.0)
     (quiet,) = fresh(imperfect, device=calm, conditions=Conditions(sigma_factor=0.0)).chip_margin[:1]
     assert quiet > 0 and panels["(b)"].lines[0].get_xdata() == pytest.approx([quiet] * 2, rel=1e-9)
+
+
+def test_long_names_of_classes_do_not_run_into_each_other(network: Networks) -> None:
+    for names in (
+        tuple("0123456789"),
+        tuple(f"{digit} of a bridge with arches" for digit in range(10)),
+        ("x" * 9,) * 10,
+    ):
+        named = replace(SAMPLES, classes=names)
+        figure = draw_fit(fit_network(network, named, CALM, replace(QUICK, chips=20, most_states=2)))
+        figure.savefig(io.BytesIO())  # lays it out
+        axes = next(axes for axes in figure.axes if axes.get_title("left").startswith("(c)"))
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert all(one.x1 <= other.x0 for one, other in itertools.pairwise(boxes))
+        assert axes.get_window_extent().height > 100
 
 
 def test_a_report_shows_the_answer(imperfect: Fit, tmp_path: Path) -> None:
