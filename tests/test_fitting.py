@@ -433,6 +433,13 @@ def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfe
     assert quiet > 0 and panels["(b)"].lines[0].get_xdata() == pytest.approx([quiet] * 2, rel=1e-9)
 
 
+def test_a_legend_names_only_what_is_drawn(network: Networks, unfinished: Networks) -> None:
+    for own, found in ((network, False), (unfinished, True)):
+        states = draw_fit(fit_network(own, SAMPLES, CALM, replace(QUICK, chips=20, most_states=3))).axes[0]
+        named = [text.get_text() for text in states.get_legend().get_texts()]
+        assert ("fails even without variation" in named) is found and "chosen, confirmed" in named
+
+
 def test_long_names_of_classes_do_not_run_into_each_other(network: Networks) -> None:
     for names in (
         tuple("0123456789"),

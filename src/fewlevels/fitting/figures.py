@@ -58,6 +58,8 @@ def _against_states(axes: Axes, fit: Fit) -> None:
     config = fit.problem.config
 
     def draw(trials: list[Trial], filled: bool, label: str | None = None) -> None:
+        if not trials:
+            return
         x, y = [t.states for t in trials], np.array([t.found.value for t in trials])
         ends = np.array([t.found.interval for t in trials]).reshape(-1, 2)
         axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker="o", ms=4, lw=1, color=INK, capsize=2, ls="none",
