@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from fewlevels.fitting.report import remarks, sentence, write_fit_report
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
 from fewlevels.progress import Progress
-from fewlevels.yields import Yield, estimate_yield
+from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 SAMPLES = load_digits(5)
 CALM = Device(
@@ -408,6 +409,24 @@ def test_the_files_of_a_fit_hold_what_it_found(network: Networks, tmp_path: Path
         assert Networks.from_weights([arrays["W1"], arrays["W2"]]).recognition(SAMPLES)[0] == 1.0
     targets = fit.best.mapping.read_csv(tmp_path / "mapping.csv")
     assert all(np.array_equal(a, b) for a, b in zip(targets, fit.best.mapping.target_siemens, strict=True))
+
+
+def test_a_chip_is_read_back_as_the_page_says_where_the_highest_level_is_not_used(
+    network: Networks, tmp_path: Path
+) -> None:
+    """The highest level spreads so much that the one below carries the largest weight."""
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\n[levels]\nconductance_siemens = [1e-6, 20e-6, 60e-6]\nsigma_siemens = [1e-7, 2e-7, 4e-5]\n'
+        '[nonlinearity]\nlaw = "sinh"\nscale_volt = 0.4\n', encoding="utf-8"
+    )  # fmt: skip
+    fit = stored_fit(network, SAMPLES, load_device(tmp_path / "mine.toml"), QUICK, tmp_path / "mine")
+    page = (Path(__file__).parent.parent / "docs" / "fit.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    found: dict[str, Any] = {}
+    exec(code.replace("wan2022_rram", f"{tmp_path}/mine.toml").replace("wan_finetuned", f"{tmp_path}/mine"), found)
+    expected = measured_chip(fit.best.mapping, fit.best.mapping.target_siemens, SAMPLES)
+    assert fit.best.mapping.level_siemens.tolist() == [1e-6, 20e-6]
+    np.testing.assert_allclose(found["chip"].margin, expected.margin, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")
