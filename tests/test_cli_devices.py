@@ -45,7 +45,19 @@ def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
     found = json.loads(run("devices", mine, "--json").stdout)
     assert found["level_siemens"] == [1e-6, 5e-6, 6e-6]
     assert [at["count"] for at in found["separable_levels"]] == [2]  # 6 uS is five spreads of 0.2 uS from 5 uS
-    assert found["separable_levels"][0]["level_siemens"] == [1e-6, 5e-6]
+    assert found["separable_levels"][0]["level_siemens"] == [1e-6, 6e-6]  # further apart than 1 and 5 uS
+
+
+@pytest.mark.parametrize("law", ["sinh", "cubic"])
+def test_json_names_each_law_as_a_file_does(tmp_path, law):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('name = "mine"\nlowest_siemens = 1e-6\nhighest_siemens = 2e-6\n'
+                    '[spread]\nlaw = "polynomial"\nconstant_siemens = 1e-8\n'
+                    '[retention]\nlaw = "power"\nexponent = 0.01\nstart_seconds = 1\nlast_seconds = 10\n'
+                    f'[nonlinearity]\nlaw = "{law}"\nscale_volt = 0.4\n', encoding="utf-8")  # fmt: skip
+    found = json.loads(run("devices", mine, "--json").stdout)
+    assert found["nonlinearity"] == {"law": law, "scale_volt": 0.4}
+    assert (found["spread"]["law"], found["retention"]["law"]) == ("polynomial", "power")
 
 
 def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_are(tmp_path):

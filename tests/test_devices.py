@@ -260,6 +260,10 @@ def test_a_device_without_a_list_of_levels_gives_no_quantizer(tmp_path):
             "line 3: conductance_siemens must be a finite number, got 'low'",
         ),
         ("level,conductance_siemens\n0,1e-6,3\n", "line 2: 2 values are expected, got 3"),
+        (
+            "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n1,2e-6,-1e-7\n",
+            "levels.csv, line 3: sigma_siemens must be at least 0, got -1e-07",
+        ),
         ("level,conductance_siemens\n0,1e-6\n0,2e-6\n1,3e-6\n", "level 1 has neither sigma_siemens nor several reads"),
         ("level,conductance_siemens,sigma_siemens\n0,1,1\n0,2,1\n", "level 0 stands in several rows"),
     ],

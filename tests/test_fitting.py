@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +28,7 @@ from fewlevels.fitting.report import remarks, sentence, write_fit_report
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
 from fewlevels.progress import Progress
-from fewlevels.yields import Yield, estimate_yield
+from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 SAMPLES = load_digits(5)
 CALM = Device(
@@ -408,6 +411,24 @@ def test_the_files_of_a_fit_hold_what_it_found(network: Networks, tmp_path: Path
     assert all(np.array_equal(a, b) for a, b in zip(targets, fit.best.mapping.target_siemens, strict=True))
 
 
+def test_a_chip_is_read_back_as_the_page_says_where_the_highest_level_is_not_used(
+    network: Networks, tmp_path: Path
+) -> None:
+    """The highest level spreads so much that the one below carries the largest weight."""
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\n[levels]\nconductance_siemens = [1e-6, 20e-6, 60e-6]\nsigma_siemens = [1e-7, 2e-7, 4e-5]\n'
+        '[nonlinearity]\nlaw = "sinh"\nscale_volt = 0.4\n', encoding="utf-8"
+    )  # fmt: skip
+    fit = stored_fit(network, SAMPLES, load_device(tmp_path / "mine.toml"), QUICK, tmp_path / "mine")
+    page = (Path(__file__).parent.parent / "docs" / "fit.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    found: dict[str, Any] = {}
+    exec(code.replace("wan2022_rram", f"{tmp_path}/mine.toml").replace("wan_finetuned", f"{tmp_path}/mine"), found)
+    expected = measured_chip(fit.best.mapping, fit.best.mapping.target_siemens, SAMPLES)
+    assert fit.best.mapping.level_siemens.tolist() == [1e-6, 20e-6]
+    np.testing.assert_allclose(found["chip"].margin, expected.margin, rtol=1e-12)
+
+
 @pytest.fixture(scope="module")
 def imperfect(network: Networks) -> Fit:
     """On a device that spreads, fails and forgets."""
@@ -429,6 +450,28 @@ def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfe
     calm = replace(imperfect.problem.device, stuck_on_rate=0.0, read_noise=0.0)
     (quiet,) = fresh(imperfect, device=calm, conditions=Conditions(sigma_factor=0.0)).chip_margin[:1]
     assert quiet > 0 and panels["(b)"].lines[0].get_xdata() == pytest.approx([quiet] * 2, rel=1e-9)
+
+
+def test_a_legend_names_only_what_is_drawn(network: Networks, unfinished: Networks) -> None:
+    for own, found in ((network, False), (unfinished, True)):
+        states = draw_fit(fit_network(own, SAMPLES, CALM, replace(QUICK, chips=20, most_states=3))).axes[0]
+        named = [text.get_text() for text in states.get_legend().get_texts()]
+        assert ("fails even without variation" in named) is found and "chosen, confirmed" in named
+
+
+def test_long_names_of_classes_do_not_run_into_each_other(network: Networks) -> None:
+    for names in (
+        tuple("0123456789"),
+        tuple(f"{digit} of a bridge with arches" for digit in range(10)),
+        ("x" * 9,) * 10,
+    ):
+        named = replace(SAMPLES, classes=names)
+        figure = draw_fit(fit_network(network, named, CALM, replace(QUICK, chips=20, most_states=2)))
+        figure.savefig(io.BytesIO())  # lays it out
+        axes = next(axes for axes in figure.axes if axes.get_title("left").startswith("(c)"))
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert all(one.x1 <= other.x0 for one, other in itertools.pairwise(boxes))
+        assert axes.get_window_extent().height > 100
 
 
 def test_a_report_shows_the_answer(imperfect: Fit, tmp_path: Path) -> None:

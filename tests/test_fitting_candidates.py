@@ -14,6 +14,7 @@ from fewlevels.devices import Device, PolynomialSpread
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
 from fewlevels.fitting.candidates import KEPT, SCALES, placements, ranked
+from fewlevels.fitting.fit import fit_network
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.yields import estimate_yield
@@ -83,7 +84,7 @@ def test_a_candidate_takes_exactly_the_states_asked_for(network: Networks, schem
     asked = problem(network, scheme=scheme)
     for states in (2, 3, 5):
         for candidate in ranked(asked, states):
-            assert len(asked.put_on(candidate.network, states).level_siemens) == states
+            assert len(asked.put_on(candidate.network, states, candidate.top_siemens).level_siemens) == states
     assert ranked(asked, 5)
 
 
@@ -136,10 +137,33 @@ def test_of_a_level_table_every_subset_is_tried_at_every_scale(network: Networks
             if len(set(nearest) | {0.0}) == 3:
                 values = (np.sign(joint) * nearest)[None]
                 best = max(best, likelihood(asked, values, np.array([others[-1]]))[0])
-    first = ranked(asked, 3)[1].network
-    assert likelihood(asked, first.joint(), np.array([1 / asked.put_on(first).circuit.window.r_min_ohm]))[0] == (
-        pytest.approx(best, rel=1e-9)
-    )
+    first = ranked(asked, 3)[1]
+    assert likelihood(asked, first.network.joint(), np.array([first.top_siemens]))[0] == pytest.approx(best, rel=1e-9)
+
+
+def test_the_level_that_carries_the_largest_weight_is_the_likeliest_not_the_highest() -> None:
+    """Two levels and zero are one network at any level; the highest level spreads by 60 %, the next by 1 %."""
+    device = Device(name="wide", level_siemens=(1e-6, 20e-6, 60e-6), level_sigma_siemens=(1e-7, 2e-7, 36e-6))
+    ternary = Networks.from_weights([[[1.0, -1.0], [-1.0, 1.0]]])
+    asked = problem(ternary, device, Samples(np.eye(2), np.array([0, 1]), ("a", "b")))
+    first, likeliest, *_ = ranked(asked, 2)
+    assert first.top_siemens == likeliest.top_siemens == 20e-6
+    assert asked.put_on(likeliest.network, 2, likeliest.top_siemens).level_siemens.tolist() == [1e-6, 20e-6]
+    fit = fit_network(ternary, asked.samples, device, replace(asked.config, chips=100))
+    assert fit.best.mapping.level_siemens.tolist() == [1e-6, 20e-6] and fit.best.found.value == 1.0
+    assert {found.value for found in fit.limits.values()} == {1.0}
+
+
+def test_states_at_a_constant_ratio_are_where_they_were_placed(network: Networks) -> None:
+    """Four over the window; where three are used, the highest of them may lie below the window's end."""
+    lee = load_device("lee2018_taox")
+    asked = problem(network, lee)
+    placed = np.geomspace(0.04e-6, 6e-6, 4)
+    found = [each for states in (2, 3) for each in ranked(asked, states) if each.placement == "constant ratio"]
+    for candidate in found:
+        level = asked.put_on(candidate.network, None, candidate.top_siemens).level_siemens
+        np.testing.assert_allclose(placed[np.abs(placed - level[:, None]).argmin(axis=1)], level, rtol=1e-9)
+    assert found
 
 
 def test_a_long_level_table_is_sampled_and_still_used_as_it_is(network: Networks) -> None:
@@ -148,7 +172,8 @@ def test_a_long_level_table_is_sampled_and_still_used_as_it_is(network: Networks
     found = ranked(problem(network, device), 6)
     assert len(found) == 1 + KEPT
     for candidate in found:
-        assert set(problem(network, device).put_on(candidate.network, 6).level_siemens) <= set(levels)
+        mapping = problem(network, device).put_on(candidate.network, 6, candidate.top_siemens)
+        assert set(mapping.level_siemens) <= set(levels) and mapping.level_siemens[-1] == candidate.top_siemens
 
 
 def test_states_at_equal_error_are_those_of_the_time_asked_for(network: Networks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from dataclasses import replace
@@ -126,9 +127,24 @@ def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sig
         return all(levels[b] - 3 * sigma[b] >= levels[a] + 3 * sigma[a] for a, b in pairs)
 
     subsets = (s for size in range(1, len(gaps) + 1) for s in itertools.combinations(range(len(gaps)), size))
-    assert found.count == max(len(chosen) for chosen in subsets if apart(chosen))
+    able = [chosen for chosen in subsets if apart(chosen)]
+    largest = [chosen for chosen in able if len(chosen) == found.count]
+    assert found.count == max(map(len, able))
     assert apart(tuple(np.searchsorted(levels, found.level_siemens)))
-    assert found.reached_sigma is None or found.reached_sigma >= 3 * (1 - 1e-12)
+    if found.count > 1:
+        closest = (min((levels[b] - levels[a]) / (sigma[a] + sigma[b]) for a, b in itertools.pairwise(chosen))
+                   for chosen in largest)  # fmt: skip
+        assert found.reached_sigma == pytest.approx(max(closest), rel=1e-9)
+
+
+def test_of_several_largest_subsets_of_a_table_the_one_furthest_apart_is_taken():
+    """7.9 and 12 uS are 4.1 / 1.4 = 2.9 standard deviations apart; 6 and 7.9 uS 1.9 / 0.5 = 3.8, 6 and 12 uS
+    6 / 1.5 = 4."""
+    device = Device(name="table", level_siemens=(1e-6, 6e-6, 7.9e-6, 12e-6),
+                    level_sigma_siemens=(0.2e-6, 0.3e-6, 0.2e-6, 1.2e-6))  # fmt: skip
+    found = separable_levels(device)
+    assert found.level_siemens.tolist() == [1e-6, 6e-6, 12e-6]
+    assert found.reached_sigma == pytest.approx(4, rel=1e-9)
 
 
 def test_the_closest_pair_of_levels_says_what_is_reached():
@@ -223,6 +239,25 @@ def test_times_are_said_in_words(seconds, words):
 def test_the_figure_of_one_time_leaves_the_others_out():
     bars = separability_figure(load_device("wan2022_rram"), 4, after_seconds=DAY).axes[1]
     assert [label.get_text() for label in bars.get_yticklabels()] == ["as programmed", "after a day"]
+
+
+@pytest.mark.parametrize("times", [2, 4, 6])
+def test_the_legend_of_the_spreads_stands_clear_of_the_curves(times):
+    """Spreads that rise with the conductance, to the corner where the legend is."""
+    levels, sigma = np.linspace(2e-6, 95e-6, 8), np.linspace(0.25e-6, 2.6e-6, 8)
+    tables = tuple(
+        RetentionTable(after_seconds=10.0**i, conductance_siemens=tuple(levels), sigma_siemens=tuple(sigma * (1 + i)))
+        for i in range(times - 1)
+    )
+    device = Device(name="mine", level_siemens=tuple(levels), level_sigma_siemens=tuple(sigma),
+                    retention=MeasuredRetention(table=tables))  # fmt: skip
+    figure = separability_figure(device)
+    figure.savefig(io.BytesIO())  # lays it out
+    spreads = figure.axes[0]
+    legend, highest = spreads.get_legend().get_window_extent(), max(line.get_ydata().max() for line in spreads.lines)
+    assert len(spreads.lines) == times
+    assert legend.y0 > spreads.transData.transform((0, highest))[1] + 3
+    assert spreads.get_window_extent().x0 <= legend.x0
 
 
 def test_the_figure_shows_the_offer_at_each_time_against_the_need():

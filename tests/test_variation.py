@@ -222,6 +222,13 @@ def test_a_device_is_never_asked_what_was_not_measured() -> None:
         drawn(chips=range(1), after_seconds=10.0)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_target_outside_the_window_is_refused_whether_or_not_a_spread_is_known(known: bool) -> None:
+    narrow = replace(DEVICE, highest_siemens=90e-6, spread=DEVICE.spread if known else None)
+    with pytest.raises(DeviceError, match=r"must lie in the measured 2e-05 to 9e-05 S, got 0\.0001 S"):
+        drawn(narrow, range(1))
+
+
 @pytest.mark.parametrize(
     "values",
     [{"input_volt": 0.0}, {"sigma_factor": -1.0}, {"stuck_rate": 1.5}, {"tolerance_siemens": 0.0}, {"max_pulses": 0}],

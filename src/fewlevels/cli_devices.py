@@ -127,11 +127,13 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
 
 
 def _plain(device: Device, offered: list[SeparableLevels], k_sigma: float) -> dict[str, Any]:
-    return {
-        **dataclasses.asdict(device),
-        "k_sigma": k_sigma,
-        "separable_levels": [found.to_json() for found in offered],
-    }
+    from fewlevels.devices.files import LAWS
+
+    plain = dataclasses.asdict(device)
+    for section, laws in LAWS.items():
+        if (part := getattr(device, section)) is not None:
+            plain[section] = {"law": next(law for law in laws if isinstance(part, laws[law])), **plain[section]}
+    return {**plain, "k_sigma": k_sigma, "separable_levels": [found.to_json() for found in offered]}
 
 
 def _write_figure(device: Device, needs: int | None, k_sigma: float, after_seconds: float | None, out: Path) -> None:

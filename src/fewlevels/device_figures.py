@@ -61,9 +61,10 @@ def _spreads(axes: Axes, device: Device, times: list[float | None]) -> None:
         axes.plot(target * 1e6, sigma * 1e6, color=ACCENT if number else INK, linestyle=LINES[number % len(LINES)],
                   marker="" if own is None else "o", markersize=4, label=when(after))  # fmt: skip
     axes.set(title="(a) Spread", xlabel="programmed conductance (µS)", ylabel="standard deviation (µS)")
-    axes.set_ylim(0, axes.get_ylim()[1] * (1.1 if len(times) == 1 else 1.4))
-    if len(times) > 1:
-        axes.legend(fontsize=8, loc="upper right")
+    rows = math.ceil(len(times) / 2) if len(times) > 1 else 0
+    axes.set_ylim(0, axes.get_ylim()[1] * (1.1 + 0.15 * rows))  # the legend stands above the curves
+    if rows:
+        axes.legend(fontsize=7, loc="upper right", ncols=2, columnspacing=1.0)
 
 
 def _counts(axes: Axes, offered: list[SeparableLevels], needed: int | None) -> None:

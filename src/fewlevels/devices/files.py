@@ -235,6 +235,8 @@ def _read_levels(path: Path) -> tuple[tuple[float, ...], tuple[float, ...] | Non
         reads.setdefault(level, []).append(_number(path, line, row, "conductance_siemens"))
         if row.get("sigma_siemens"):
             sigmas[level] = _number(path, line, row, "sigma_siemens")
+            if sigmas[level] < 0:
+                raise DeviceError(f"{path}, line {line}: sigma_siemens must be at least 0, got {sigmas[level]:g}")
     several = [level for level in reads if len(reads[level]) > 1]
     if sigmas and several:
         raise DeviceError(

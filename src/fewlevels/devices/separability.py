@@ -62,7 +62,8 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     Continuous window: 1 + the integral of dG / (2 k sigma(G)) over the means that it reaches, or, where the spread
     changes so fast from level to level that fewer really fit, their number; and the whole part of that many levels from
     its lowest conductance on, each pair of neighbours at the same error. Level table: the largest subset of its levels
-    whose intervals mean +- k sigma do not overlap. A source that states levels without spreads is taken at its word.
+    whose intervals mean +- k sigma do not overlap, of several the one whose closest pair is furthest apart. A source
+    that states levels without spreads is taken at its word.
     after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
     """
@@ -87,7 +88,7 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
         return found(len(own) if own is not None else float(device.states or 0), own, "stated")
     if own is not None:
         mean, sigma = device.mean_siemens(own, after_seconds), device.sigma_siemens(own, after_seconds)
-        chosen = _disjoint(mean - k_sigma * sigma, mean + k_sigma * sigma)
+        chosen = _apart(mean, sigma, k_sigma)
         return found(len(chosen), own[chosen], "levels", _closest(mean[chosen], sigma[chosen]))
     target, mean, sigma = _window(device, after_seconds)
     if not sigma.any():
@@ -201,6 +202,22 @@ def _logarithmic_mean(a: FloatArray, b: FloatArray) -> FloatArray:
     """(b - a) / ln(b / a): dividing a step by it integrates 1 / sigma exactly where sigma is straight."""
     near = np.abs(b - a) < 1e-6 * a
     return np.where(near, (a + b) / 2, (b - a) / np.where(near, 1.0, np.log(b / a)))
+
+
+def _apart(mean: FloatArray, sigma: FloatArray, k_sigma: float) -> list[int]:
+    """The most levels whose intervals of k sigma do not overlap, at the largest k that leaves as many."""
+    one, other = np.triu_indices(len(mean), 1)
+    both = sigma[one] + sigma[other]
+    reached = (np.abs(mean[one] - mean[other])[both > 0] / both[both > 0]) * (1 - 1e-12)
+    chosen = _disjoint(mean - k_sigma * sigma, mean + k_sigma * sigma)
+    wider = np.unique(reached[reached > k_sigma]).tolist()
+
+    def fewer(k: float) -> bool:
+        return len(_disjoint(mean - k * sigma, mean + k * sigma)) < len(chosen)
+
+    if last := bisect.bisect_left(wider, True, key=fewer):
+        chosen = _disjoint(mean - wider[last - 1] * sigma, mean + wider[last - 1] * sigma)
+    return chosen
 
 
 def _disjoint(low: FloatArray, high: FloatArray) -> list[int]:

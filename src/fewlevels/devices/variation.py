@@ -67,6 +67,8 @@ def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], condition
     programmed = np.concatenate([p.ravel() for p in mapping.programmed])
     varies = programmed * conditions.sigma_factor
     known, after = device.spread_is_known, conditions.after_seconds
+    if device.lowest_siemens is not None:
+        device.mean_siemens(target[programmed])  # refuses what lies outside the window
     start = mean = target
     sigma = later = np.zeros(len(target))
     if known:

@@ -10,11 +10,12 @@ import numpy as np
 
 from fewlevels.devices.model import Device
 from fewlevels.finetuning import FinetuningConfig, finetune
-from fewlevels.fitting.candidates import KEPT, Candidate, levels_of, placements
+from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, levels_of, placements
 from fewlevels.fitting.likelihood import likelihood
-from fewlevels.fitting.problem import Estimator, Problem
+from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks import Networks
+from fewlevels.quantization import Quantizer, Table
 from fewlevels.yields import Yield
 
 BISECTIONS = 7
@@ -59,7 +60,9 @@ def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, li
 def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
     config = problem.config
     conditions, chips = config.conditions, range(config.chips, 2 * config.chips)
-    mapping = best.mapping if best.recognition >= best.quiet_recognition else problem.put_on(best.quiet_network)
+    mapping = best.mapping
+    if best.recognition < best.quiet_recognition:
+        mapping = problem.put_on(best.quiet.network, top_siemens=best.quiet.top_siemens)
 
     def value(factor: float) -> float:
         calmer = replace(conditions, sigma_factor=factor * conditions.sigma_factor)
@@ -139,7 +142,7 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
 
 def _copies(problem: Problem, states: int) -> list[Candidate]:
     """The likeliest of the network's fine-tuned copies, of every placement and noise."""
-    ranked: dict[bytes, tuple[float, Candidate]] = {}
+    ranked: dict[tuple[bytes, float], tuple[float, Candidate]] = {}
     copies = problem.network[np.zeros(COPIES, np.intp)]
     for placement, quantizer in placements(problem, states):
         for noise in _noises(problem):
@@ -147,13 +150,21 @@ def _copies(problem: Problem, states: int) -> list[Candidate]:
                              alpha=problem.config.alpha, config=FinetuningConfig(steps=STEPS, noise=noise),
                              seed=problem.config.seed).quantized.networks  # fmt: skip
             for network in (tuned[copy] for copy in np.flatnonzero(tuned.joint().any(axis=1)).tolist()):
-                mapping = problem.put_on(network)
-                if len(mapping.level_siemens) <= states:
-                    top = np.array([1 / mapping.circuit.window.r_min_ohm])
-                    found = float(likelihood(problem, network.joint(), top)[0])
-                    ranked.setdefault(network.joint().tobytes(), (found, Candidate(placement, network)))
+                for top in _tops(problem, network, quantizer):
+                    if len(problem.put_on(network, top_siemens=top).level_siemens) <= states:
+                        found = float(likelihood(problem, network.joint(), np.array([top]))[0])
+                        candidate = Candidate(placement, network, top)
+                        ranked.setdefault((network.joint().tobytes(), top), (found, candidate))
     best = sorted(ranked.values(), key=lambda each: -each[0])[:KEPT]
     return [candidate for _, candidate in best]
+
+
+def _tops(problem: Problem, network: Networks, quantizer: Quantizer) -> list[float]:
+    """The conductances that can carry the largest weight: of the states that the network was fine-tuned for."""
+    lowest, highest = problem.window_siemens
+    if not isinstance(quantizer, Table):
+        return [highest]
+    return [conductance_of(problem, top - lowest) for top in tops(network, lowest + np.array(quantizer.table))]
 
 
 def _noises(problem: Problem) -> Iterator[float]:

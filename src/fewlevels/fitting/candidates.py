@@ -35,18 +35,20 @@ CHUNK = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One quantized network and the name of the placement that it came from."""
+    """One quantized network, the name of the placement that it came from, and the conductance of its largest weight."""
 
     placement: str
     network: Networks
+    top_siemens: float
 
 
 def ranked(problem: Problem, states: int) -> list[Candidate]:
     """Candidates that need so many states per device: first the one that recognises most of the problem's data without
-    any variation, of several the one of the largest margin; then at most KEPT by falling `likelihood`. Or none at all.
+    any variation, of several the one of the largest margin, then the likeliest; after it at most KEPT by falling
+    `likelihood`. Or none at all.
     """
     best: list[tuple[float, Candidate]] = []
-    safest: tuple[tuple[float, float], Candidate | None] = (-1.0, 0.0), None
+    safest: tuple[tuple[float, ...], Candidate | None] = (-1.0,), None
     shapes = problem.network.shapes
     widest = max(len(problem.data), 1) * max(max(shape) for shape in shapes)
     for placement, values, top_siemens in _values(problem, states):
@@ -56,10 +58,10 @@ def ranked(problem: Problem, states: int) -> list[Candidate]:
             found = likelihood(problem, part, np.full(len(part), top_siemens))
             first, quiet = _safest(problem, part)
             for i in _first_of_each(part, np.argsort(-found, kind="stable")):
-                best.append((found[i], Candidate(placement, Networks.from_joint(part[i : i + 1], shapes))))
+                best.append((found[i], Candidate(placement, Networks.from_joint(part[[i]], shapes), top_siemens)))
             best = sorted(best, key=lambda each: -each[0])[:KEPT]
-            if quiet > safest[0]:
-                safest = quiet, Candidate(placement, Networks.from_joint(part[first : first + 1], shapes))
+            if (calm := (*quiet, float(found[first]))) > safest[0]:
+                safest = calm, Candidate(placement, Networks.from_joint(part[[first]], shapes), top_siemens)
     return [] if safest[1] is None else [safest[1], *(candidate for _, candidate in best)]
 
 
@@ -96,7 +98,7 @@ def levels_of(problem: Problem, states: int) -> int:
 def _values(problem: Problem, states: int) -> Iterator[tuple[str, FloatArray, float]]:
     """Of every placement, quantized weights (candidates, weights) and the conductance of their largest weight."""
     joint, levels = problem.network.joint(), levels_of(problem, states)
-    lowest, highest = problem.window_siemens
+    _, highest = problem.window_siemens
     for name, quantizer in placements(problem, states):
         settings, largest = searchable(quantizer).settings(), np.abs(joint).max()
         if not isinstance(quantizer, Table):
@@ -106,10 +108,20 @@ def _values(problem: Problem, states: int) -> Iterator[tuple[str, FloatArray, fl
         for subset in _subsets(table, levels):
             tops = SCALES[:, None] * largest
             values = assigned_values(np.repeat(joint, len(SCALES), axis=0), tops * subset / subset[-1])
-            yield name, values, lowest + float(subset[-1])
+            yield name, values, conductance_of(problem, float(subset[-1]))
         for clip in CLIPS if math.comb(len(table) - 1, levels - 1) > SUBSETS else ():
             found = replace(quantizer, clip=clip).quantize(joint, levels)
-            yield name, found.values, lowest + float(found.levels[0, -1] / (clip * largest / table[-1]))
+            above = float(found.levels[0, -1] / (clip * largest / table[-1]))
+            yield name, found.values, conductance_of(problem, above)
+
+
+def conductance_of(problem: Problem, above_siemens: float) -> float:
+    """So much above the resting conductance, without rounding where that is a level or the end of the window."""
+    lowest, highest = problem.window_siemens
+    available = problem.device.available_siemens()
+    known = np.array([highest]) if available is None else available
+    nearest = float(known[np.abs(known - lowest - above_siemens).argmin()])
+    return nearest if np.isclose(nearest, lowest + above_siemens, rtol=1e-9, atol=0) else lowest + above_siemens
 
 
 def _safest(problem: Problem, values: FloatArray) -> tuple[int, tuple[float, float]]:

@@ -18,6 +18,10 @@ from fewlevels.yields import Yield, measured_chip
 
 DRAWN_CHIPS = 200
 WORST_SAMPLES = 20
+NAME_LETTERS = 14
+LETTERS_ACROSS = 40
+"""That fit side by side below a panel; names of more stand upright."""
+
 BELOW: dict[str, Any] = {"fontsize": 6.5, "loc": "upper center", "bbox_to_anchor": (0.5, -0.24), "ncols": 2}
 SWEEPS = {
     "spread_factor": ("Yield and spread", "spread, times the device's"),
@@ -54,6 +58,8 @@ def _against_states(axes: Axes, fit: Fit) -> None:
     config = fit.problem.config
 
     def draw(trials: list[Trial], filled: bool, label: str | None = None) -> None:
+        if not trials:
+            return
         x, y = [t.states for t in trials], np.array([t.found.value for t in trials])
         ends = np.array([t.found.interval for t in trials]).reshape(-1, 2)
         axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker="o", ms=4, lw=1, color=INK, capsize=2, ls="none",
@@ -90,7 +96,11 @@ def _samples(axes: Axes, fit: Fit) -> None:
         range(len(shown)), middle, yerr=(middle - low, high - middle), fmt="o", ms=4, lw=1, capsize=2, color=INK
     )
     axes.axhline(0, color=ACCENT, ls="--", lw=1.2)
-    axes.set_xticks(range(len(shown)), [samples.classes[samples.y[s]] for s in shown])
+    names = [samples.classes[samples.y[s]] for s in shown]
+    names = [name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…" for name in names]
+    axes.set_xticks(range(len(shown)), names)
+    if sum(map(len, names)) > LETTERS_ACROSS:
+        axes.tick_params(axis="x", labelrotation=90, labelsize=6.5)
     axes.set_xlabel("sample" if len(shown) == len(samples) else f"the {WORST_SAMPLES} worst of {len(samples)} samples")
     axes.set_ylabel("margin, full devices")
     axes.set_title("(c) Margin of each sample, 5 to 95 % of chips")

@@ -127,8 +127,9 @@ def fit_network(
     confirming = range(config.chips, 2 * config.chips)
     estimate.expect("what limits", len(imperfections) * config.chips + swept * sum(len(each) for _, each in sweeps))
     limits = {
-        name: estimate(calmer, calmer.put_on(best.network), confirming) for name, calmer in imperfections
-    }  # fmt: skip
+        name: estimate(calmer, calmer.put_on(best.network, top_siemens=best.chosen.top_siemens), confirming)
+        for name, calmer in imperfections
+    }
     against = {
         name: [(value, estimate(other, best.mapping, confirming[:swept])) for value, other in values]
         for name, values in sweeps

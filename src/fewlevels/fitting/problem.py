@@ -94,14 +94,17 @@ class Problem:
             raise DeviceError(f"{device.name} gives no conductance window, so no weight can be mapped on it")
         return device.lowest_siemens, device.highest_siemens
 
-    def put_on(self, quantized: Networks, states: int | None = None) -> Mapping:
-        """The mapping of a quantized network: its largest weight at the highest conductance, or, on a level table, each
-        weight at its level. Raises MappingError where it needs more than `states` states.
+    def put_on(self, quantized: Networks, states: int | None = None, top_siemens: float | None = None) -> Mapping:
+        """The mapping of a quantized network: its largest weight at top_siemens or, where that is None, at the highest
+        conductance; on a level table each weight at its level, the largest at the highest that allows it. Raises
+        MappingError where it needs more than `states` states.
         """
         config, available = self.config, self.device.available_siemens()
         lowest, highest = self.window_siemens
-        if available is not None:
-            highest = _top(quantized, np.maximum(available, OPEN_SIEMENS))
+        if top_siemens is not None:
+            highest = top_siemens
+        elif available is not None:
+            highest = tops(quantized, np.maximum(available, OPEN_SIEMENS))[0]
         mapping = map_network(
             quantized, lowest_siemens=lowest, highest_siemens=highest, scheme=config.scheme,
             available_siemens=available, cell=self.device.cell, word_wire_ohm=config.wire_ohm,
@@ -128,13 +131,16 @@ class Estimator:
                               conditions=config.conditions, seed=config.seed, jobs=self.jobs)  # fmt: skip
 
 
-def _top(quantized: Networks, available: FloatArray) -> float:
-    """The conductance of the largest weight: the highest level at which all magnitudes fall on levels."""
+def tops(quantized: Networks, available: FloatArray) -> list[float]:
+    """The levels that can carry the largest weight of a quantized network, so that all its magnitudes fall on levels;
+    the highest first. Raises MappingError where there is none."""
     magnitudes = np.unique(np.abs(quantized.joint()))
     relative = magnitudes[magnitudes > 0] / magnitudes[-1]
     above = available - available[0]
-    for top in range(len(available) - 1, 0, -1):
-        on_level = np.isclose(above[:, None], above[top] * relative, rtol=1e-9, atol=0).any(axis=0)
-        if on_level.all():
-            return float(available[top])
-    raise MappingError("the weights are no multiples of the device's levels; quantize the network to them")
+    found = [
+        float(available[top]) for top in range(len(available) - 1, 0, -1)
+        if np.isclose(above[:, None], above[top] * relative, rtol=1e-9, atol=0).any(axis=0).all()
+    ]  # fmt: skip
+    if not found:
+        raise MappingError("the weights are no multiples of the device's levels; quantize the network to them")
+    return found

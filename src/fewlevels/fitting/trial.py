@@ -22,19 +22,26 @@ PILOTS = (1 + KEPT) * PILOT_CHIPS
 class Trial:
     """One way to put the network on the device.
 
-    states: conductances that a device must hold, the resting one included. placement: how they were placed. network:
-    quantized. recognition: of the quantized network without any variation. quiet_network, quiet_recognition: of the
-    candidate that is safest without any.
+    states: conductances that a device must hold, the resting one included. chosen: the quantized network, how its
+    states were placed and which carries the largest weight. recognition: of it without any variation. quiet,
+    quiet_recognition: the candidate that is safest without any.
     """
 
     states: int
-    placement: str
-    network: Networks
+    chosen: Candidate
     recognition: float
-    quiet_network: Networks
+    quiet: Candidate
     quiet_recognition: float
     mapping: Mapping
     found: Yield
+
+    @property
+    def placement(self) -> str:
+        return self.chosen.placement
+
+    @property
+    def network(self) -> Networks:
+        return self.chosen.network
 
 
 def try_states(problem: Problem, states: int, estimate: Estimator) -> Trial | None:
@@ -47,7 +54,7 @@ def try_candidates(problem: Problem, candidates: list[Candidate], states: int, e
     first is taken for the safest without variation."""
     if not candidates:
         return None
-    mappings = [problem.put_on(candidate.network, states) for candidate in candidates]
+    mappings = [problem.put_on(each.network, states, each.top_siemens) for each in candidates]
     best = 0
     if len(candidates) > 1:
         choosing = replace(problem, samples=problem.data)
@@ -56,10 +63,9 @@ def try_candidates(problem: Problem, candidates: list[Candidate], states: int, e
         best = max(range(len(pilots)), key=lambda i: (pilots[i].value, float(pilots[i].recognition.mean()), -i))
     chosen, mapping = candidates[best], mappings[best]
     found = estimate(problem, mapping, range(problem.config.chips))
-    network, quiet = chosen.network, candidates[0].network
-    recognition = [float(each.recognition(problem.samples)[0]) for each in (network, quiet)]
-    return Trial(len(mapping.level_siemens), chosen.placement, network, recognition[0], quiet, recognition[1], mapping,
-                 found)  # fmt: skip
+    quiet = candidates[0]
+    recognition = [float(each.network.recognition(problem.samples)[0]) for each in (chosen, quiet)]
+    return Trial(len(mapping.level_siemens), chosen, recognition[0], quiet, recognition[1], mapping, found)
 
 
 def confirm(problem: Problem, trial: Trial, estimate: Estimator) -> Trial:
