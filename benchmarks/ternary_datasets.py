@@ -33,11 +33,11 @@ from pathlib import Path
 import numpy as np
 
 import fewlevels as fl
+from fewlevels.finetuning import BATCH, config_for
 from fewlevels.quantization.protocol import Quantized, SearchableQuantizer
 from fewlevels.samples import FloatArray
 
 HIDDEN = {"digits8": 32, "mnist5000": 64}
-BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,8 @@ def float_networks(name: str, seed: int, epochs: int) -> fl.Networks:
 
 
 def ternary(start: fl.Networks, training: fl.Samples, seed: int, epochs: int) -> fl.Networks:
-    """The quantizer takes over along the first six tenths of the steps, and the best epoch on the training samples
-    counts; found on digits8 with the splits of seeds 101 to 116."""
-    steps_an_epoch = len(training) // BATCH
-    config = fl.FinetuningConfig(
-        steps=epochs * steps_an_epoch, batch=BATCH, learning_rate=0.1, final_rate=0.001, latent_limit=(2.0, 6.0),
-        ramp=0.6, check_every=steps_an_epoch,
-    )  # fmt: skip
+    """What finetune does by default with many samples; found on digits8 with the splits of seeds 101 to 116."""
+    config = config_for(start, training, epochs=epochs)
     return tuned(start, training, fl.Ternary(threshold=0.7), 2, config, seed)
 
 

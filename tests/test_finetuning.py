@@ -30,6 +30,7 @@ from fewlevels import (
     trajectory,
 )
 from fewlevels.errors import FinetuningError, SearchError
+from fewlevels.finetuning import config_for
 from fewlevels.quantization.protocol import Quantized
 from fewlevels.samples import FloatArray
 from tests import oracles
@@ -335,3 +336,18 @@ def test_numbers_that_float32_does_not_hold_are_refused(
 def test_numbers_of_numpy_are_numbers() -> None:
     config = FinetuningConfig(steps=np.int64(2), batch=np.int32(4), patience=np.int64(1))  # type: ignore[arg-type]
     finetune(TRAINED[:1], DIGITS, config=config, levels=np.int64(2), seed=np.int64(1))  # type: ignore[arg-type]
+
+
+def test_many_samples_are_trained_on_in_batches_while_the_quantizer_takes_over() -> None:
+    rng = np.random.default_rng(3)
+    y = np.repeat(np.arange(3), 70)
+    many = Samples(np.clip(np.eye(3, 6)[y] + rng.normal(0, 0.3, (210, 6)), 0, 1), y, ("a", "b", "c"))
+    networks = train(many, TrainingConfig(hidden=5, init="normal:0,0.5", steps=20_000), models=3)
+    config = config_for(networks, many)
+    assert (config.batch, config.steps, config.check_every) == (50, 40 * 4, 4)
+    assert config_for(networks, many, epochs=3).steps == 12
+    assert len(config.latent_limit) == 2  # type: ignore[arg-type]
+    alone, same = finetune(networks, many), finetune(networks, many, config=config)
+    np.testing.assert_array_equal(alone.quantized.networks.joint(), same.quantized.networks.joint())
+    few = flip_pixels(load_digits(5), 1, 20, rng)
+    assert len(few) == 200 and config_for(networks, few) == FinetuningConfig()

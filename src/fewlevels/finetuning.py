@@ -21,6 +21,7 @@ from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
 from fewlevels.training import FLOAT32_MAX, available_cores
 
+MANY_SAMPLES, BATCH = 200, 50
 LOSSES = ("cross-entropy", "squared")
 
 
@@ -76,6 +77,19 @@ class FinetuningConfig:
             raise FinetuningError(f"noise must be in [0, 1), got {self.noise}")
 
 
+def config_for(networks: Networks, samples: Samples, *, epochs: int = 40) -> FinetuningConfig:
+    """How to fine-tune on these samples: FinetuningConfig() for few; for more than MANY_SAMPLES batches of BATCH for so
+    many epochs, while the quantizer takes over (found on digits8, see benchmarks/ternary_datasets.py).
+    """
+    if len(samples) <= MANY_SAMPLES:
+        return FinetuningConfig()
+    steps_an_epoch, hidden_layers = len(samples) // BATCH, len(networks.shapes) - 1
+    return FinetuningConfig(
+        steps=epochs * steps_an_epoch, batch=BATCH, learning_rate=0.1, final_rate=0.001, ramp=0.6,
+        latent_limit=(*[2.0] * hidden_layers, 6.0), check_every=steps_an_epoch,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Finetuned:
     """What fine-tuning found, for each model: the best quantized weights on its way.
@@ -120,13 +134,14 @@ def finetune(
 
     quantizer: Ternary() where None. levels: for quantizers that give more than one number of them.
     relative: alpha is a fraction of each network's own recognition before quantizing. share: which weights share
-    levels. validation: samples that decide what is best and whether alpha is reached; the same where None.
+    levels. config: `config_for` where None. validation: samples that decide what is best and whether
+    alpha is reached; the same where None.
     seed: of batches and noise. jobs: threads. A model depends on its own weights, its index and the arguments only.
     Raises FinetuningError for arguments that cannot be run, and the quantizer's and networks' own errors.
     """
     check_search(alpha, 1, jobs)
     quantizer = Ternary() if quantizer is None else quantizer
-    config = FinetuningConfig() if config is None else config
+    config = config_for(networks, samples) if config is None else config
     levels = searchable(quantizer).most_levels if levels is None else levels
     if levels is None:
         raise FinetuningError(f"levels must be given for {quantizer.name!r}, which has any number of them")

@@ -159,7 +159,7 @@ def compare_methods(
     is reached; the samples where None. alpha, relative, minimise: as in `fewest_levels`.
     A fine-tuning method is run at every number of levels that its quantizer gives, at most FINETUNED_LEVELS where
     it gives any. It aims at alpha on the samples or, with `relative`, at all of a network's own recognition of them,
-    and keeps the best by them. config, seed: of fine-tuning.
+    and keeps the best by them. config, seed: of fine-tuning (see `finetune`).
     Raises SearchError for no method or arguments out of range.
     """
     check_search(alpha, q_max, jobs)
