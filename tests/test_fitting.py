@@ -184,7 +184,7 @@ def test_the_spread_to_reach_is_that_of_the_time_asked_for_times_what_was_asked(
     fit = fit_network(network, SAMPLES, wan, config, estimate=Bearing(0.75))
     relative = 2 * wan.sigma_siemens(np.linspace(0, 40e-6, 33), 86400.0).mean() / 20e-6
     assert noises == pytest.approx([relative, 2 * relative] * 2)  # of each placement
-    assert "without variation the network needs 2, offers 3.2 after a day" in sentence(fit)
+    assert "without variation the network needs 2, and the device offers 3.2 after a day" in sentence(fit)
     assert fit.advice.sentences[0].endswith(
         f"the spread is 0.37 times what it is, or less: a standard deviation of {0.37 * 2 * 2.65:.2g} µS where it is "
         "widest"

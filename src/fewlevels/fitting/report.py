@@ -32,7 +32,8 @@ def sentence(fit: Fit) -> str:
         return f"{answer}; no number of states tried is enough, even without variation."
     if fit.separable is None:
         return f"{answer}; without variation the network needs {fit.needed_states}."
-    return f"{answer}; without variation the network {compare(fit.needed_states, fit.separable)}."
+    needs, _, offers = compare(fit.needed_states, fit.separable).partition(", ")
+    return f"{answer}; without variation the network {needs}, and the device {offers}."
 
 
 def remarks(fit: Fit) -> list[str]:
