@@ -278,3 +278,22 @@ def test_help_imports_nothing_heavy():
 
 def test_the_folder_listing_holds_no_unfinished_files(study):
     assert not list(Path(study[0]).rglob("*.partial"))
+
+
+def test_a_study_of_own_data_is_repeated_from_any_folder_and_a_written_file_s_path_starts_beside_it(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data" / "two.txt").write_text("class a\n10\nclass b\n01\n", encoding="utf-8")
+    (tmp_path / "data" / "own.toml").write_text("dataset = 'two.txt'\n", encoding="utf-8")
+    small = ["--seeds", "1", "--repeats", "2", "--epochs", "5", "--quiet"]
+    for cwd, arguments in (
+        (tmp_path / "data", ["--dataset", "two.txt", "--out", "../one"]),
+        (tmp_path / "elsewhere", ["--config", "../one/study.toml", "--out", "../again"]),
+        (tmp_path, ["--config", "data/own.toml", "--out", "written"]),
+    ):
+        done = run("study", *arguments, *small, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+    one, again, written = (contents(tmp_path / name) for name in ("one", "again", "written"))
+    assert one["study.toml"] == again["study.toml"] == written["study.toml"]
+    assert one["weights.npz"] == again["weights.npz"]
+    assert "<title>fewlevels: two.txt</title>" in (tmp_path / "one" / "report.html").read_text(encoding="utf-8")

@@ -280,6 +280,7 @@ def test_what_is_switched_off_is_what_limits(network: Networks) -> None:
 
 def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
     """Spread, drift, wires and a bend together; each yield again from its own description."""
+    three = Samples(SAMPLES.x[:3], SAMPLES.y[:3], SAMPLES.classes)  # wires take their time
     ends = (0.0, 100e-6)
     tables = tuple(
         RetentionTable(after_seconds=t, conductance_siemens=ends, sigma_siemens=(s, s), mean_siemens=(0.0, m))
@@ -288,13 +289,13 @@ def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
     device = replace(CALM, spread=None, retention=MeasuredRetention(table=tables), nonlinearity=Sinh(scale_volt=0.6))
     conditions = Conditions(after_seconds=100.0)
     config = replace(QUICK, chips=10, most_states=2, wire_ohm=50.0, conditions=conditions)
-    fit = fit_network(network, SAMPLES, device, config)
+    fit = fit_network(network, three, device, config)
     assert set(fit.limits) == {"spread", "drift", "wires", "cell nonlinearity"}
 
     def again(device: Device, wire_ohm: float, conditions: Conditions) -> np.ndarray:
         mapping = map_network(fit.best.network, lowest_siemens=0.0, highest_siemens=100e-6, cell=device.cell,
                               word_wire_ohm=wire_ohm, bit_wire_ohm=wire_ohm)  # fmt: skip
-        return estimate_yield(mapping, device, SAMPLES, chips=range(10, 20), conditions=conditions).margin
+        return estimate_yield(mapping, device, three, chips=range(10, 20), conditions=conditions).margin
 
     expected = {
         "spread": again(device, 50.0, replace(conditions, sigma_factor=0.0)),

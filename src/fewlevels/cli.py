@@ -91,6 +91,7 @@ def study(
 
     Stopped at any time, the same command goes on where it was.
     """
+    from fewlevels.datasets import NAMES
     from fewlevels.report import write_report
     from fewlevels.study.config import PRESETS, make_config, read_config
     from fewlevels.study.engine import Threads
@@ -109,6 +110,9 @@ def study(
         "q_max": q_max, "quantizer": quantizer,
     }  # fmt: skip
     values |= {key: value for key, value in options.items() if value is not None}
+    beside = config.parent if config and dataset is None else Path()
+    if isinstance(named := values.get("dataset"), str) and named not in NAMES and (beside / named).is_file():
+        values["dataset"] = str((beside / named).resolve())  # found again from any folder
     study_config = make_config(values, str(config) if config else "study")
 
     def say(message: str) -> None:

@@ -12,6 +12,7 @@ from fewlevels.samples import DIGIT_SIZES, FloatArray, Samples, load_digits, loa
 
 DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
 DATASETS = ("digits8", "mnist5000")
+NAMES = (*DIGITS, *DATASETS)
 
 
 def samples_of(name: str, *, test: bool = False) -> Samples:

@@ -102,8 +102,8 @@ def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, samp
     if not 0 <= sample < len(result.samples):
         raise UsageError(f"sample must be 0 to {len(result.samples) - 1}, got {sample}")
     circuit = simulate_model(result, model, options).circuit
-    name = result.samples.classes[result.samples.y[sample]]
-    title = f"fewlevels: model {model} of {result.config.dataset}, {result.found.q[model]} levels, showing '{name}'"
+    data, name = Path(result.config.dataset).name, result.samples.classes[result.samples.y[sample]]
+    title = f"fewlevels: model {model} of {data}, {result.found.q[model]} levels, showing '{name}'"
     return network_deck(
         circuit, result.samples.x[sample], options.input_volts[0], dialect=cast(Dialect, dialect), title=title
     )

@@ -152,7 +152,7 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
         percent=percent,
         sentences=comparison.sentences,
         config=result.config.to_toml(),
-        dataset=result.config.dataset,
+        dataset=Path(result.config.dataset).name,
         machine=result.machine,
         alpha=result.config.alpha,
     )

@@ -143,5 +143,5 @@ def _in_words(error: Any) -> str:
         return f"{key} is not a key of a study; the keys are {', '.join(known.model_fields)}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return f"{key}: {message}"
+        return message if message.startswith(f"{key} ") else f"{key}: {message}"
     return f"{key}: {message[0].lower()}{message[1:]}, got {error['input']!r}"
