@@ -43,6 +43,7 @@ STAGES = (
     "cli_progress",
     "cli_devices",
     "cli_fit",
+    "cli_search",
     "cli",
 )
 """From left to right; a stage is a module, or a folder of modules that may also import each other."""

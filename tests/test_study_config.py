@@ -40,7 +40,7 @@ def test_toml_written_back_reads_as_the_same_study(tmp_path):
         ({"alpha": 1.2}, "alpha: input should be less than or equal to 1, got 1.2"),
         ({"alpha": float("nan")}, "alpha: .*, got nan"),
         ({"learning_rate": float("inf")}, "learning_rate: .*, got inf"),
-        ({"init": "uniform:1,0"}, "init: init must be 'uniform:LOW,HIGH'.*got 'uniform:1,0'"),
+        ({"init": "uniform:1,0"}, "^study.toml: init must be 'uniform:LOW,HIGH'.*got 'uniform:1,0'"),
         ({"quantizer": "best"}, "quantizer must be one of midpoint, midpoint-signed, got 'best'"),
         ({"zones": {"epochs": 100, "every_epochs": 30}}, "every_epochs must divide epochs"),
         ({"zones": {"starts": []}}, "at least one start"),

@@ -15,6 +15,7 @@ from fewlevels.cli_devices import devices
 from fewlevels.cli_fit import fit
 from fewlevels.cli_options import option as _option
 from fewlevels.cli_progress import shown_progress
+from fewlevels.cli_search import search
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def study(
     jobs: Annotated[Optional[int], _option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Train networks, find each one's fewest levels, and write figures and a report.
+    """Train networks, find their fewest levels, write a report.
 
     Stopped at any time, the same command goes on where it was.
     """
@@ -179,7 +180,7 @@ def simulate_command(
     spread: Annotated[float, _option("--spread", "Spread of ln(resistance) of the draws. [0.05]", "X")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Run a model of a study as a circuit: resistors, recognition and current gap at each voltage."""
+    """Run a model of a study as a circuit. Prints its resistors, recognition and current gap at each voltage."""
     from fewlevels.hardware import choose_model, simulate_model, store_simulation
     from fewlevels.proportions import percent
     from fewlevels.study.run import load_study
@@ -217,7 +218,7 @@ def netlist(
     off_pixels: OffPixels = None,
     dialect: Annotated[str, _option("--dialect", "spice (ngspice, LTspice) or spectre. [spice]", "NAME")] = "spice",
 ) -> None:
-    """Write a model's circuit, at the first input voltage, as a deck that says what to expect of it."""
+    """Write a model's circuit as a SPICE or Spectre deck. It is driven by a sample and says what to expect of it."""
     from fewlevels.hardware import choose_model, netlist_of
     from fewlevels.study.run import load_study
     from fewlevels.study.store import Store
@@ -239,7 +240,7 @@ def verify(
     off_pixels: OffPixels = None,
     tolerance: Annotated[float, _option("--tolerance", "Largest relative difference allowed. [1e-9]", "X")] = 1e-9,
 ) -> None:
-    """Run a model's circuit through our engine and ngspice; exit code 1 where they differ."""
+    """Check a model's circuit against ngspice. Exit code 1 where the two engines differ."""
     from fewlevels.hardware import choose_model, store_agreement, verify_model
     from fewlevels.study.run import load_study
 
@@ -254,87 +255,7 @@ def verify(
     raise typer.Exit(0 if agreement.passed else 1)
 
 
-@app.command()
-def search(
-    source: Annotated[
-        Path, typer.Argument(metavar="DIR|NET.npz", help="A study, or networks W1, W2 …", show_default=False)
-    ],
-    method: Annotated[
-        str,
-        _option(
-            "--method",
-            "With commas between: paper, paper-signed, clipped, clipped-zero, zero, kmeans, kmeans-signed, pow2, apot, "
-            "ternary, binary, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for any of "
-            "these. [paper,clipped,qat:ternary]",
-            "M,...",
-        ),
-    ] = "paper,clipped,qat:ternary",
-    data: Annotated[
-        Optional[str],
-        _option(
-            "--data",
-            "Samples that settings are chosen and fine-tuned on, in place of a study's own: digits5, digits7, the "
-            "training part of digits8 or mnist5000, or a glyph file or .npz with X and y.",
-            "NAME|FILE",
-        ),
-    ] = None,
-    test: Annotated[
-        Optional[str],
-        _option(
-            "--test",
-            "Held-out samples that alpha is judged on; of digits8 or mnist5000 the test part. [the data]",
-            "NAME|FILE",
-        ),
-    ] = None,
-    alpha: Annotated[float, _option("--alpha", "Recognition to keep. [1.0]", "X")] = 1.0,
-    relative: Annotated[
-        bool, typer.Option("--relative", help="Alpha is a fraction of each network's own unquantized recognition.")
-    ] = False,
-    q_max: Annotated[int, _option("--q-max", "Most levels tried. [16]", "N")] = 16,
-    share: Annotated[str, _option("--share", "Share levels by network, layer or column. [network]", "WHO")] = "network",
-    minimise: Annotated[
-        str,
-        _option(
-            "--minimise",
-            "requested, occupied (levels), distinct (weights), differential-pair, offset-column (states). [requested]",
-            "COUNT",
-        ),
-    ] = "requested",
-    seed: Annotated[int, _option("--seed", "Of fine-tuning. [1]", "N")] = 1,
-    out: Annotated[
-        Optional[Path],
-        _option(
-            "--out", "Folder for search.json, the traces and weights in search.npz, and the figure. [the study]", "DIR"
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
-) -> None:
-    """Find the fewest levels by several methods on the same networks."""
-    from fewlevels.comparison import describe, networks_and_samples, sentences, store_comparison, table
-    from fewlevels.datasets import samples_of
-    from fewlevels.methods import compare_methods, parse_methods
-    from fewlevels.study.store import Store
-
-    networks, samples = networks_and_samples(source, data)
-    comparison = compare_methods(
-        networks, samples, parse_methods(method), test=None if test is None else samples_of(test, test=True),
-        alpha=alpha, relative=relative, q_max=q_max, share=share,  # type: ignore[arg-type]  # any text, checked there
-        minimise=minimise, seed=seed,  # type: ignore[arg-type]
-    )  # fmt: skip
-    data = Store(source).config().dataset if data is None else data
-    out = source if out is None and source.is_dir() else out
-    files = [] if out is None else store_comparison(out, comparison, data, test)
-    found = describe(comparison, data, test)
-    if as_json:
-        return print(json.dumps(found, indent=1))
-    print(*sentences(found), "", table(found), sep="\n")
-    if files:
-        print("\nstored:", *files, sep="\n  ")
-    if out == source:
-        print(f"'fewlevels report {source}' shows it")
-    return None
-
-
+app.command()(search)
 app.command()(devices)
 app.command()(fit)
 

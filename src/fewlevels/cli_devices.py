@@ -35,7 +35,7 @@ def devices(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """List published devices and the levels that can be told apart, or show one."""
+    """List published devices and the levels they offer, or show one."""
     from fewlevels.devices import device_names, load_device
 
     if name is None:

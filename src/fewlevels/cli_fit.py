@@ -65,7 +65,9 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Does a network work on a device: with how many states, on which share of chips, and what limits it?
+    """Does a network work on a device, and what limits it?
+
+    With how many states per device, on which share of chips, and what would help.
 
     Stopped at any time, the same command goes on where it was.
     """
