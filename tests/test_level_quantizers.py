@@ -264,7 +264,7 @@ def test_the_thresholds_tried_solve_what_every_threshold_solves() -> None:
     ([], "at least one conductance, got none"), ([2e-6, 1e-6], "ascending order, 1e-06 follows 2e-06"),
     ([1e-6, 1e-6], "1e-06 stands twice"), ([0.0, 1e-6], "positive and finite, got 0.0 S"),
     ([-1e-6], "positive and finite, got -1e-06 S"), ([1e-6, float("nan")], "positive and finite, got nan S"),
-    ([1e-6, float("inf")], "positive and finite, got inf S"),
+    ([1e-6, float("inf")], "positive and finite, got inf S"), (["a"], "a list of numbers, got \\['a'\\]"),
 ])  # fmt: skip
 def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list[float], named: str) -> None:
     with pytest.raises(QuantizationError, match=named):

@@ -109,7 +109,7 @@ def test_a_searched_method_is_a_search() -> None:
     options: dict[str, Any] = {
         "alpha": 0.9, "q_max": 5, "share": "layer", "minimise": "distinct", "test": NOISY, "relative": True,
     }  # fmt: skip
-    found = compare_methods(NETWORKS, DIGITS, parse_methods("clipped-zero,paper"), **options)
+    found = compare_methods(NETWORKS, DIGITS, "clipped-zero,paper", **options)
     assert np.array_equal(found.recognition, NETWORKS.recognition(NOISY))
     for row, quantizer in zip(found.results, (Clipped(zero=True), Midpoint()), strict=True):
         alone = fewest_levels(NETWORKS, DIGITS, quantizer=quantizer, **options)

@@ -275,6 +275,7 @@ def test_the_learning_rate_scales_the_first_update(samples: Samples) -> None:
         ("hidden", 0),
         ("hidden", 2.5),
         ("steps", -1),
+        ("steps", 2**63),
         ("steps", 1e3),
         ("learning_rate", 0.0),
         ("learning_rate", -1.0),

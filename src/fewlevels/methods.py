@@ -149,12 +149,13 @@ def parse_methods(text: str) -> list[Method]:
 
 
 def compare_methods(
-    networks: Networks, samples: Samples, methods: Sequence[Method], *, alpha: float = 1.0, q_max: int = 16,
+    networks: Networks, samples: Samples, methods: str | Sequence[Method], *, alpha: float = 1.0, q_max: int = 16,
     share: Share = "network", minimise: Minimise = "requested", test: Samples | None = None, relative: bool = False,
     config: FinetuningConfig | None = None, seed: int = 1, jobs: int | None = None,
 ) -> MethodComparison:  # fmt: skip
     """Run each method over the same networks, with its whole trace over q = 1 .. q_max.
 
+    methods: or their names, as `parse_methods` takes them.
     samples: settings are chosen and fine-tuning trains on them. test: held-out samples that alone decide whether alpha
     is reached; the samples where None. alpha, relative, minimise: as in `fewest_levels`.
     A fine-tuning method is run at every number of levels that its quantizer gives, at most FINETUNED_LEVELS where
@@ -165,6 +166,7 @@ def compare_methods(
     check_search(alpha, q_max, jobs)
     check_classes(samples, test)
     check_minimise(minimise)
+    methods = parse_methods(methods) if isinstance(methods, str) else methods
     if not methods:
         raise SearchError("methods must name at least one method, got none")
     judge = samples if test is None else test

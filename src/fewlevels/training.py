@@ -50,8 +50,8 @@ class TrainingConfig:
             raise TrainingError(f"hidden must be a whole number of at least 1, got {self.hidden!r}")
         if not 0 < self.learning_rate <= FLOAT32_MAX:
             raise TrainingError(f"learning_rate must be positive and within float32, got {self.learning_rate}")
-        if not (isinstance(self.steps, Integral) and self.steps >= 0):
-            raise TrainingError(f"steps must be a whole number of at least 0, got {self.steps!r}")
+        if not (isinstance(self.steps, Integral) and 0 <= self.steps < 2**63):
+            raise TrainingError(f"steps must be a whole number of at least 0 and below 2^63, got {self.steps!r}")
         if self.range_limit is not None and not (math.isfinite(self.range_limit) and self.range_limit > 0):
             raise TrainingError(f"range_limit must be positive, or None for no limit, got {self.range_limit}")
         parse_init(self.init)

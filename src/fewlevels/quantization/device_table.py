@@ -83,7 +83,10 @@ def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip
     magnitudes are scale (g - g_lowest). The scale between weights and conductances is searched (see Scaled).
     Raises QuantizationError for an empty, unsorted or duplicate list or a conductance that is not positive.
     """
-    table = tuple(float(g) for g in conductances_siemens)
+    try:
+        table = tuple(float(g) for g in conductances_siemens)
+    except (TypeError, ValueError):
+        raise QuantizationError(f"conductances must be a list of numbers, got {conductances_siemens!r}") from None
     if not table:
         raise QuantizationError("a device needs at least one conductance, got none")
     for g in table:
