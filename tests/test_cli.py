@@ -129,7 +129,10 @@ def test_a_study_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(tmp_pa
 
 def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
     command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(tmp_path / "study"), "--jobs", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )  # fmt: skip
     while not list((tmp_path / "study" / "shards").glob("*.parquet")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
