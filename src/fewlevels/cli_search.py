@@ -68,12 +68,12 @@ def search(
     """Find the fewest levels by several methods on the same networks."""
     from fewlevels.comparison import describe, networks_and_samples, sentences, store_comparison, table
     from fewlevels.datasets import samples_of
-    from fewlevels.methods import compare_methods, parse_methods
+    from fewlevels.methods import compare_methods
     from fewlevels.study.store import Store
 
     networks, samples = networks_and_samples(source, data)
     comparison = compare_methods(
-        networks, samples, parse_methods(method), test=None if test is None else samples_of(test, test=True),
+        networks, samples, method, test=None if test is None else samples_of(test, test=True),
         alpha=alpha, relative=relative, q_max=q_max, share=share,  # type: ignore[arg-type]  # any text, checked there
         minimise=minimise, seed=seed,  # type: ignore[arg-type]
     )  # fmt: skip

@@ -104,24 +104,15 @@ def store_comparison(folder: Path, comparison: MethodComparison, data: str, test
     weights at q as W1, W2 … (methods, models, fan_in, fan_out), NaN where a network is unsolved.
     figures/levels_by_method: as PNG and SVG. Raises StoreError where they cannot be written.
     """
-    import matplotlib
-
-    from fewlevels.figures import STYLE
+    from fewlevels.figures import store_figure
     from fewlevels.method_figures import levels_by_method
 
-    store, files = Store(folder), {}
+    store, name = Store(folder), "levels_by_method"
     stored = {**describe(comparison, data, test), "q": comparison.levels()}
-    files["search.json"] = json.dumps(stored, indent=1).encode()
-    files["search.npz"] = _certificate(comparison)
-    figure = levels_by_method(comparison.levels(), comparison.q_max)
-    for kind in ("png", "svg"):
-        buffer = io.BytesIO()
-        with matplotlib.rc_context(STYLE):
-            figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-        files[f"figures/levels_by_method.{kind}"] = buffer.getvalue()
-    for name, content in files.items():
-        store.write(name, content)
-    return [folder / name for name in files]
+    store.write("search.json", json.dumps(stored, indent=1).encode())
+    store.write("search.npz", _certificate(comparison))
+    store_figure(store, name, levels_by_method(comparison.levels(), comparison.q_max))
+    return [folder / file for file in ("search.json", "search.npz", f"figures/{name}.png", f"figures/{name}.svg")]
 
 
 def _certificate(comparison: MethodComparison) -> bytes:

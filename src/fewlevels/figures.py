@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
@@ -18,6 +19,7 @@ from fewlevels.samples import Samples
 from fewlevels.study import paper
 from fewlevels.study.analysis import rank_correlation, regression, solved_at
 from fewlevels.study.run import StudyResult
+from fewlevels.study.store import Store
 
 INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
 STYLE: dict[Any, Any] = {
@@ -33,6 +35,18 @@ STYLE: dict[Any, Any] = {
 WIDTH_INCHES = 7.2
 LAYER_SPACING = 7.0
 NOISY_SAMPLES = 5000
+
+
+def store_figure(store: Store, name: str, figure: Figure) -> bytes:
+    """Write figures/NAME.png and .svg, the same bytes for the same figure, into a folder; returns the PNG."""
+    content = b""
+    for kind in ("svg", "png"):
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+        content = buffer.getvalue()
+        store.write(f"figures/{name}.{kind}", content)
+    return content
 
 
 def draw(result: StudyResult) -> dict[str, Figure]:

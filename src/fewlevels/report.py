@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import io
 import json
 import math
 from collections.abc import Callable
@@ -42,8 +41,6 @@ def write_report(folder: Path) -> Path:
 
     Raises ConfigError or StoreError where the folder holds no complete study or cannot be written.
     """
-    import matplotlib
-
     from fewlevels import circuit_figures, figures
     from fewlevels.method_figures import levels_by_method
 
@@ -57,13 +54,7 @@ def write_report(folder: Path) -> Path:
     if compared is not None:
         drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
     for name, figure in drawn.items():
-        for kind in ("png", "svg"):
-            buffer = io.BytesIO()
-            with matplotlib.rc_context(figures.STYLE):
-                figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-            store.write(f"figures/{name}.{kind}", buffer.getvalue())
-            if kind == "png":
-                images[name] = base64.b64encode(buffer.getvalue()).decode()
+        images[name] = base64.b64encode(figures.store_figure(store, name, figure)).decode()
     store.write("report.html", _page(result, images, model, folder).encode())
     return folder / "report.html"
 

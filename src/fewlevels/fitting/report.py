@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 from importlib import resources
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
 from fewlevels.circuit.resistances import engineering
 from fewlevels.devices.separability import compare, when
-from fewlevels.figures import STYLE
+from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit
 from fewlevels.study.store import Store
@@ -59,13 +57,8 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     """
     import jinja2
 
-    store, figure, images = Store(folder), draw_fit(fit), {}
-    for kind in ("png", "svg"):
-        buffer = io.BytesIO()
-        with matplotlib.rc_context(STYLE):
-            figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-        store.write(f"figures/fit.{kind}", buffer.getvalue())
-        images[kind] = base64.b64encode(buffer.getvalue()).decode()
+    store = Store(folder)
+    image = base64.b64encode(store_figure(store, "fit", draw_fit(fit))).decode()
     mapping = fit.best.mapping
     programmed = [t[mask] for t, mask in zip(mapping.target_siemens, mapping.programmed, strict=True)]
     counts = (np.concatenate(programmed)[:, None] == mapping.level_siemens).sum(axis=0)
@@ -73,7 +66,7 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = environment.from_string(template).render(
         fit=fit, device=fit.problem.device, found=fit.best.found, sentence=sentence(fit), remarks=remarks(fit),
-        image=images["png"], asked=asked, command=command,
+        image=image, asked=asked, command=command,
         levels=[(g, engineering(1 / g), devices) for g, devices in zip(mapping.level_siemens, counts, strict=True)],
     )  # fmt: skip
     store.write("report.html", page.encode())

@@ -27,11 +27,11 @@ WIDE_RANGE, WIDE_LEVELS = 60.0, (10, 40)
 ZONE_CLAIMS = {0: ("A", 0.9, 400), 2: ("C", 0.7, 600), 4: ("E", 0.2, 1000)}
 """Figure 5: of the five zones, the seed's letter, its recognition with four levels, and from which epoch on."""
 
+ZONE_LEVELS = 4
+"""The levels of the claims on zones."""
+
 ENOUGH = 10
 """Models that a statement about many of them needs to be judged on."""
-
-ZONE_LEVELS = 4
-"""The levels of these claims."""
 
 REPRODUCED, PARTLY, NOT, UNSEEN = "reproduced", "partly", "not reproduced", "not in this run"
 
