@@ -21,13 +21,15 @@ ALWAYS_INLINE void line(const Columns& c, const Cell* cell, const vdouble* volt,
   *ampere = i_sum, *siemens = g_sum, *total = magnitudes;
 }
 
-// Newton's method inside a bracket. A lane that has converged no longer moves, so that its neighbours do not matter.
+// Newton's method inside a bracket. A lane that has converged no longer moves, so that its neighbours do not matter, and
+// every lane ends where its residual was taken: NaN where a current is beyond double precision.
 ALWAYS_INLINE int32_t solve_lines(const Columns& c, const Cell* cell, const vdouble* volt, vdouble* u, vdouble* ampere,
                                   vdouble* residual) {
+  constexpr double ENOUGH = 1e-14, NEXT_TO_IT = 1e-8, AFTER_IT = 1e-12;
   vdouble current, slope, total;
   if (c.reference_ohm == 0.0) {
     line(c, cell, volt, vdouble{}, ampere, &slope, &total);
-    *u = vdouble{}, *residual = vdouble{};
+    *u = vdouble{}, *residual = *ampere - *ampere;
     return 1;
   }
   vdouble low{}, high{}, x{};
@@ -36,25 +38,24 @@ ALWAYS_INLINE int32_t solve_lines(const Columns& c, const Cell* cell, const vdou
     high = larger(volt[i], high);
   }
   const double foot = 1.0 / c.reference_ohm;
-  vlong moving = (low < 0.0) | (high > 0.0);  // no input, no current
+  vlong moving = (low < 0.0) | (high > 0.0), near = vlong{};  // no input, no current
   *residual = vdouble{};
-  // A residual that nobody reads may be left to the last step, which squares it.
-  const double enough = c.residual ? 1e-14 : 1e-8;
   int32_t steps = 0;
   for (; steps < MAX_STEPS; ++steps) {
     line(c, cell, volt, x, &current, &slope, &total);
     const vdouble imbalance = current - foot * x;
     const vdouble scale = total + magnitude(foot * x);
-    *residual = moving ? (scale > 0.0 ? magnitude(imbalance) / scale : vdouble{}) : *residual;
+    *residual = moving ? (scale == 0.0 ? vdouble{} : magnitude(imbalance) / scale) : *residual;
+    // One step from nearby squares what was left, down to rounding.
+    moving &= ~((*residual <= ENOUGH) | (near & (*residual <= AFTER_IT)));
+    near = *residual <= NEXT_TO_IT;
     low = imbalance > 0.0 ? x : low;
     high = imbalance > 0.0 ? high : x;
     vdouble next = x + imbalance / (slope + foot);
-    const vlong outside = (next < low) | (next > high);
-    next = outside ? 0.5 * (low + high) : next;
-    const vdouble before = x;
-    x = moving ? next : x;  // the step after the last evaluation costs nothing
-    moving &= ((*residual > enough) | outside) & (magnitude(x - before) > 4e-16 * magnitude(x));
-    if (!any(moving)) break;
+    next = (next < low) | (next > high) ? 0.5 * (low + high) : next;
+    moving &= magnitude(next - x) > 4e-16 * magnitude(next);
+    if (!any(moving) || steps + 1 == MAX_STEPS) break;
+    x = moving ? next : x;
   }
   *u = x, *ampere = foot * x;
   return steps;
@@ -91,7 +92,7 @@ void task(void* context, int64_t index, int64_t) {
       for (int lane = 0; lane < WIDE && first + lane < end; ++lane) {
         const int64_t to = (draw[lane] * c.samples + s) * c.bit_lines + bit[lane];
         c.output[to] = ampere[lane], c.foot[to] = u[lane];
-        if (c.residual) c.residual[to] = residual[lane];
+        c.residual[to] = residual[lane];
       }
     }
     for (int lane = 0; lane < WIDE && first + lane < end; ++lane) c.steps[first + lane] = most;

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import Diode, Selector
-from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.crossbar import Crossbar, check_conductance
 from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
-from fewlevels.circuit.ideal import MAX_STEPS, solve_columns
+from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
@@ -193,7 +193,7 @@ class NetworkCircuit:
     ) -> FloatArray:
         """Output currents (chips, samples, outputs) of this circuit with other devices in it.
 
-        conductance_siemens: of each layer, (chips, word lines, bit lines), positive. With ideal wires all chips are
+        conductance_siemens: of each layer, (chips, word lines, bit lines), at least 0. With ideal wires all chips are
         solved at once by as many threads as pay, or as are given; else one by one.
         Raises CircuitError and NotConvergedError as `run` does.
         """
@@ -203,9 +203,13 @@ class NetworkCircuit:
                              for chip in zip(*conductance_siemens, strict=True)])  # fmt: skip
         drive = self._input_drive(x * input_volt)[None]
         for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
-            columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
-                                    reference_ohm=crossbar.reference_ohm, threads=threads)  # fmt: skip
-            if columns.steps.max() >= MAX_STEPS:
+            check_conductance(conductance)
+            columns = solve_columns(conductance, drive, selector=self.selector, reference_ohm=crossbar.reference_ohm,
+                                    threads=threads)  # fmt: skip
+            if not np.isfinite(columns.residual).all():
+                raise NotConvergedError("a current is beyond float64 in a circuit driven by up to "
+                                        f"{np.abs(drive).max():g} V; lower the voltage")  # fmt: skip
+            if not columns.converged.all():
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
             drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
         return self.signal(columns.output_ampere)
