@@ -148,6 +148,14 @@ def test_drawn_circuits_beyond_float64_are_an_error_and_not_a_number(design: str
         network(1e-4, design).run_draws(x, 1.0, draws=1, spread=0.1, rng=np.random.default_rng(1))
 
 
+@pytest.mark.parametrize("law", [None, Diode(), Sinh(scale_volt=1.0), Own("power", 0.1)])
+def test_a_reference_resistor_that_takes_all_of_the_voltage_reads_it(law: Selector | None) -> None:
+    crossbar = Crossbar([[0.5], [0.0]], reference_ohm=1e8, selector=law)
+    point = solve(crossbar, [[1.0, 0.0], [-3.0, 2.0]]).require_converged()
+    if not isinstance(law, Diode):
+        np.testing.assert_allclose(point.output_volt, [[1.0], [-3.0]], rtol=1e-7)
+
+
 def test_drawn_circuits_that_stop_early_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ideal, "MAX_STEPS", 2)
     with pytest.raises(NotConvergedError, match="a drawn circuit did not converge"):
