@@ -134,6 +134,12 @@ def test_conductances_that_are_no_real_numbers_are_refused(bad: list[list[object
         solve(Crossbar([[1e-4]]), bad)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("bad", ["5", None, [1.0, 2.0], 1j])
+def test_a_wire_that_is_no_number_is_refused(bad: object) -> None:
+    with pytest.raises(CircuitError, match="word_wire_ohm must be"):
+        Crossbar([[1e-4]], word_wire_ohm=bad)  # type: ignore[arg-type]
+
+
 def network(scale_volt: float, design: str) -> NetworkCircuit:
     weights = np.random.default_rng(3).normal(size=(4, 3)), np.random.default_rng(4).normal(size=(3, 2))
     return NetworkCircuit.from_networks(fl.Networks.from_weights(weights), design=design,

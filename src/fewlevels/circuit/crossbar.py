@@ -48,7 +48,10 @@ class Crossbar:
         conductance.flags.writeable = False
         object.__setattr__(self, "conductance_siemens", conductance)
         for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
-            ohm = float(getattr(self, name))
+            number = real_numbers(name, getattr(self, name))
+            if number.ndim:
+                raise CircuitError(f"{name} must be one number, got shape {number.shape}")
+            ohm = float(number)
             if ohm == math.inf:
                 raise CircuitError(f"{name} is infinite: the current has no path to ground; give a finite resistance")
             if not ohm >= 0:
@@ -114,7 +117,7 @@ def real_numbers(name: str, values: npt.ArrayLike) -> FloatArray:
         if array.dtype.kind in "biufO":
             return array.astype(np.float64, copy=False)
     except (TypeError, ValueError):  # rows of unequal lengths, objects that are no numbers
-        raise CircuitError(f"{name} must be an array of real numbers, got what NumPy cannot make one of") from None
+        raise CircuitError(f"{name} must be real numbers, got what NumPy cannot make an array of") from None
     raise CircuitError(f"{name} must be real numbers, got an array of {array.dtype}")
 
 
