@@ -17,8 +17,8 @@ from fewlevels.circuit.cell import Cubic, Resistor, Selector, Sinh, law_numbers
 LONG = np.longdouble
 FLOAT64 = LONG(np.finfo(np.float64).max)
 AGREES = 1e-9
-"""Of the largest current in the circuit. Solutions are sought to 1e-12 of the sum of at most 144 cell currents,
-or to what rounding leaves of voltages that cancel, which the residual tells."""
+"""Of the largest current in the circuit. Solutions are sought to 1e-12 of the sum of at most 144 cell currents, or to
+what rounding leaves of voltages that cancel, which the residual tells."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,11 @@ class Circuit:
 
 
 def compare(seed: int, lines: int = 12) -> tuple[str, str]:
-    """'agrees', 'not converged', 'beyond float64' (and said to be so) or 'wrong', and what there is to say."""
+    """'agrees', 'not converged', 'beyond float64' (and said so), 'no oracle' or 'wrong', and what there is to say.
+
+    It agrees where every output is within AGREES of the largest current and all errors together are within what the
+    solver promises: the outputs of a passive network err by no more than its imbalances, whose sum the residual gives.
+    """
     crossbar, volt = random_circuit(seed, lines)
     point = solve(crossbar, volt, nodes=True, keep_unconverged=True)
     assert point.drop_volt is not None and point.bit_volt is not None

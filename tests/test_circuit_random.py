@@ -7,7 +7,10 @@ import pytest
 
 from tests.random_circuits import compare
 
-pytestmark = pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long double is no longer than double")
+pytestmark = [
+    pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long double is no longer than double"),
+    pytest.mark.filterwarnings("error"),
+]
 
 
 @pytest.mark.parametrize("first", range(0, 150, 30))

@@ -197,6 +197,8 @@ def test_a_point_a_crossbar_and_a_diode_print_one_line() -> None:
     crossbar = Crossbar(np.full((25, 10), 1e-4), word_wire_ohm=1, selector=Diode())
     point = solve(crossbar, np.ones((10, 25)))
     assert repr(point).startswith("<OperatingPoint: 10 samples of 25 x 10, converged, residual up to ")
-    assert all(len(repr(thing)) < 200 and "\n" not in repr(thing) for thing in (point, crossbar, Diode()))
+    circuit = network(0.5, "differential-pair")
+    for thing in (point, crossbar, Diode(), circuit, circuit.run(np.eye(4), 1.0)):
+        assert len(repr(thing)) < 200 and "\n" not in repr(thing)
     failed = solve(Crossbar([[1e-4]], selector=Sinh(scale_volt=1e-3)), [[1.0], [1e-6]])
     assert repr(failed) == "<OperatingPoint: 2 samples of 1 x 1, 1 of 2 not converged, residual up to 0>"

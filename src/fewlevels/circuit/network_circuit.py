@@ -44,6 +44,11 @@ class NetworkPoint:
     input_volt: float
     stages: tuple[Stage, ...]
 
+    def __repr__(self) -> str:
+        samples = len(self.output_ampere)
+        return (f"<NetworkPoint: {samples} {'sample' if samples == 1 else 'samples'} at {self.input_volt:g} V, "
+                f"{len(self.stages)} stages, residual up to {self.residual:.1g}>")  # fmt: skip
+
     @property
     def output_ampere(self) -> FloatArray:
         """(samples, outputs), of the last stage."""
@@ -118,6 +123,12 @@ class NetworkCircuit:
             raise CircuitError(f"design {self.design.name} is solved with ideal wires only; set both wires to 0 ohm")
         if not np.isfinite(self.threshold_volt) or self.threshold_volt < 0:
             raise CircuitError(f"threshold_volt must be at least 0, got {self.threshold_volt}")
+
+    def __repr__(self) -> str:
+        shape = "-".join(map(str, [len(self.weights[0]), *(w.shape[1] for w in self.weights)]))
+        law = "" if self.selector is None else f", {self.selector}"
+        return (f"<NetworkCircuit: {shape}, {self.design.name}, {self.window.r_min_ohm:g} to {self.window.r_max_ohm:g} "
+                f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>")  # fmt: skip
 
     @cached_property
     def map(self) -> DeviceMap:
