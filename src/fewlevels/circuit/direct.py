@@ -96,7 +96,7 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
 
     y, foot, steps = np.zeros(wires.shape[0]), np.zeros(columns), 0
     if not is_native(crossbar.selector):
-        near, steps = start_near(law, partial(_seen_ohm, crossbar), linear, volt.size)
+        near, steps = start_near(law, volt.ravel(), partial(_seen_ohm, crossbar), linear)
         y, foot = split(near) if np.isfinite(near).all() else (y, foot)
     imbalance, siemens, current, rounding = evaluate(y, foot)
     stalled, before, last = 0, np.inf, steps + max_steps

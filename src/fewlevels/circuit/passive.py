@@ -126,7 +126,7 @@ class _Circuit:
         ends = abs(self.cells)
         u, steps = np.zeros(self.nodes[-1]), 0
         if len(u) and not is_native(first.selector):
-            near, steps = start_near(self.law, seen_ohm, linear, len(volt))
+            near, steps = start_near(self.law, volt, seen_ohm, linear)
             u = near if np.isfinite(near).all() else u
         imbalance, siemens, residual = evaluate(u)
         last = steps + MAX_STEPS

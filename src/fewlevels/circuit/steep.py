@@ -19,22 +19,24 @@ Law = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 MAX_STEPS = 200
 MAX_HALVINGS = 400
-NEAR = 1e-6
+NEAR = 1e-3
 """Of the cell currents: near enough to go on in voltages."""
 
 
 def start_near(
     law: Law,
+    open_volt: FloatArray,
     seen_ohm: Callable[[FloatArray], FloatArray],
     linear: Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
-    cells: int,
 ) -> tuple[FloatArray, int]:
     """Nodes near the operating point, not finite where none is found, and the steps it took.
 
-    seen_ohm(siemens): about what each cell sees, (cells,), where cells conduct so; rather less than more.
-    linear(volt, ampere, siemens): nodes and voltages across the cells of the circuit linearised at these points.
+    open_volt: (cells,), across the cells if none conducted. seen_ohm(siemens): about what each cell sees, (cells,),
+    where cells conduct so; rather less than more. linear(volt, ampere, siemens): nodes and voltages across the cells of
+    the circuit linearised at these points.
     """
-    volt, steps = np.zeros(cells), 0
+    steps, volt = 0, np.zeros_like(open_volt)
+    volt = along_law(law, seen_ohm(law(volt)[1]), open_volt, volt)
     ampere, siemens = law(volt)
     while steps < MAX_STEPS:
         steps += 1
