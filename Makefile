@@ -4,6 +4,7 @@
 # make paper   both full studies into docs/results/
 # make circuits  their best networks as circuits, after make paper
 # make fits    the worked examples' figures into docs/results/fits/
+# make sanitize  the native kernels' tests under the address and undefined-behaviour sanitizers
 # make bare    make study and make test in a bare Debian 12 under build/; needs root and debootstrap
 # make wheel   a wheel in dist/
 
@@ -11,7 +12,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/fewlevels/_native/*)
 
-.PHONY: study test lint bench paper circuits fits bare wheel clean
+.PHONY: study test lint bench paper circuits fits bare sanitize wheel clean
 
 study: $(VENV)/installed
 	$(VENV)/bin/fewlevels study --preset quick --dataset digits5 --out studies/digits5
@@ -44,6 +45,9 @@ fits: $(VENV)/installed
 	mkdir -p studies/fits
 	cd studies/fits && for example in ../../examples/*.sh; do PATH=$(CURDIR)/$(VENV)/bin:$$PATH sh $$example || exit 1; done
 	for fit in taox wan wan_finetuned; do cp studies/fits/$$fit/figures/fit.png docs/results/fits/$$fit.png; done
+
+sanitize:
+	tools/sanitize
 
 bare:
 	tools/bare build/bare
