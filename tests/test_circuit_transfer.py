@@ -74,6 +74,7 @@ def test_ideal_wires_leave_a_divider_with_the_reference_resistor() -> None:
         np.testing.assert_allclose(transfer_matrix(crossbar), exact, rtol=1e-14)
 
 
+@pytest.mark.filterwarnings("ignore")  # of conductances that look like another unit
 def test_the_unit_of_conductance_does_not_matter() -> None:
     conductance = 10 ** np.random.default_rng(7).uniform(-6, -3, (12, 9))
     usual = transfer_matrix(Crossbar(conductance, word_wire_ohm=3, bit_wire_ohm=4, reference_ohm=5))
