@@ -24,8 +24,8 @@ def transfer_matrix(crossbar: Crossbar) -> FloatArray:
     """T (word lines, bit lines), siemens, with output_ampere = input_volt @ T.
 
     Node after node gives way to conductances between its neighbours, in the order of nested dissection. Nothing is
-    subtracted: every entry is exact but for its last digits, whatever the wires, down to 1e-100 of the largest. n x n
-    cells take some 32 n^3 operations and 140 n^2 bytes.
+    subtracted: every entry is exact but for its last digits, where cells and wires lie within 1e50 of each other, and
+    otherwise those near the largest. n x n cells take some 32 n^3 operations and 140 n^2 bytes.
     Raises CircuitError with a selector, and for wires beyond 1e120 times the ohm of the most conducting cell.
     """
     if crossbar.selector is not None:
