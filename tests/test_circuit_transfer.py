@@ -74,6 +74,24 @@ def test_ideal_wires_leave_a_divider_with_the_reference_resistor() -> None:
         np.testing.assert_allclose(transfer_matrix(crossbar), exact, rtol=1e-14)
 
 
+@pytest.mark.parametrize("wires", WIRES)
+def test_an_open_cell_passes_nothing_but_what_goes_round_by_its_lines(
+    wires: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fewlevels.circuit.crossbar.check_conductance", lambda conductance: None)
+    word, bit, reference = WIRES[wires]
+    conductance = 10 ** np.random.default_rng(9).uniform(-6, -3, (12, 9))
+    conductance[3, 4] = conductance[:, 6] = 0.0
+    almost = np.where(conductance == 0, 1e-60, conductance)
+    transfer, exact = (
+        transfer_matrix(Crossbar(g, word_wire_ohm=word, bit_wire_ohm=bit, reference_ohm=reference))
+        for g in (conductance, almost)
+    )
+    held = word == 0 or bit + reference == 0  # ideally, at one end of the cell
+    assert (transfer[3, 4] == 0) == held and not transfer[:, 6].any() and np.count_nonzero(transfer) == 96 - held
+    np.testing.assert_allclose(transfer, exact, rtol=1e-14, atol=1e-50)
+
+
 @pytest.mark.filterwarnings("ignore")  # of conductances that look like another unit
 def test_the_unit_of_conductance_does_not_matter() -> None:
     conductance = 10 ** np.random.default_rng(7).uniform(-6, -3, (12, 9))
