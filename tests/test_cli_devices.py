@@ -76,7 +76,7 @@ def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_a
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nosuch"], "a device is a .toml file or one of cmo_hfox"),
+        (["nosuch"], "a device is a .toml file, a table of its levels such as a .csv, or one of cmo_hfox"),
         (["--needs", "4"], "are for one device: name it"),
         (["sonos", "--needs", "0"], "--needs must be at least 1, got 0"),
         (["sonos", "--k-sigma", "-1"], "k_sigma must be positive, got -1"),

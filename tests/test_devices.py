@@ -10,12 +10,23 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from fewlevels import Device, Networks, device_names, load_device, load_device_levels
+from fewlevels import (
+    Device,
+    FitConfig,
+    Networks,
+    Samples,
+    device_levels,
+    device_names,
+    load_device,
+    load_device_levels,
+)
 from fewlevels.circuit import Cubic, Diode, Sinh
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
 from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.mapping import map_network
 from fewlevels.errors import DeviceError, UsageError
+from fewlevels.fitting.problem import Problem
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from tests.oracles import given
 
 DAY = 86400.0
@@ -148,7 +159,7 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + '[spread]\nlaw = "cubic"\n', "line 5: law must be one of table, polynomial, saturating, got 'cubic'"),
         (WINDOW + "[spread]\nlaw = [1]\n", r"line 5: law must be one of table, polynomial, saturating, got \[1\]"),
         (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\n', "line 4: scale_siemens is missing"),
-        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\nscale_siemens = 0\n', "line 7: scale_siemens"),
+        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1e-7\nscale_siemens = 0\n', "line 7: scale_sie"),
         (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = -1e-7\n', "line 4: spread must be at least 0"),
         (WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1.2e-6, 2e-6]\nsigma_siemens = [1e-7, 1e-7]\n',
          "line 4: spread must be measured everywhere from 1e-06 to 2e-06 S"),
@@ -158,12 +169,12 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + 'stuck_on_rate = 1.5\n', r"line 4: stuck_on_rate must be in \[0, 1\], got 1.5"),
         (WINDOW + 'read_noise = "1 %"\n', "line 4: read_noise must be a finite number, got '1 %'"),
         (WINDOW + "states = 2.5\n", "line 4: states must be a whole number, got 2.5"),
-        ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be at least 0"),
-        ('name = "x"\n[levels]\nconductance_siemens = [2, 1]\n', "line 3: conductance_siemens must ascend, got 1.0"),
+        ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be below 1 S"),
+        ('name = "x"\n[levels]\nconductance_siemens = [2e-6, 1e-6]\n', "line 3: conductance_siemens must ascend"),
         ('name = "x"\n[levels]\ncsv = 3\n', "line 3: csv must be the name of a file, got 3"),
         ('name = "x"\n[selector]\nideality = -1\n', "line 3: a diode's ideality must be positive"),
         ('name = "x"\n[selector]\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 1\n', "nonlinearity and selector cannot"),
-        ('name = "x"\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 0\n', "line 2: nonlinearity needs a positive"),
+        ('name = "x"\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 0\n', "line 2: scale_volt of the nonlinearity must"),
         ("states = 4\n", "name is missing"),
         ("name = \n", "is not valid TOML"),
     ],
@@ -214,9 +225,13 @@ def test_a_quantizer_takes_its_levels_from_any_table_of_conductances(tmp_path, t
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("2e-6\n1e-6\n", "must be in ascending order, 1e-06 follows 2e-06"),
-        ("level,conductance_siemens\n1,2e-6\n2,2e-6\n", "2e-06 stands twice"),
-        ("level,conductance_siemens\n0,0\n1,2e-6\n", "conductances must be positive and finite, got 0.0 S"),
+        ("1\n2e-6\n", "line 1: '1' names no unit: it may be ohm or µS"),
+        ("1e-6\n", "must hold at least two levels, got 1"),
+        (
+            "level,conductance_siemens\n1,2e-6\n2,2e-6\n",
+            "line 3: the level of line 2 has the same cond",
+        ),
+        ("level,conductance_siemens\n0,-1e-6\n1,2e-6\n", "line 2: a conductance must be at least 0 and below 1 S"),
         ("1e-6\nhigh\n", "line 2: conductance_siemens must be a finite number, got 'high'"),
         ("", "the first line must name the columns"),
     ],
@@ -228,15 +243,28 @@ def test_a_wrong_list_of_levels_is_refused(tmp_path, text, said):
     assert "levels.csv" in str(raised.value)
 
 
-def test_a_described_device_with_a_level_of_nothing_is_named(tmp_path):
-    mine = written(tmp_path, 'name = "x"\n[levels]\nconductance_siemens = [0.0, 2e-6]\n')
-    with pytest.raises(DeviceError, match=r"mine.toml: conductances must be positive and finite, got 0.0 S"):
-        load_device_levels(mine)
+def test_every_way_to_a_list_of_levels_reads_it_by_the_same_rules(tmp_path):
+    """Any order, and 0 S for an open device, as what stands for it in a circuit."""
+    (tmp_path / "levels.csv").write_text("5e-6\n0\n2e-6\n", encoding="utf-8")
+    mine = written(tmp_path, 'name = "x"\n[levels]\ncsv = "levels.csv"\n')
+    assert load_device(mine).level_siemens == load_device(tmp_path / "levels.csv").level_siemens == (0, 2e-6, 5e-6)
+    tables = [load_device_levels(mine).table, load_device_levels(tmp_path / "levels.csv").table,
+              device_levels([5e-6, 0, 2e-6]).table, device_levels(np.array([5e-6, 0, 2e-6])).table]  # fmt: skip
+    assert all(table == (0.0, 2e-6 - OPEN_SIEMENS, 5e-6 - OPEN_SIEMENS) for table in tables)
+
+
+def test_a_network_of_searched_levels_goes_on_the_device_that_has_them():
+    """Also where one level is an open device: what a search gives, a fit takes."""
+    device, quantizer = Device(name="x", level_siemens=(0.0, 2e-6, 5e-6)), device_levels([0.0, 2e-6, 5e-6])
+    values = quantizer.quantize(np.array([[1.0, -0.4, 0.1, 0.02]]), 3).values.reshape(1, 2, 2)
+    network, samples = Networks((values,)), Samples(x=np.eye(2), y=np.arange(2), classes=("a", "b"))
+    mapping = Problem(network, samples, samples, device, FitConfig()).put_on(network)
+    np.testing.assert_allclose(mapping.level_siemens, (OPEN_SIEMENS, 2e-6, 5e-6), rtol=1e-12)
 
 
 @pytest.mark.parametrize("source", ["", "wan"])
 def test_levels_of_what_is_no_file_are_refused_with_the_files_that_there_are(source):
-    with pytest.raises(DeviceError, match=rf"in a \.csv, or in a device's \.toml, got '{source}'"):
+    with pytest.raises(DeviceError, match=rf"a device is a \.toml file, a table .* such as a \.csv, .* got '{source}'"):
         load_device_levels(source)
 
 
@@ -251,21 +279,25 @@ def test_a_device_without_a_list_of_levels_gives_no_quantizer(tmp_path):
     ("text", "said"),
     [
         (
-            "level,ohm\n0,1\n",
-            "the first line must name the columns conductance_siemens, .level., .sigma_siemens., with commas",
+            "level,henry\n0,1\n",
+            r"line 1: the first line must name the columns \[level\], \[sigma_siemens\], conductance_siemens, as in "
+            r"'level,conductance \(uS\),sigma \(uS\)', but column 2 is a text of 5 characters",
         ),
         ("level,conductance_siemens\n", "no row stands below the columns"),
         (
             "level,conductance_siemens\n0,1e-6\n1,low\n",
-            "line 3: conductance_siemens must be a finite number, got 'low'",
+            "line 3: conductance_siemens must be a finite number, got a text of 3 characters",
         ),
         ("level,conductance_siemens\n0,1e-6,3\n", "line 2: 2 values are expected, got 3"),
         (
             "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n1,2e-6,-1e-7\n",
             "levels.csv, line 3: sigma_siemens must be at least 0, got -1e-07",
         ),
-        ("level,conductance_siemens\n0,1e-6\n0,2e-6\n1,3e-6\n", "level 1 has neither sigma_siemens nor several reads"),
-        ("level,conductance_siemens,sigma_siemens\n0,1,1\n0,2,1\n", "level 0 stands in several rows"),
+        ("level,conductance_siemens\n0,1e-6\n0,2e-6\n1,3e-6\n", "line 4: this level has neither sigma_siemens"),
+        (
+            "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n0,2e-6,1e-7\n",
+            "line 3: the level of this row stands in several rows",
+        ),
     ],
 )
 def test_a_wrong_level_csv_is_refused_with_its_line(tmp_path, text, said):
@@ -325,7 +357,7 @@ def test_a_device_checks_itself_without_a_file():
         replace(device, spread=PolynomialSpread(constant_siemens=1e-6, slope=-0.01))
     with pytest.raises(DeviceError, match="level_sigma_siemens must hold 2 spreads, one a level, got 1"):
         Device(name="x", level_siemens=(1e-6, 2e-6), level_sigma_siemens=(1e-7,))
-    with pytest.raises(DeviceError, match="level_siemens must be below 1 S, got 90; 2 µS is 2e-6"):
+    with pytest.raises(DeviceError, match="level_siemens must be below 1 S, got 2; 2 µS is 2e-6"):
         Device(name="x", level_siemens=(2.0, 90.0))
     with pytest.raises(DeviceError, match=r"must sum to at most 1, got 1.25"):
         replace(device, stuck_on_rate=0.5, stuck_off_rate=0.75)

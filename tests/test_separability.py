@@ -118,7 +118,7 @@ def test_exactly_as_many_levels_as_fit_reach_k_sigma():
     sigmas=st.lists(st.floats(0.01, 2), min_size=8, max_size=8),
 )
 def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sigmas):
-    levels, sigma = 1e-3 * np.cumsum(gaps), 1e-3 * np.array(sigmas[: len(gaps)])
+    levels, sigma = 1e-3 * (2 + np.cumsum(gaps)), 1e-3 * np.array(sigmas[: len(gaps)])
     device = Device(name="table", level_siemens=tuple(levels), level_sigma_siemens=tuple(sigma))
     found = separable_levels(device)
 
