@@ -109,7 +109,7 @@ def test_the_netlist_gives_in_ngspice_what_its_header_expects(folder, tmp_path):
         (["--engine", "spice"], "engine must be one of native, ngspice, got 'spice'"),
         (["--input-volt", "one"], "--input-volt must be numbers with commas between, got 'one'"),
         (["--input-volt", "nan"], "the input voltage must be positive, got nan"),
-        (["--r-min-ohm", "0"], "0 < r_min_ohm < r_max_ohm"),
+        (["--r-min-ohm", "0"], "1 < r_min_ohm < r_max_ohm"),
         (["--wire-ohm", "-1"], "wire"),
         (["--model", "1000"], "model must be 0 to 199, got 1000"),
         (["--draws", "-1"], "draws"),

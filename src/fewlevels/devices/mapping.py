@@ -46,7 +46,7 @@ PLACES = (
     *(Column(name=name, quantities=("number",), words=frozenset({name}), others=frozenset())
       for name in ("layer", "row", "column")),
     Column(name="polarity", words=frozenset({"polarity"}), others=frozenset()),
-    Column(name="target_siemens", quantities=("conductance",), words=frozenset({"target"}) | CONDUCTANCE.words),
+    Column(name="target_siemens", quantities=("conductance",), words=CONDUCTANCE.words | {"target", "measured"}),
 )  # fmt: skip
 
 

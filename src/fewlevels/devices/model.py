@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from numbers import Integral
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from fewlevels.devices.laws import (
     check_ascending,
     check_inside,
 )
-from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_share, check_siemens, check_volt, number
+from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_count, check_share, check_siemens, check_volt, number
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -76,14 +75,14 @@ class Device:
             raise DeviceError("name must not be empty")
         for name in ("level_siemens", "level_sigma_siemens"):
             if (values := getattr(self, name)) is not None:
-                object.__setattr__(self, name, tuple(float(number(name, value)) for value in values))
+                object.__setattr__(self, name, tuple(number(name, value) for value in values))
         if self.level_siemens is not None:
             self._check_levels(self.level_siemens)
         elif self.level_sigma_siemens is not None:
             raise DeviceError("level_sigma_siemens needs level_siemens")
         self._check_window()
-        if self.states is not None and not (isinstance(self.states, Integral) and 2 <= self.states <= MOST_STATES):
-            raise DeviceError(f"states must be a whole number from 2 to {MOST_STATES}, got {self.states}")
+        if self.states is not None:
+            check_count("states", self.states, 2, MOST_STATES)
         for name in ("read_noise", "stuck_on_rate", "stuck_off_rate"):
             check_share(name, getattr(self, name))
         stuck = self.stuck_on_rate + self.stuck_off_rate

@@ -93,7 +93,7 @@ def _text(path: Path, most_bytes: int) -> str:
     marked = next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), None)
     for encoding in (marked,) if marked else ("utf-8", "cp1252"):
         try:
-            text = data.decode(encoding)
+            text = data.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
             continue
         if "\0" in text and not marked:

@@ -105,8 +105,10 @@ class _Reader:
     def _names(self) -> tuple[Row | None, tuple[Row, ...]]:
         """The row that names the columns, None where one column of numbers needs no name, and the rows below."""
         rows = self.sheet.rows
-        if not rows or not rows[0].is_numbers:
-            return (rows[0] if rows else Row(line=1, cells=())), rows[1:]
+        if not rows:
+            raise DeviceError(f"{self.sheet.path} holds no table: it is empty but for comments")
+        if not rows[0].is_numbers:
+            return rows[0], rows[1:]
         width = max(len(row.cells) for row in rows)
         for comment in reversed(self.sheet.comments):
             known = [heading(cell, self.columns) for cell in comment.cells if cell]
@@ -193,7 +195,7 @@ class _Reader:
         kind, got = QUANTITIES[each.quantity], f"got {self._shown(cell)}"
         if not each.unit and abs(value) >= kind.bare_below:
             raise self._error(line, f"{self._shown(cell)} names no unit: {kind.readings}")
-        if 0 < abs(value) < SMALLEST:
+        if abs(value) < SMALLEST and re.search("[1-9]", re.split("[eE]", text)[0]):
             raise self._error(line, f"{each.column.name} must be 0 or at least {SMALLEST:g} {kind.si}, {got}")
         if each.quantity != "resistance":
             return value
@@ -203,15 +205,15 @@ class _Reader:
 
     def _understood(self, names: Row | None, rows: int, found: dict[int, Heading], comma: bool) -> str:
         between = DELIMITERS.get(self.sheet.delimiter, repr(self.sheet.delimiter))
-        said = [f"{rows} rows"]
+        said = [_counted(rows, "row")]
         said += [f"{between} between columns"] if len(found) > 1 else []
         said += ["decimal commas"] if comma else []
-        said += [f"{self.sheet.left_out} comment lines"] if self.sheet.left_out else []
+        said += [_counted(self.sheet.left_out, "comment line")] if self.sheet.left_out else []
         columns = []
         for at, each in found.items():
             called = "has no name" if names is None else f"is {names.cells[at]!r}"
             plural = " resistances" if each.quantity == "resistance" else ""
-            unit = "" if not each.quantity else each.unit or (
+            unit = "" if not each.quantity else each.unit.replace("?", "Ω") or (
                 f"the unit of {each.column.like}" if each.column.like else QUANTITIES[each.quantity].si)  # fmt: skip
             columns.append(f"{each.column.name} {called}" + (f",{plural} in {unit}" if unit else ""))
         return f"{self.sheet.path.name}: {', '.join(said)}; {'; '.join(columns)}"
@@ -222,15 +224,16 @@ class _Reader:
         return bool(THOUSANDS.fullmatch(whole) or (self.sheet.delimiter == "," and NUMBER.fullmatch(whole)))
 
     def _wider(self, row: Row, width: int) -> DeviceError:
-        values = f"{width} value{'s' if width > 1 else ''}"
+        """The error of a row that has more cells than columns."""
+        whole = self.sheet.delimiter.join(row.cells)
         if self._one_number(row):
-            whole = self._shown(self.sheet.delimiter.join(row.cells))
-            return self._error(row.line, f"{whole} may be one number or {len(row.cells)} columns; write a decimal "
-                               "point and no marks of thousands, or name each column")  # fmt: skip
-        message = f"{values} are expected, got {len(row.cells)}"
-        if self.sheet.delimiter == ",":
-            message += "; with decimal commas put ';' between columns"
-        return self._error(row.line, message)
+            readings = [whole.replace(",", ".")] if self.sheet.delimiter == "," else []
+            readings += [whole.replace(self.sheet.delimiter, "")] if THOUSANDS.fullmatch(whole) else []
+            return self._error(row.line, f"{self._shown(whole)} may be {' or '.join(map(self._shown, readings))} or "
+                               f"{len(row.cells)} columns; write numbers without commas and spaces, or name each column"
+                               )  # fmt: skip
+        hint = "; with decimal commas put ';' between columns" if self.sheet.delimiter == "," else ""
+        return self._error(row.line, f"{_counted(width, 'value')} expected, got {len(row.cells)}{hint}")
 
     def _misnamed(self, line: int, what: str) -> DeviceError:
         columns = ", ".join(column.name if column.needed else f"[{column.name}]" for column in self.columns)
@@ -244,6 +247,10 @@ class _Reader:
 
     def _error(self, line: int, message: str) -> DeviceError:
         return DeviceError(f"{self.sheet.path}, line {line}: {message}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _is_index(cells: list[str]) -> bool:

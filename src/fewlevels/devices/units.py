@@ -97,6 +97,7 @@ def heading(cell: str, columns: tuple[Column, ...]) -> Heading | None:
         for quantity in column.quantities:
             factor = unit_factor(parts[-1], quantity) if parts else None
             alone = len(parts) == 1 and column.by_unit and words[0] not in column.words
+            alone = alone and (len(parts[0]) > 1 or parts[0] == QUANTITIES[quantity].si)
             if factor is not None and (alone or _called(words[:-1], column, quantity)):
                 return Heading(column=column, quantity=quantity, unit=parts[-1], factor=factor)
         for quantity in column.quantities or ("",):
