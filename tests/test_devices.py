@@ -19,6 +19,7 @@ from fewlevels import (
     device_names,
     load_device,
     load_device_levels,
+    parse_methods,
 )
 from fewlevels.circuit import Cubic, Diode, Sinh
 from fewlevels.circuit.resistances import Window
@@ -252,7 +253,13 @@ def test_every_way_to_a_list_of_levels_reads_it_by_the_same_rules(tmp_path):
     assert load_device(mine).level_siemens == load_device(tmp_path / "levels.csv").level_siemens == (0, 2e-6, 5e-6)
     tables = [load_device_levels(mine).table, load_device_levels(tmp_path / "levels.csv").table,
               device_levels([5e-6, 0, 2e-6]).table, device_levels(np.array([5e-6, 0, 2e-6])).table]  # fmt: skip
+    tables += [method.quantizer.table for method in parse_methods(f"device:{mine},qat:device:{tmp_path}/levels.csv")]
     assert all(table == (0.0, 2e-6 - OPEN_SIEMENS, 5e-6 - OPEN_SIEMENS) for table in tables)
+    (tmp_path / "levels.csv").write_text("20000\n50000\n", encoding="utf-8")
+    for source in (mine, tmp_path / "levels.csv"):
+        for ask in (load_device, load_device_levels, lambda each: parse_methods(f"device:{each}")):
+            with pytest.raises(DeviceError, match="line 1: '20000' names no unit: it may be ohm or µS"):
+                ask(source)
 
 
 def test_a_network_of_searched_levels_goes_on_the_device_that_has_them():
