@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from fewlevels import Device, load_device, separable_levels
 from fewlevels.device_figures import separability_figure
-from fewlevels.devices import MeasuredRetention, PolynomialSpread, RetentionTable, SaturatingSpread
+from fewlevels.devices import MeasuredRetention, PolynomialSpread, RetentionTable, SaturatingSpread, TableSpread
 from fewlevels.devices.separability import compare, equal_error_levels, geometric_levels, when
 from fewlevels.errors import DeviceError
 from tests.oracles import given
@@ -111,6 +111,14 @@ def test_exactly_as_many_levels_as_fit_reach_k_sigma():
     assert found.reached_sigma == pytest.approx(100 / 8 / 4, rel=1e-9)
     whole = separable_levels(window(PolynomialSpread(constant_siemens=2.5e-6)), 2.0)  # 1 + 100 / 10
     assert len(whole.level_siemens) == 11 and str(whole) == "11.0"
+
+
+@pytest.mark.parametrize("least", [0.0, 1e-30, 1e-22])
+def test_a_spread_below_rounding_vanishes(least):
+    device = window(TableSpread(conductance_siemens=(1e-6, 101e-6), sigma_siemens=(least, 1e-6)))
+    for asked in (separable_levels, lambda each: equal_error_levels(each, 3)):
+        with pytest.raises(DeviceError, match="its spread vanishes within its window"):
+            asked(device)
 
 
 @given(
