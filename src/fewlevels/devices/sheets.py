@@ -23,6 +23,9 @@ MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BO
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 """Byte order marks; those of UTF-32 first, since one of them begins like one of UTF-16."""
 
+TYPED = {ord("\N{MINUS SIGN}"): "-", 0xA0: " ", 0x2009: " ", 0x202F: " "}
+"""A minus and spaces of typesetting as those of a keyboard."""
+
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number with a decimal point or a decimal comma."""
 
@@ -100,7 +103,7 @@ def _text(path: Path, most_bytes: int) -> str:
             raise DeviceError(f"{path} has NUL bytes: it is no text, or UTF-16 without a byte order mark; save it as "
                               "UTF-8")  # fmt: skip
         if not re.search(r"[\0-\x08\x0e-\x1f\x7f]", text.rstrip("\x1a")):
-            return text
+            return text if text.isascii() else text.translate(TYPED)
     raise DeviceError(f"{path} is no text in UTF-8, UTF-16 or Windows-1252; save the table as CSV UTF-8")
 
 
@@ -143,7 +146,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _trimmed(cells: list[str]) -> list[str]:
-    cells = [" ".join(cell.split()).replace("\N{MINUS SIGN}", "-") for cell in cells]
+    cells = [cell.strip() for cell in cells]
     while cells and not cells[-1]:
         cells.pop()
     return cells

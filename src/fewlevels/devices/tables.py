@@ -20,6 +20,9 @@ from fewlevels.samples import FloatArray
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([ ,]\d{3})+", re.ASCII)
 """What may be one number with marks of thousands, and may be something else."""
 
+PLAIN = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+"""The numbers that computers write."""
+
 LONGEST_SHOWN = 20
 """Characters of a cell that an error repeats, at most."""
 
@@ -78,12 +81,14 @@ class _Reader:
             for row in rows:
                 if len(row.cells) > len(names.cells):
                     raise self._wider(row, len(names.cells))
+                if len(row.cells) < len(names.cells) and self.sheet.delimiter == " ":  # which one is missing?
+                    raise self._error(row.line, f"{_counted(len(names.cells), 'value')} expected, got {len(row.cells)}")
             found = self._headings(names, rows, others)
             found, rows = self._with_units(found, rows)
         if not rows:
             raise DeviceError(f"{self.sheet.path}: no row stands below the columns")
         cells = {at: [row.cells[at] if at < len(row.cells) else "" for row in rows] for at in found}
-        comma = self._decimal_comma(rows, found)
+        comma = any("," in cell for at in found for cell in cells[at]) and self._decimal_comma(rows, found)
         by_name = {each.column.name: each for each in found.values()}
         numbers: dict[str, FloatArray] = {}
         texts: dict[str, tuple[str, ...]] = {}
@@ -94,8 +99,7 @@ class _Reader:
             elif each.column.needed or any(cells[at]):
                 if like is not None and not each.unit and like.quantity == each.quantity:
                     each = replace(each, unit=like.unit, factor=like.factor)
-                numbers[name] = np.array([self._number(each, row.line, cell, comma)
-                                          for row, cell in zip(rows, cells[at], strict=True)])  # fmt: skip
+                numbers[name] = self._numbers(each, [row.line for row in rows], cells[at], comma)
         return MeasuredTable(
             path=self.sheet.path, numbers=numbers, texts=texts, lines=tuple(row.line for row in rows),
             quantities={name: by_name[name].quantity for name in numbers},
@@ -107,13 +111,12 @@ class _Reader:
         rows = self.sheet.rows
         if not rows:
             raise DeviceError(f"{self.sheet.path} holds no table: it is empty but for comments")
+        width = max(len(row.cells) for row in rows)
+        for comment in () if self._are_names(rows[0]) else reversed(self.sheet.comments):
+            if len(comment.cells) == width and self._are_names(comment):
+                return comment, rows
         if not rows[0].is_numbers:
             return rows[0], rows[1:]
-        width = max(len(row.cells) for row in rows)
-        for comment in reversed(self.sheet.comments):
-            known = [heading(cell, self.columns) for cell in comment.cells if cell]
-            if known and None not in known and len(comment.cells) == width:
-                return comment, rows
         if width == sum(column.needed for column in self.columns) == 1:
             return None, rows
         if width > 1 and self._one_number(rows[0]):
@@ -121,6 +124,9 @@ class _Reader:
         names = " or ".join(column.name for column in self.columns)
         raise self._error(rows[0].line, f"{width} columns of numbers without names may be {names} in any order; name "
                           f"them in the first line, as in {self.example!r}")  # fmt: skip
+
+    def _are_names(self, row: Row) -> bool:
+        return all(heading(cell, self.columns) for cell in row.cells if cell)
 
     def _headings(self, names: Row, rows: tuple[Row, ...], others: bool) -> dict[int, Heading]:
         """What each column is, by its place; without empty ones and the numbers of the rows."""
@@ -180,6 +186,16 @@ class _Reader:
                               f"{self._shown(cell.replace(',', ''))}; write numbers without commas")  # fmt: skip
         return bool(clear)
 
+    def _numbers(self, each: Heading, lines: list[int], cells: list[str], comma: bool) -> FloatArray:
+        if each.factor == ONE and each.quantity != "resistance" and all(map(PLAIN.fullmatch, cells)):
+            values = np.array(list(map(float, cells)))  # quick, for the tables of whole chips
+            limit = math.inf if each.unit else QUANTITIES[each.quantity].bare_below
+            zeros = "".join(cell for cell, value in zip(cells, values, strict=True) if value == 0)
+            size = np.abs(values)
+            if (((size >= SMALLEST) | (size == 0)) & (size < limit)).all() and not re.search("[1-9]", zeros):
+                return values
+        return np.array([self._number(each, line, cell, comma) for line, cell in zip(lines, cells, strict=True)])
+
     def _number(self, each: Heading, line: int, cell: str, comma: bool) -> float:
         if not cell and not each.column.needed:
             return math.nan
@@ -192,15 +208,17 @@ class _Reader:
             value = float(Decimal(text) * each.factor)  # so that 20 µS is 2e-5 S to the last digit
         if not math.isfinite(value):
             raise self._error(line, f"{each.column.name} must be a finite number, got {self._shown(cell)}")
-        kind, got = QUANTITIES[each.quantity], f"got {self._shown(cell)}"
+        kind = QUANTITIES[each.quantity]
         if not each.unit and abs(value) >= kind.bare_below:
             raise self._error(line, f"{self._shown(cell)} names no unit: {kind.readings}")
         if abs(value) < SMALLEST and re.search("[1-9]", re.split("[eE]", text)[0]):
-            raise self._error(line, f"{each.column.name} must be 0 or at least {SMALLEST:g} {kind.si}, {got}")
+            raise self._error(line, f"{each.column.name} must be 0 or at least {SMALLEST:g} {kind.si}, got "
+                              f"{self._shown(cell)}")  # fmt: skip
         if each.quantity != "resistance":
             return value
         if value <= 0:
-            raise self._error(line, f"a resistance must be positive, {got}; an open device is a conductance of 0")
+            raise self._error(line, f"a resistance must be positive, got {self._shown(cell)}; an open device is a "
+                              "conductance of 0")  # fmt: skip
         return 1 / value
 
     def _understood(self, names: Row | None, rows: int, found: dict[int, Heading], comma: bool) -> str:
