@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.devices.limits import check_seconds, check_siemens
+from fewlevels.devices.limits import check_seconds, check_siemens, number
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -84,7 +84,7 @@ class PowerLawDrift:
     last_seconds: float
 
     def __post_init__(self) -> None:
-        if not abs(self.exponent) <= LARGEST_EXPONENT:
+        if not abs(number("exponent", self.exponent)) <= LARGEST_EXPONENT:
             raise DeviceError(f"exponent must be from -1 to 1, which takes nine tenths a decade, got {self.exponent}")
         check_seconds("start_seconds", self.start_seconds)
         check_seconds("last_seconds", self.last_seconds)
