@@ -22,7 +22,10 @@ PICTURES = (".png", ".svg", ".pdf")
 
 def devices(
     name: Annotated[
-        Optional[str], typer.Argument(metavar="[NAME|DEVICE.toml]", help="One device.", show_default=False)
+        Optional[str],
+        typer.Argument(
+            metavar="[NAME|FILE]", help="One device: by name, a TOML, or a table of its levels.", show_default=False
+        ),
     ] = None,
     needs: Annotated[Optional[int], option("--needs", "Levels that a network needs, to compare with.", "N")] = None,
     k_sigma: Annotated[float, option("--k-sigma", "Standard deviations from a level to its boundary. [3]", "X")] = 3.0,
@@ -37,6 +40,7 @@ def devices(
 ) -> None:
     """List published devices and the levels they offer, or show one."""
     from fewlevels.devices import device_names, load_device
+    from fewlevels.devices.files import read_device
 
     if name is None:
         if needs is not None or after_seconds is not None or out is not None:
@@ -49,7 +53,7 @@ def devices(
         return print(_table(library, k_sigma))
     if needs is not None and needs < 1:
         raise DeviceError(f"--needs must be at least 1, got {needs}")
-    device = load_device(name)
+    device, understood = read_device(name)
     offered = _offered(device, k_sigma, after_seconds)
     if needs is not None and not offered:
         raise DeviceError(f"{device.name}: nothing to compare --needs with: neither spreads nor levels are known")
@@ -58,6 +62,8 @@ def devices(
     if as_json:
         return print(json.dumps(_plain(device, offered, k_sigma), indent=1))
     print(_page(device, offered, needs))
+    if understood:
+        print("\nread:", *understood, sep="\n  ")
     if out is not None:
         print(f"\nfigure: {out}")
     return None
@@ -83,7 +89,7 @@ def _table(library: list[Device], k_sigma: float) -> str:
         known = [found for found in offered if found.basis != "stated"]
         later = f"{known[1]} {when(known[1].after_seconds)}" if len(known) > 1 else "-"
         states = device.states or len(device.level_siemens or ()) or "-"
-        rows.append([device.name, _window(device), str(states), str(known[0]) if known else "-", later,
+        rows.append([device.name, device.window, str(states), str(known[0]) if known else "-", later,
                      device.citation.split(":")[0]])  # fmt: skip
     return _columns(rows)
 
@@ -93,7 +99,7 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
 
     from fewlevels.devices.separability import compare, when
 
-    rows = [["window", _window(device)]]
+    rows = [["window", device.window]]
     if device.states:
         rows.append(["states", f"{device.states}, without their conductances"])
     if device.level_siemens is not None and not device.spread_is_known:
@@ -152,12 +158,6 @@ def _write_figure(device: Device, needs: int | None, k_sigma: float, after_secon
         figure = separability_figure(device, needs, k_sigma=k_sigma, after_seconds=after_seconds)
         figure.savefig(picture, format=out.suffix[1:], dpi=200)
     Store(out.parent).write(out.name, picture.getvalue())
-
-
-def _window(device: Device) -> str:
-    if device.lowest_siemens is None or device.highest_siemens is None:
-        return "-"
-    return f"{device.lowest_siemens * 1e6:g} to {device.highest_siemens * 1e6:g} µS"
 
 
 def _micro(siemens: FloatArray) -> str:

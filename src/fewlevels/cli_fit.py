@@ -30,7 +30,12 @@ def fit(
     ],
     device: Annotated[
         str,
-        typer.Option("--device", metavar="NAME|FILE", help="A published device, or a TOML file.", show_default=False),
+        typer.Option(
+            "--device",
+            metavar="NAME|FILE",
+            help="A published device, a TOML, or a table of levels.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
     model: Annotated[str, option("--model", "best, or the index of a model. [best]", "best|INDEX")] = "best",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.devices.limits import check_seconds, check_siemens, number
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -54,8 +55,9 @@ class SaturatingSpread:
 
     def __post_init__(self) -> None:
         for name in ("amplitude_siemens", "scale_siemens"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise DeviceError(f"{name} must be positive, got {getattr(self, name)}")
+            check_siemens(name, getattr(self, name))
+            if getattr(self, name) == 0:
+                raise DeviceError(f"{name} must be positive, got 0")
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         """Standard deviation in siemens."""
@@ -65,12 +67,16 @@ class SaturatingSpread:
 Spread = TableSpread | PolynomialSpread | SaturatingSpread
 
 
+LARGEST_EXPONENT = 1.0
+"""Of drift: the largest that is published is a tenth of it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PowerLawDrift:
     """G(t) = G(start) (t / start)^-exponent for every device alike, so a spread shrinks by the same factor.
 
     start_seconds: when the programmed conductance was read. last_seconds: until when the law was measured.
-    Raises DeviceError unless 0 < start < last and the exponent is finite.
+    Raises DeviceError unless 0 < start < last and the exponent is in [-1, 1].
     """
 
     exponent: float
@@ -78,12 +84,13 @@ class PowerLawDrift:
     last_seconds: float
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.exponent):
-            raise DeviceError(f"exponent must be finite, got {self.exponent}")
-        if not 0 < self.start_seconds < self.last_seconds < math.inf:
+        if not abs(number("exponent", self.exponent)) <= LARGEST_EXPONENT:
+            raise DeviceError(f"exponent must be from -1 to 1, which takes nine tenths a decade, got {self.exponent}")
+        check_seconds("start_seconds", self.start_seconds)
+        check_seconds("last_seconds", self.last_seconds)
+        if not self.start_seconds < self.last_seconds:
             raise DeviceError(
-                f"last_seconds must follow start_seconds, both positive, got {self.last_seconds} after "
-                f"{self.start_seconds}"
+                f"last_seconds must follow start_seconds, got {self.last_seconds} after {self.start_seconds}"
             )
 
     @property
@@ -109,8 +116,7 @@ class RetentionTable:
     mean_siemens: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.after_seconds < math.inf:
-            raise DeviceError(f"after_seconds must be positive, got {self.after_seconds}")
+        check_seconds("after_seconds", self.after_seconds)
         columns = {"sigma_siemens": self.sigma_siemens}
         if self.mean_siemens is not None:
             columns["mean_siemens"] = self.mean_siemens
@@ -173,16 +179,14 @@ def check_table(conductance_siemens: tuple[float, ...], columns: dict[str, tuple
                 f"{name} must have a value for each of the {len(conductance_siemens)} conductances, got {len(column)}"
             )
         for value in column:
-            if not 0 <= value < math.inf:
-                raise DeviceError(f"{name} must be at least 0, got {value}")
+            check_siemens(name, value)
 
 
 def check_ascending(name: str, values: tuple[float, ...]) -> None:
     if not values:
         raise DeviceError(f"{name} must hold at least one conductance, got none")
     for value in values:
-        if not 0 <= value < math.inf:
-            raise DeviceError(f"{name} must be at least 0, got {value}")
+        check_siemens(name, value)
     for before, after in itertools.pairwise(values):
         if not before < after:
             raise DeviceError(f"{name} must ascend, got {after} after {before}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -18,14 +17,27 @@ from fewlevels.devices.laws import (
     check_ascending,
     check_inside,
 )
+from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_count, check_share, check_siemens, check_volt, number
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
-LARGEST_SIEMENS = 1.0
-"""No device reaches it: a larger number was meant in another unit."""
+MOST_STATES = 1_000_000
+LARGEST_RISE = 10.0
+"""Of the highest conductance, that means reach with time: a larger mean was meant in another unit."""
+
+LEAST_SCALE_VOLT = 0.001
+"""No current rises by more than e in 1 mV."""
+
+LARGEST_OF_A_DIODE = {
+    "saturation_ampere": (1.0, "10 pA is 1e-11"),
+    "gmin_siemens": (1.0, "1 pS is 1e-12"),
+    "threshold_volt": (LARGEST_VOLT, "650 mV is 0.65"),
+    "ideality": (100.0, "a good junction has 1 to 2"),
+}
+"""What no selector reaches, and a hint at what was meant."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Device:
     """One kind of memristive device. What a source does not give is None; a method that needs it refuses.
 
@@ -61,23 +73,50 @@ class Device:
     def __post_init__(self) -> None:
         if not self.name:
             raise DeviceError("name must not be empty")
+        for name in ("level_siemens", "level_sigma_siemens"):
+            if (values := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(number(name, value) for value in values))
         if self.level_siemens is not None:
             self._check_levels(self.level_siemens)
         elif self.level_sigma_siemens is not None:
             raise DeviceError("level_sigma_siemens needs level_siemens")
         self._check_window()
-        if self.states is not None and self.states < 2:
-            raise DeviceError(f"states must be at least 2, got {self.states}")
-        if not 0 <= self.read_noise < math.inf:
-            raise DeviceError(f"read_noise must be at least 0, got {self.read_noise}")
-        for name in ("stuck_on_rate", "stuck_off_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DeviceError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.states is not None:
+            check_count("states", self.states, 2, MOST_STATES)
+        for name in ("read_noise", "stuck_on_rate", "stuck_off_rate"):
+            check_share(name, getattr(self, name))
         stuck = self.stuck_on_rate + self.stuck_off_rate
         if stuck > 1:
             raise DeviceError(f"stuck_on_rate and stuck_off_rate must sum to at most 1, got {stuck}")
+        if self.nonlinearity is not None and self.iv_fit is None:
+            check_volt("scale_volt of the nonlinearity", self.nonlinearity.scale_volt, LEAST_SCALE_VOLT)
+        for name, (most, hint) in LARGEST_OF_A_DIODE.items() if self.selector is not None else ():
+            if getattr(self.selector, name) >= most:
+                got = getattr(self.selector, name)
+                raise DeviceError(f"{name} of the selector must be below {most:g}, got {got}; {hint}")
         if self.nonlinearity is not None and self.selector is not None:
             raise DeviceError("nonlinearity and selector cannot be combined: give one of them")
+
+    def __repr__(self) -> str:
+        """One line: the window and what is known, without the numbers."""
+        said = [f"{len(self.level_siemens)} levels" if self.level_siemens else "", f"{self.states} states"
+                if self.states else "", "spread" if self.spread_is_known else "", "retention" if self.retention else "",
+                "read noise" if self.read_noise else "",
+                "stuck devices" if self.stuck_on_rate + self.stuck_off_rate else "",
+                f"cell {self.cell}" if self.cell else ""]  # fmt: skip
+        return f"<Device {self.name}: {', '.join([self.window, *filter(None, said)]).removeprefix('-, ')}>"
+
+    @property
+    def content(self) -> str:
+        """Every field, as text: two devices are equal where theirs are."""
+        return f"Device({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in fields(self))})"
+
+    @property
+    def window(self) -> str:
+        """'9 to 88.2 µS', or '-' where it is not known."""
+        if self.lowest_siemens is None or self.highest_siemens is None:
+            return "-"
+        return f"{self.lowest_siemens * 1e6:g} to {self.highest_siemens * 1e6:g} µS"
 
     def available_siemens(self) -> FloatArray | None:
         """The level table (levels,), ascending; None for a continuous window."""
@@ -161,8 +200,6 @@ class Device:
 
     def _check_levels(self, levels: tuple[float, ...]) -> None:
         check_ascending("level_siemens", levels)
-        if levels[-1] >= LARGEST_SIEMENS:
-            raise DeviceError(f"level_siemens must be below {LARGEST_SIEMENS:g} S, got {levels[-1]:g}; 2 µS is 2e-6")
         if len(levels) < 2:
             raise DeviceError(f"level_siemens must hold at least two levels, got {len(levels)}")
         for name, end in (("lowest_siemens", levels[0]), ("highest_siemens", levels[-1])):
@@ -182,8 +219,8 @@ class Device:
         if sigma is not None and len(sigma) != len(levels):
             raise DeviceError(f"level_sigma_siemens must hold {len(levels)} spreads, one a level, got {len(sigma)}")
         for value in sigma or ():
-            if not 0 <= value < math.inf:
-                raise DeviceError(f"level_sigma_siemens must be at least 0, got {value}")
+            check_siemens("level_sigma_siemens", value)
+            self._check_spread("level_sigma_siemens", value)
 
     def _check_window(self) -> None:
         low, high = self.lowest_siemens, self.highest_siemens
@@ -193,16 +230,31 @@ class Device:
             if self.spread is not None or self.retention is not None:
                 raise DeviceError("lowest_siemens and highest_siemens are needed with a spread or a retention")
             return
-        if not 0 <= low < high < math.inf:
-            raise DeviceError(f"lowest_siemens must be at least 0 and below highest_siemens, got {low} and {high}")
-        if high >= LARGEST_SIEMENS:
-            raise DeviceError(f"highest_siemens must be below {LARGEST_SIEMENS:g} S, got {high:g}; 2 µS is 2e-6")
-        if self.spread is not None and not (self._covered("spread", self.spread, low, high) >= 0).all():
-            raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S")
+        check_siemens("lowest_siemens", low)
+        check_siemens("highest_siemens", high)
+        if not low < high:
+            raise DeviceError(f"lowest_siemens must be below highest_siemens, got {low} and {high}")
+        if self.spread is not None:
+            sigma = self._covered("spread", self.spread, low, high)
+            if not (sigma >= 0).all():
+                raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S")
+            if ((sigma > 0) & (sigma < SMALLEST)).any():
+                raise DeviceError(f"spread must be 0 or at least {SMALLEST:g} S, got {sigma[sigma > 0].min():g}")
+            self._check_spread("spread", float(sigma.max()))
         if isinstance(self.retention, MeasuredRetention):
             ends = (low, high) if self.level_siemens is None else (self.level_siemens[0], self.level_siemens[-1])
             for table in self.retention.table:
-                self._covered("retention", table.spread, *ends)
+                self._check_spread("retention", float(self._covered("retention", table.spread, *ends).max()))
+                mean, most = max(table.mean_siemens or (0.0,)), LARGEST_RISE * high
+                if mean > most:
+                    raise DeviceError(f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
+                                      f"conductance, got {mean:g} S; 2 µS is 2e-6")  # fmt: skip
+
+    def _check_spread(self, what: str, sigma: float) -> None:
+        """A spread above every conductance of the device is relative, in percent or in another unit."""
+        if self.highest_siemens is not None and not sigma <= self.highest_siemens:
+            raise DeviceError(f"{what} must be at most the highest conductance, {self.highest_siemens:g} S, got "
+                              f"{sigma:g} S; 2 µS is 2e-6, and 5 % of a conductance is a slope of 0.05")  # fmt: skip
 
     def _covered(self, what: str, spread: Spread, low: float, high: float) -> FloatArray:
         try:

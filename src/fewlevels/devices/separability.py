@@ -15,6 +15,8 @@ from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
 GRID = 4096
+VANISHES = 1e-12
+"""Of the mean: a smaller spread is lost in the rounding of mean + k sigma."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,7 +95,7 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     target, mean, sigma = _window(device, after_seconds)
     if not sigma.any():
         return found(math.inf, None, "spread")
-    if not (sigma > 0).all():
+    if not (sigma > VANISHES * mean).all():
         raise _vanishes(device)
     risen = np.diff(np.maximum.accumulate(mean))  # no mean counts twice
     count = 1 + float((risen / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
@@ -122,7 +124,7 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
         return target[:1]
     if not sigma.any():
         return np.linspace(target[0], target[-1], levels)
-    if not (sigma > 0).all():
+    if not (sigma > VANISHES * mean).all():
         raise _vanishes(device)
     low, high, best = 0.0, float(np.ptp(mean) / sigma.min()), target[:1].tolist() * levels
     while low < (middle := (low + high) / 2) < high:

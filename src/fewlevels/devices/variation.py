@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels.devices.laws import PowerLawDrift
-from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping
+from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt, number
+from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples import FloatArray
 
 
@@ -33,14 +35,17 @@ class Conditions:
     max_pulses: int = 100
 
     def __post_init__(self) -> None:
-        if not 0 < self.input_volt < math.inf:
-            raise DeviceError(f"input_volt must be positive, got {self.input_volt}")
-        if not 0 <= self.sigma_factor < math.inf:
+        check_volt("input_volt", self.input_volt)
+        if self.after_seconds is not None:
+            check_seconds("after_seconds", self.after_seconds)
+        if not 0 <= number("sigma_factor", self.sigma_factor) < math.inf:
             raise DeviceError(f"sigma_factor must be at least 0, got {self.sigma_factor}")
-        if self.stuck_rate is not None and not 0 <= self.stuck_rate <= 1:
-            raise DeviceError(f"stuck_rate must be in [0, 1], got {self.stuck_rate}")
-        if self.tolerance_siemens is not None and not self.tolerance_siemens > 0:
-            raise DeviceError(f"tolerance_siemens must be positive, got {self.tolerance_siemens}")
+        if self.stuck_rate is not None:
+            check_share("stuck_rate", self.stuck_rate)
+        if self.tolerance_siemens is not None:
+            check_siemens("tolerance_siemens", self.tolerance_siemens)
+            if self.tolerance_siemens == 0:
+                raise DeviceError("tolerance_siemens must be positive, got 0")
         if not (isinstance(self.max_pulses, int) and self.max_pulses >= 1):
             raise DeviceError(f"max_pulses must be a whole number of at least 1, got {self.max_pulses!r}")
 

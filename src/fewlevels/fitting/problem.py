@@ -7,11 +7,13 @@ from typing import get_args
 
 import numpy as np
 
-from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping, Scheme, map_network
+from fewlevels.devices.limits import LARGEST_WIRE_OHM
+from fewlevels.devices.mapping import Mapping, Scheme, map_network
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks import Networks
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.yields import Yield, estimate_yield
 
@@ -44,8 +46,9 @@ class FitConfig:
                 raise DeviceError(f"{name} must be a whole number of at least {least}, got {getattr(self, name)!r}")
         if self.scheme not in get_args(Scheme):
             raise DeviceError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {self.scheme!r}")
-        if not 0 <= self.wire_ohm < np.inf:
-            raise DeviceError(f"wire_ohm must be at least 0, got {self.wire_ohm}")
+        if not 0 <= self.wire_ohm <= LARGEST_WIRE_OHM:
+            raise DeviceError(f"wire_ohm must be from 0 to {LARGEST_WIRE_OHM:g}, got {self.wire_ohm}; it is of one "
+                              "segment, between two cells")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

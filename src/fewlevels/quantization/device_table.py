@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -15,6 +17,12 @@ from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
 from fewlevels.quantization.protocol import Quantized, assign, check
 from fewlevels.samples import FloatArray
+
+OPEN_SIEMENS = 1e-12
+"""What stands for a conductance of 0, an open device, which no circuit solver takes."""
+
+LARGEST_SIEMENS = 1.0
+"""No device reaches it: a larger number was meant in another unit."""
 
 THREADED = 500
 """Models from which on the search of a scale is divided over threads."""
@@ -76,27 +84,35 @@ class Table(Scaled):
         return best
 
 
-def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip: float | None = None) -> Table:
-    """The quantizer for devices that hold these conductances only, ascending, in siemens, on a differential pair.
+def device_levels(conductances_siemens: Iterable[float], *, clip: float | None = None) -> Table:
+    """The quantizer for devices that hold these conductances only, in siemens and any order, on a differential pair.
 
     The pair's device of the weight's sign takes a conductance of the list and the other rests at the lowest, so that
     magnitudes are scale (g - g_lowest). The scale between weights and conductances is searched (see Scaled).
-    Raises QuantizationError for an empty, unsorted or duplicate list or a conductance that is not positive.
+    0 S is an open device. Raises QuantizationError for an empty list, one that holds a conductance twice or what is no
+    number, and for a conductance that no device has.
     """
     try:
-        table = tuple(float(g) for g in conductances_siemens)
-    except (TypeError, ValueError):
-        raise QuantizationError(f"conductances must be a list of numbers, got {conductances_siemens!r}") from None
-    if not table:
+        listed = list(conductances_siemens)
+    except TypeError:
+        listed = [None]  # type: ignore[list-item]
+    if not all(isinstance(g, Real) and not isinstance(g, bool) for g in listed):
+        raise QuantizationError(f"conductances must be a list of numbers, got {conductances_siemens!r}")
+    if not listed:
         raise QuantizationError("a device needs at least one conductance, got none")
-    for g in table:
-        if not (math.isfinite(g) and g > 0):
-            raise QuantizationError(f"conductances must be positive and finite, got {g} S")
+    for g in listed:
+        if not 0 <= g < LARGEST_SIEMENS:
+            g = math.inf if g > 1e300 else g  # an integer may have more digits than can be printed
+            raise QuantizationError(f"conductances must be at least 0 and below {LARGEST_SIEMENS:g} S, got {g} S; "
+                                    "20 µS is 2e-05, and 20 kohm are 5e-05 S")  # fmt: skip
+    table = sorted(max(float(g), OPEN_SIEMENS) for g in listed)
+    if [g for g in table if g == OPEN_SIEMENS][1:]:
+        raise QuantizationError(f"conductances of at most {OPEN_SIEMENS:g} S are all open devices, keep one of them")
     _check_ascending(table)
     return Table(table=tuple(g - table[0] for g in table), label="device", clip=clip)
 
 
-def _check_ascending(table: tuple[float, ...]) -> None:
+def _check_ascending(table: Sequence[float]) -> None:
     for before, after in itertools.pairwise(table):
         if before == after:
             raise QuantizationError(f"levels must differ, {after} stands twice")
