@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlevels.common.words import printable
 from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison
@@ -83,7 +84,7 @@ def table(stored: dict[str, Any]) -> str:
 def cell(key: str, value: Any) -> str:
     """A value of a row as it is shown; '-' where there is none."""
     if value is None or isinstance(value, str):
-        return value or "-"
+        return printable(value or "-")
     return f"{value:.2%}" if key == "solved" or key.startswith("recognition") else f"{value:g}"
 
 
@@ -131,4 +132,4 @@ def _certificate(comparison: MethodComparison) -> bytes:
 
 
 def _part(name: str, part: str) -> str:
-    return f"{part} samples of {name}" if name in DATASETS else f"samples of {name}"
+    return f"{part} samples of {name}" if name in DATASETS else f"samples of {printable(name)}"

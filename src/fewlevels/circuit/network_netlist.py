@@ -13,6 +13,7 @@ from fewlevels.circuit.netlist import (
     behavioural,
     crossbar_elements,
     deck,
+    number,
     source,
 )
 from fewlevels.circuit.network_circuit import NetworkCircuit
@@ -60,7 +61,7 @@ def network_deck(
         for j, node in enumerate(words):
             share = _share(circuit, layer, j, input_volt, crossbar.bit_lines, dialect)
             raised = _raised(circuit, share, dialect)
-            body.append(behavioural(f"L{layer}H{j}", node, f"{input_volt!r}*{share}{raised}", dialect))
+            body.append(behavioural(f"L{layer}H{j}", node, f"{number(input_volt)}*{share}{raised}", dialect))
             volt = float(point.stages[layer].point.input_volt[0, j])
             expected.append(f"expected v({node}) = {volt!r} V")
     header = [
@@ -82,14 +83,14 @@ def _share(circuit: NetworkCircuit, layer: int, j: int, input_volt: float, colum
 
     own, other = (2 * j, 2 * j + 1) if circuit.design.columns != "single" else (j, columns - 1)
     scale = 1 / (circuit.map.siemens_per_weight * input_volt)
-    return f"(1/(1+exp(-{scale!r}*({current(own)}-{current(other)}))))"
+    return f"(1/(1+exp(-{number(scale)}*({current(own)}-{current(other)}))))"
 
 
 def _raised(circuit: NetworkCircuit, share: str, dialect: Dialect) -> str:
     if circuit.threshold_volt == 0:
         return ""
     if circuit.design.raised == "all":
-        return f"+{circuit.threshold_volt!r}"
-    step = f"({share}>{circuit.design.firing_share!r})" if dialect == "spectre" else (
-        f"u({share}-{circuit.design.firing_share!r})")  # fmt: skip
-    return f"+{circuit.threshold_volt!r}*{step}"
+        return f"+{number(circuit.threshold_volt)}"
+    step = f"({share}>{number(circuit.design.firing_share)})" if dialect == "spectre" else (
+        f"u({share}-{number(circuit.design.firing_share)})")  # fmt: skip
+    return f"+{number(circuit.threshold_volt)}*{step}"

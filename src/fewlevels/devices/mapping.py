@@ -17,6 +17,7 @@ from fewlevels.circuit.cell import Selector
 from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network_circuit import NetworkCircuit
 from fewlevels.circuit.resistances import Window
+from fewlevels.common.words import csv_safe
 from fewlevels.errors import MappingError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
@@ -94,7 +95,7 @@ class Mapping:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows(self.rows())
+        writer.writerows(map(csv_safe, row) for row in self.rows())
         return text.getvalue()
 
     def read_csv(self, path: str | Path) -> tuple[FloatArray, ...]:
