@@ -49,9 +49,9 @@ def test_three_dimensional_weights_make_as_many_networks() -> None:
         ([np.ones((2, 3)), np.ones((5, 3, 1))], "(5, 3, 1)"),
         ([[[1, np.nan], [3, 4]]], "nan"),
         ([np.ones((2, 2)), [[1, 2], [-np.inf, 4]]], "layer 2 must be finite, got -inf"),
-        ([[[1, 2], [3]]], "arrays of numbers"),
-        (["weights"], "arrays of numbers"),
-        (3, "arrays of numbers"),
+        ([[[1, 2], [3]]], "of numbers"),
+        (["weights"], "of numbers"),
+        (3, "of numbers"),
     ],
 )
 def test_weights_that_do_not_make_networks_are_refused(weights: object, named: str) -> None:

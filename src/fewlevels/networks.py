@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.checks import instance, real_array, shown
+from fewlevels.common.files import name_of
+from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
 from fewlevels.samples import FloatArray, Samples
 
@@ -32,7 +33,9 @@ class Networks:
     weights: tuple[FloatArray, ...]
 
     def __post_init__(self) -> None:
-        weights = tuple(np.ascontiguousarray(w, dtype=np.float64) for w in self.weights)
+        instance("weights", self.weights, tuple, NetworksError)
+        weights = tuple(real_array(f"the weights of layer {i}", w, NetworksError)
+                        for i, w in enumerate(self.weights, start=1))  # fmt: skip
         if not weights:
             raise NetworksError("networks need at least one layer of weights, got none")
         for layer, w in enumerate(weights, start=1):
@@ -51,16 +54,21 @@ class Networks:
         """Networks of the user's own: one array per layer, (fan_in, fan_out) for one network, or
         (models, fan_in, fan_out) for several. Raises NetworksError where they do not fit together.
         """
-        try:
-            arrays = [np.asarray(w).astype(np.float64, casting="same_kind") for w in weights]
-        except (TypeError, ValueError) as error:
-            raise NetworksError(f"weights must be arrays of numbers: {error}") from None
+        if not isinstance(weights, Iterable) or isinstance(weights, str | bytes):
+            raise NetworksError(f"weights must be a list of arrays of numbers, one a layer, got {shown(weights)}")
+        arrays = [real_array(f"the weights of layer {i}", w, NetworksError).copy()
+                  for i, w in enumerate(weights, start=1)]  # fmt: skip
         return Networks(tuple(w[None] if w.ndim == 2 else w for w in arrays))
 
     @classmethod
     def from_joint(cls, joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> Networks:
         """The inverse of `joint`: weights (models, all weights) cut into layers of these (fan_in, fan_out)."""
-        ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1]
+        sizes = [fan_in * fan_out for fan_in, fan_out in shapes]
+        joint = real_array("joint weights", joint, NetworksError)
+        if joint.ndim != 2 or not sizes or joint.shape[1] != sum(sizes):
+            raise NetworksError(f"joint weights of layers {shown(shapes)} must be (models, {sum(sizes)}), got shape "
+                                f"{joint.shape}")  # fmt: skip
+        ends = np.cumsum(sizes)[:-1]
         parts = np.split(joint, ends, axis=1)
         return Networks(tuple(part.reshape(len(joint), *shape) for part, shape in zip(parts, shapes, strict=True)))
 
@@ -124,6 +132,7 @@ def recognised(
     margin: (models, samples), filled with each sample's own output minus the largest other output.
     """
     sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+    instance("samples", samples, Samples, NetworksError)
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
         raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
                             f"{samples.inputs} inputs and {len(samples.classes)} classes"
@@ -139,21 +148,16 @@ def load_networks(path: str | Path) -> Networks:
     Raises NetworksError where the file cannot be read, holds no network or more than layers (a study's q apart), or its
     layers do not fit together.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-        arrays = dict(np.load(path, allow_pickle=False)) if "W1" in names else {}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise NetworksError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
-    if not arrays:
-        raise NetworksError(f"{path} must hold W1, W2 …, it holds {', '.join(sorted(names)) or 'nothing'}")
-    layers = list(itertools.takewhile(lambda name: name in arrays, (f"W{layer}" for layer in itertools.count(1))))
-    if beyond := sorted(name for name in arrays if re.fullmatch(r"W\d+", name) and name not in layers):
+    names = npz_names(path, NetworksError)
+    if "W1" not in names:
+        raise NetworksError(f"{name_of(path)} must hold W1, W2 …, it holds {listed(names)}")
+    layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
+    if beyond := sorted(name for name in names if re.fullmatch(r"W\d+", name) and name not in layers):
         raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
-    if more := sorted(set(arrays) - {*layers, "q"}):
-        raise NetworksError(f"{path} holds {', '.join(more)} besides {', '.join(layers)}; networks here have no "
+    if more := sorted(set(names) - {*layers, "q"}):
+        raise NetworksError(f"{path} holds {listed(more)} besides {', '.join(layers)}; networks here have no "
                             f"biases: train without them, and leave out what is no layer")  # fmt: skip
-    weights = [arrays[name] for name in layers]
+    weights = list(read_npz(path, layers, NetworksError).values())
     if any(w.ndim == 3 and len(w) == 0 for w in weights):
         raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
     if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.errors import SearchError
+from fewlevels.common.checks import instance, positive, shown
+from fewlevels.errors import SearchError, TrainingError
 from fewlevels.quantization import Quantizer
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import fewest_levels
@@ -95,7 +96,9 @@ def study_range(
     Raises SearchError for no limits, TrainingError for one that is not positive.
     """
     if not isinstance(limits, Sequence | np.ndarray) or len(limits) == 0:
-        raise SearchError(f"limits must be a list of at least one range, got {limits!r}")
+        raise SearchError(f"limits must be a list of at least one range, got {shown(limits)}")
+    instance("config", config, TrainingConfig, SearchError)
+    limits = [None if limit is None else positive("range_limit", limit, TrainingError) for limit in limits]
     trained, ranges, q = [], [], []
     for limit in limits:
         networks = train(samples, replace(config, range_limit=limit), models=models, seed=seed)

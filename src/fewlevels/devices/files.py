@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import math
 import re
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -14,6 +13,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from fewlevels.circuit.cell import Diode
+from fewlevels.common.toml import parse_toml
 from fewlevels.devices.iv import BENDS, fit_iv
 from fewlevels.devices.laws import (
     MeasuredRetention,
@@ -56,11 +56,7 @@ def load_device(name_or_path: str | Path) -> Device:
     else:
         raise DeviceError(f"a device is a .toml file or one of {', '.join(device_names())}, got {str(name_or_path)!r}")
     text = _read(path)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeviceError(f"{path} is not valid TOML: {error}") from None
-    return _Description(path, text).device(values)
+    return _Description(path, text).device(parse_toml(text, path, DeviceError))
 
 
 class _Description:
