@@ -177,7 +177,7 @@ def test_a_wrong_description_is_one_sentence_with_line_and_key(tmp_path, text, s
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram, got 'wan'"):
         load_device("wan")
-    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: No such file"):
+    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: no such file"):
         load_device(tmp_path / "none.toml")
 
 

@@ -174,11 +174,7 @@ def _load_npz(path: Path) -> Samples:
     x = x.reshape(len(x), -1)
     if y.dtype.kind == "U":
         labels, indices = np.unique(y, return_inverse=True)
-        try:
-            names = tuple(map(str, labels))
-        except ValueError as error:
-            raise SamplesError(f"{path}: y holds what is no text: {error}") from None
-        return _samples(str(path), x, indices, names, shape)
+        return _samples(str(path), x, indices, tuple(map(str, labels)), shape)
     if y.max() >= MOST_CLASSES:
         raise SamplesError(f"{path}: class numbers must be 0 to {MOST_CLASSES - 1}, got {y.max()}")
     return _samples(str(path), x, y, tuple(map(str, range(int(y.max()) + 1))), shape)

@@ -26,6 +26,8 @@ MOST_UNPACKED = 500
 EXPECTED = "a NumPy .npz of plain arrays"
 HOW = "save plain arrays by numpy.savez or numpy.savez_compressed"
 
+LAST_LETTER = 0x10FFFF
+
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -108,5 +110,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any
         data = content.read()
     if len(data) != promised:
         raise ValueError(f"its header promises {promised} bytes, it holds {len(data)}")
+    letters = np.frombuffer(data if dtype.kind == "U" else b"", np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+    if letters.max(initial=0) > LAST_LETTER:  # which NumPy cannot make text of
+        raise ValueError("it holds what is no text")
     array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)

@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from fewlevels.circuit.cell import Diode
+from fewlevels.common.checks import shown
+from fewlevels.common.files import read_text
 from fewlevels.common.toml import parse_toml
 from fewlevels.devices.iv import BENDS, fit_iv
 from fewlevels.devices.laws import (
@@ -49,13 +51,17 @@ def load_device(name_or_path: str | Path) -> Device:
 
     Raises DeviceError, with file, line and key, where there is no such device or the description is wrong.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise DeviceError(f"a device is named by text, got {shown(name_or_path)}")
     if str(name_or_path) in device_names():
         path = LIBRARY / f"{name_or_path}.toml"
     elif Path(name_or_path).suffix == ".toml":
         path = Path(name_or_path)
     else:
-        raise DeviceError(f"a device is a .toml file or one of {', '.join(device_names())}, got {str(name_or_path)!r}")
-    text = _read(path)
+        raise DeviceError(
+            f"a device is a .toml file or one of {', '.join(device_names())}, got {shown(str(name_or_path))}"
+        )
+    text = read_text(path, DeviceError, "the TOML description of a device")
     return _Description(path, text).device(parse_toml(text, path, DeviceError))
 
 
