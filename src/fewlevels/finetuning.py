@@ -15,7 +15,7 @@ from fewlevels.common.checks import fraction, instance, number, positive, real_a
 from fewlevels.errors import FinetuningError
 from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
-from fewlevels.quantization.protocol import searchable
+from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
@@ -69,7 +69,7 @@ class FinetuningConfig:
         object.__setattr__(self, "latent_limit", tuple(limits.tolist()) if limits.ndim else float(limits))
         if not 0 <= self.ramp <= 1:
             raise FinetuningError(f"ramp must be in [0, 1], got {self.ramp}")
-        if self.loss not in LOSSES:
+        if not isinstance(self.loss, str) or self.loss not in LOSSES:
             raise FinetuningError(f"loss must be {' or '.join(LOSSES)}, got {shown(self.loss)}")
         if not (self.noise == 0 or FLOAT32_MIN <= self.noise < 1):  # smaller ones would be no noise
             raise FinetuningError(f"noise must be 0, or from {FLOAT32_MIN:.1e} up in [0, 1), got {self.noise}")
@@ -144,6 +144,8 @@ def finetune(
     config = config_for(networks, samples) if config is None else instance("config", config, FinetuningConfig,
                                                                             FinetuningError)  # fmt: skip
     levels = searchable(quantizer).most_levels if levels is None else levels
+    if levels is not None:
+        levels = whole_number("levels", levels, FinetuningError, least=1, most=MOST_LEVELS)
     if levels is None:
         raise FinetuningError(f"levels must be given for {quantizer.name!r}, which has any number of them")
     if np.ndim(config.latent_limit) and np.size(config.latent_limit) != len(networks.shapes):

@@ -170,8 +170,10 @@ def compare_methods(
     check_minimise(minimise)
     seed = whole_number("seed", seed, SearchError)
     methods = parse_methods(methods) if isinstance(methods, str) else methods
-    if not (isinstance(methods, list | tuple) and methods and all(isinstance(method, Method) for method in methods)):
-        raise SearchError(f"methods must name at least one method, got {shown(methods) if methods else 'none'}")
+    if not (isinstance(methods, list | tuple) and all(isinstance(method, Method) for method in methods)):
+        raise SearchError(f"methods must be a list of methods or of their names, got {shown(methods)}")
+    if not methods:
+        raise SearchError("methods must name at least one method, got none")
     judge = samples if test is None else test
     recognition = networks.recognition(judge)
     target = targets(recognition, alpha, relative)
@@ -227,7 +229,7 @@ def _parse_method(name: str) -> Method:
     quantizer = quantizers.get(PAPER_NAMES.get(bare, bare))
     if quantizer is None:
         known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
-        raise SearchError(f"methods are {known}; got {name!r}")
+        raise SearchError(f"methods are {known}; got {shown(name)}")
     return Method(name, quantizer, finetuned)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
-from fewlevels.common.checks import instance, real_array, shown
+from fewlevels.common.checks import instance, is_whole, real_array, shown
 from fewlevels.common.files import name_of
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
@@ -54,7 +54,7 @@ class Networks:
         """Networks of the user's own: one array per layer, (fan_in, fan_out) for one network, or
         (models, fan_in, fan_out) for several. Raises NetworksError where they do not fit together.
         """
-        if not isinstance(weights, Iterable) or isinstance(weights, str | bytes):
+        if not isinstance(weights, list | tuple):
             raise NetworksError(f"weights must be a list of arrays of numbers, one a layer, got {shown(weights)}")
         arrays = [real_array(f"the weights of layer {i}", w, NetworksError).copy()
                   for i, w in enumerate(weights, start=1)]  # fmt: skip
@@ -63,6 +63,10 @@ class Networks:
     @classmethod
     def from_joint(cls, joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> Networks:
         """The inverse of `joint`: weights (models, all weights) cut into layers of these (fan_in, fan_out)."""
+        pairs = isinstance(shapes, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 and
+                                                         all(map(is_whole, pair)) for pair in shapes)  # fmt: skip
+        if not pairs:
+            raise NetworksError(f"shapes must list (fan_in, fan_out) of each layer, got {shown(shapes)}")
         sizes = [fan_in * fan_out for fan_in, fan_out in shapes]
         joint = real_array("joint weights", joint, NetworksError)
         if joint.ndim != 2 or not sizes or joint.shape[1] != sum(sizes):
@@ -106,7 +110,10 @@ class Networks:
 
     def outputs(self, x: FloatArray) -> FloatArray:
         """Outputs after the last sigmoid: (models, samples, outputs). x: (samples, inputs)."""
-        signal = np.broadcast_to(x, (len(self), *np.shape(x)))
+        x = real_array("x", x, NetworksError)
+        if x.ndim != 2 or x.shape[1] != self.shapes[0][0]:
+            raise NetworksError(f"x must be (samples, {self.shapes[0][0]} inputs), got shape {x.shape}")
+        signal = np.broadcast_to(x, (len(self), *x.shape))
         for w in self.weights:
             with np.errstate(over="ignore"):  # exp(-z) beyond float64: the sigmoid is 0, as it should be
                 signal = 1.0 / (1.0 + np.exp(-(signal @ w)))

@@ -95,7 +95,8 @@ def study_range(
     Because only the limit differs, what q does is the limit's effect. config: all else of training.
     Raises SearchError for no limits, TrainingError for one that is not positive.
     """
-    if not isinstance(limits, Sequence | np.ndarray) or len(limits) == 0:
+    limits = limits.tolist() if isinstance(limits, np.ndarray) else limits
+    if not isinstance(limits, list | tuple) or len(limits) == 0:
         raise SearchError(f"limits must be a list of at least one range, got {shown(limits)}")
     instance("config", config, TrainingConfig, SearchError)
     limits = [None if limit is None else positive("range_limit", limit, TrainingError) for limit in limits]

@@ -45,7 +45,8 @@ def recognition_under_flips(
         instance(name, each, Networks, SearchError)
     if len(networks) != len(quantized):
         raise SearchError(f"each network needs its quantized one, got {len(networks)} and {len(quantized)}")
-    if not isinstance(flips, Sequence | np.ndarray) or len(flips) == 0:
+    flips = flips.tolist() if isinstance(flips, np.ndarray) else flips
+    if not isinstance(flips, list | tuple | range) or len(flips) == 0:
         raise SearchError(f"flips must list at least one number of pixels, got {shown(flips)}")
     seed, flips = whole_number("seed", seed, SearchError), [whole_number("flips", k, SearchError) for k in flips]
     noisy = [

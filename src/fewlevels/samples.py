@@ -96,7 +96,9 @@ def load_samples(path: str | Path) -> Samples:
     X: (samples, inputs) or (samples, rows, columns), real. y: (samples,), integers from 0, or names.
     Raises SamplesError where the file cannot be read or its content does not fit.
     """
-    if not isinstance(path, str | Path) or not os.path.exists(path):
+    if not isinstance(path, str | Path):
+        raise SamplesError(f"a samples file is named by text, got {shown(path)}; expected {EXPECTED}")
+    if not os.path.exists(path):
         raise SamplesError(f"no samples file at {name_of(path)}; expected {EXPECTED}")
     if Path(path).suffix == ".npz":
         return _load_npz(Path(path))
@@ -153,7 +155,7 @@ def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Gener
     if not np.isin(samples.x, (0.0, 1.0)).all():
         raise SamplesError("only binary samples have pixels to flip; this x holds values other than 0 and 1")
     pixels = whole_number("pixels", pixels, SamplesError, most=samples.inputs)
-    copies = whole_number("copies", copies, SamplesError, least=1)
+    copies = whole_number("copies", copies, SamplesError, least=1, most=2**31 - 1)
     x = np.repeat(samples.x, copies, axis=0)
     chosen = np.argsort(rng.random(x.shape), axis=1)[:, :pixels]
     np.put_along_axis(x, chosen, 1.0 - np.take_along_axis(x, chosen, axis=1), axis=1)

@@ -13,7 +13,7 @@ from fewlevels.common.checks import fraction, instance, jobs_or_all, whole_numbe
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
-from fewlevels.quantization.protocol import searchable
+from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import (
     Minimise,
     Share,
@@ -29,9 +29,6 @@ from fewlevels.training import available_cores
 
 CHUNK = 128
 """Models quantized together: their weights stay in the second-level cache."""
-
-MOST_LEVELS = 2**16
-"""The most levels that are tried: far above what devices hold, and weights of most networks."""
 
 NEVER = np.iinfo(np.intp).max
 """The count of a number of levels that does not reach alpha."""

@@ -27,6 +27,8 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_MIN = float(np.finfo(np.float32).tiny)
 """Smaller ones lose digits and soon are 0."""
 
+MOST_MODELS = 10_000_000
+
 ModelKey = tuple[int, int]
 """(seed index, repeat): a model's place in a study. With the root seed it fixes the model's start and samples."""
 
@@ -99,6 +101,7 @@ def train(
     jobs: threads; all cores where None. A model depends on samples, config, seed and its key, on nothing else.
     Returns the networks in the order of the keys. Raises TrainingError for arguments that cannot be run.
     """
+    instance("config", config, TrainingConfig, TrainingError)
     return trajectory(samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs)[0]
 
 
@@ -114,8 +117,11 @@ def trajectory(
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
     instance("config", config, TrainingConfig, TrainingError)
     keys, seed, jobs = _keys(models), whole_number("seed", seed, TrainingError), jobs_or_all(jobs, TrainingError)
-    whole = isinstance(at_steps, Sequence | np.ndarray) and all(
-        is_whole(step) and 0 <= step <= config.steps for step in at_steps
+    at_steps = at_steps.tolist() if isinstance(at_steps, np.ndarray) else at_steps
+    whole = (
+        isinstance(at_steps, list | tuple | range)
+        and len(at_steps) > 0
+        and all(is_whole(step) and 0 <= step <= config.steps for step in at_steps)
     )
     if not whole or list(at_steps) != sorted(at_steps):
         raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got "
@@ -164,10 +170,11 @@ def require_trainable(samples: Samples) -> None:
 
 
 def _keys(models: int | Sequence[ModelKey]) -> list[ModelKey]:
-    if is_whole(models) and models >= 1:
+    if is_whole(models):
+        models = whole_number("models", models, TrainingError, least=1, most=MOST_MODELS)
         return [(0, repeat) for repeat in range(models)]
-    keys = list(models) if isinstance(models, Sequence | np.ndarray) and not isinstance(models, str | bytes) else []
-    pairs = all(isinstance(key, Sequence | np.ndarray) and len(key) == 2 for key in keys)
+    keys = list(models) if isinstance(models, list | tuple) else []
+    pairs = all(isinstance(key, list | tuple) and len(key) == 2 for key in keys)
     if not keys or not pairs or not all(is_whole(part) and 0 <= part < 2**32 for key in keys for part in key):
         raise TrainingError(f"models must be at least 1, or a list of keys (seed index, repeat), both whole numbers "
                             f"from 0 on, got {shown(models)}")  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.checks import not_negative, positive
 from fewlevels.errors import CircuitError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
@@ -46,11 +46,9 @@ class Diode:
 
     def __post_init__(self) -> None:
         for name in ("saturation_ampere", "ideality", "temperature_kelvin"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise CircuitError(f"a diode's {name} must be positive, got {getattr(self, name)}")
+            object.__setattr__(self, name, positive(f"a diode's {name}", getattr(self, name), CircuitError))
         for name in ("series_ohm", "gmin_siemens", "threshold_volt"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise CircuitError(f"a diode's {name} must be at least 0, got {getattr(self, name)}")
+            object.__setattr__(self, name, not_negative(f"a diode's {name}", getattr(self, name), CircuitError))
 
     @property
     def slope_volt(self) -> float:

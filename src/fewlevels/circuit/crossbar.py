@@ -11,8 +11,12 @@ import numpy.typing as npt
 
 from fewlevels.circuit.cell import Resistor, Selector, law_numbers
 from fewlevels.circuit.modes import bit_modes, word_modes
+from fewlevels.common.checks import is_number, real_array, shown
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
+
+LEAST_OHM = 1e-150
+"""Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""
 
 WiredArguments = tuple[
     FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
@@ -40,18 +44,18 @@ class Crossbar:
     selector: Selector | None = None
 
     def __post_init__(self) -> None:
-        conductance = np.ascontiguousarray(self.conductance_siemens, dtype=np.float64)
+        conductance = real_array("conductances", self.conductance_siemens, CircuitError)
         if conductance.ndim != 2 or 0 in conductance.shape:
             raise CircuitError(f"conductances must be (word lines, bit lines), got shape {conductance.shape}")
         check_conductance(conductance)
         for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
             ohm = getattr(self, name)
-            if ohm == math.inf:
+            if isinstance(ohm, float) and ohm == math.inf:
                 raise CircuitError(f"{name} is infinite: the current has no path to ground; give a finite resistance")
-            if not ohm >= 0:
-                raise CircuitError(f"{name} must be at least 0 ohm, got {ohm}")
+            if not (is_number(ohm) and (ohm == 0 or ohm >= LEAST_OHM)):
+                raise CircuitError(f"{name} must be at least 0 ohm, got {shown(ohm)}")
         if self.selector is not None and not hasattr(self.selector, "current"):
-            raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {self.selector!r}")
+            raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {shown(self.selector)}")
         object.__setattr__(self, "conductance_siemens", conductance)
         for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
             object.__setattr__(self, name, float(getattr(self, name)))
@@ -99,7 +103,7 @@ def check_conductance(conductance: FloatArray) -> None:
 
 def check_input(input_volt: npt.ArrayLike, word_lines: int) -> FloatArray:
     """Input voltages as (samples, word lines). Raises CircuitError where they do not fit or are not finite."""
-    volt = np.ascontiguousarray(input_volt, dtype=np.float64)
+    volt = real_array("input_volt", input_volt, CircuitError)
     if volt.ndim == 1:
         volt = volt[None]
     if volt.ndim != 2 or volt.shape[1] != word_lines or len(volt) == 0:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from fewlevels.circuit.cell import Diode
-from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.crossbar import Crossbar, check_input
+from fewlevels.common.checks import instance, one_of
 from fewlevels.common.words import in_deck
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
@@ -29,8 +30,9 @@ def crossbar_deck(
 
     Current out of bit line j is that through the source VOUTj. expected_ampere: (bit lines,), written as comments.
     """
-    if dialect not in DIALECTS:
-        raise CircuitError(f"dialect must be one of {', '.join(DIALECTS)}, got {dialect!r}")
+    instance("crossbar", crossbar, Crossbar, CircuitError)
+    one_of("dialect", dialect, DIALECTS, CircuitError)
+    input_volt = check_input(input_volt, crossbar.word_lines)[0]
     inputs = [f"in{i}" for i in range(crossbar.word_lines)]
     feet = [f"out{j}" for j in range(crossbar.bit_lines)]
     lines = list(comments)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from fewlevels.circuit.netlist import (
     DIALECTS,
     GROUND,
@@ -17,6 +15,7 @@ from fewlevels.circuit.netlist import (
     source,
 )
 from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
 
@@ -35,9 +34,9 @@ def network_deck(
     Column j of layer l ends in the source VL{l}C{j}, whose current is the column's; word line i of layer l + 1 is node
     l{l+1}in{i}. Activations are behavioural sources. Raises CircuitError as NetworkCircuit.run does.
     """
-    if dialect not in DIALECTS:
-        raise CircuitError(f"dialect must be one of {', '.join(DIALECTS)}, got {dialect!r}")
-    point = circuit.run(np.asarray(x)[None], input_volt)
+    instance("circuit", circuit, NetworkCircuit, CircuitError)
+    one_of("dialect", dialect, DIALECTS, CircuitError)
+    point = circuit.run(real_array("x", x, CircuitError)[None], input_volt)
     passive = circuit.design.reading == "unbuffered"
     words = [f"l1in{i}" for i in range(circuit.crossbars[0].word_lines)]
     body = [source(f"VIN{i}", node, GROUND, volt, dialect)

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.checks import number
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
+
+LEAST_OHM = 1e-150
+"""A conductance of a smaller one leaves float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +23,9 @@ class Window:
     r_max_ohm: float = 1e9
 
     def __post_init__(self) -> None:
-        if not 0 < self.r_min_ohm < self.r_max_ohm < math.inf:
+        for name in ("r_min_ohm", "r_max_ohm"):
+            object.__setattr__(self, name, number(name, getattr(self, name), CircuitError))
+        if not 0 < self.r_min_ohm < self.r_max_ohm < math.inf or self.r_min_ohm < LEAST_OHM:
             raise CircuitError(f"a window needs 0 < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and {self.r_max_ohm}")
 
     @property

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fewlevels.circuit.crossbar import Crossbar, check_input
 from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.wired import solve_wired
+from fewlevels.common.checks import instance, number, one_of
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.samples import FloatArray
 
@@ -110,13 +111,14 @@ def solve(
     iterate in place of NaN where a sample does not converge.
     Raises CircuitError for an input that does not fit, EngineError where ngspice is missing or fails.
     """
+    instance("crossbar", crossbar, Crossbar, CircuitError)
+    number("tolerance", tolerance, CircuitError)
     volt = check_input(input_volt, crossbar.word_lines)
+    one_of("engine", engine, ENGINES, CircuitError)
     if engine == "ngspice":
         from fewlevels.circuit.ngspice import solve_by_ngspice
 
         return solve_by_ngspice(crossbar, volt, nodes=nodes)
-    if engine != "native":
-        raise CircuitError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     point = (
         _solve_wired(crossbar, volt, tolerance, nodes) if crossbar.has_wires else _solve_ideal(crossbar, volt, nodes)
     )

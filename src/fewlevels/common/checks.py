@@ -6,6 +6,7 @@ Numbers of NumPy's types are numbers here; True and False are not.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from numbers import Integral, Real
 from typing import TypeGuard, TypeVar
 
@@ -68,6 +69,12 @@ def instance(name: str, value: object, kind: type[Thing], error: type[FewlevelsE
     if not isinstance(value, kind):
         raise error(f"{name} must be {kind.__name__}, got {shown(value)}")
     return value
+
+
+def one_of(name: str, value: object, known: Collection[str], error: type[FewlevelsError]) -> None:
+    """Raises `error` where `value` is none of these texts."""
+    if not isinstance(value, str) or value not in known:
+        raise error(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
 
 
 def real_array(name: str, value: object, error: type[FewlevelsError]) -> npt.NDArray[np.float64]:

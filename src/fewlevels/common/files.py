@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from fewlevels.common.checks import shown
 from fewlevels.common.words import printable
 from fewlevels.errors import FewlevelsError
 
@@ -15,12 +16,14 @@ def open_regular(path: str | Path, error: type[FewlevelsError], expected: str) -
     """A file to read, links followed. Raises `error` for what is no regular file (a folder, a device, a pipe that
     nobody writes to, which is not waited for) and for what cannot be opened. expected: what it should hold, in words.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise error(f"a file is named by text, got {shown(path)}; expected {expected}")
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as failure:
         why = (failure.strerror or str(failure)).lower()
         raise error(f"cannot read {name_of(path)}: {why}; expected {expected}") from None
-    except (ValueError, TypeError):  # a name with a NUL in it, or no name at all
+    except ValueError:  # a name with a NUL in it
         raise error(f"cannot read {name_of(path)}: this is not the name of a file; expected {expected}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -40,4 +43,4 @@ def read_text(path: str | Path, error: type[FewlevelsError], expected: str) -> s
 
 def name_of(path: object) -> str:
     """A path as a sentence shows it."""
-    return printable(path) or "''"
+    return printable(path) if str(path) else "''"

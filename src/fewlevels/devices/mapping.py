@@ -17,6 +17,7 @@ from fewlevels.circuit.cell import Selector
 from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network_circuit import NetworkCircuit
 from fewlevels.circuit.resistances import Window
+from fewlevels.common.checks import instance, number, real_array, shown
 from fewlevels.common.words import csv_safe
 from fewlevels.errors import MappingError
 from fewlevels.networks import Networks
@@ -153,8 +154,11 @@ def map_network(
     cell: the law of each cell, None for resistors.
     Raises MappingError where a target is none of those, or the weights have no scale.
     """
-    if scheme not in get_args(Scheme):
-        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {scheme!r}")
+    instance("networks", networks, Networks, MappingError)
+    if not isinstance(scheme, str) or scheme not in get_args(Scheme):
+        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(scheme)}")
+    lowest_siemens = number("lowest_siemens", lowest_siemens, MappingError)
+    highest_siemens = number("highest_siemens", highest_siemens, MappingError)
     lowest = max(lowest_siemens, OPEN_SIEMENS)
     if not lowest < highest_siemens < np.inf:
         raise MappingError(f"a window needs lowest < highest, got {lowest_siemens} and {highest_siemens} S")
@@ -165,9 +169,16 @@ def map_network(
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
     if available_siemens is not None:
-        merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS), scheme)
+        merged = _snap(merged, np.maximum(_available(available_siemens), OPEN_SIEMENS), scheme)
     nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
     return Mapping(scheme, circuit, tuple(nearest))
+
+
+def _available(siemens: object) -> FloatArray:
+    levels = real_array("available_siemens", siemens, MappingError)
+    if levels.ndim != 1 or not levels.size or not (np.isfinite(levels).all() and levels.min() >= 0):
+        raise MappingError(f"available_siemens must list conductances of at least 0, got {shown(siemens)}")
+    return levels
 
 
 def _merge(values: FloatArray) -> FloatArray:

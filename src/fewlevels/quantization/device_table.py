@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
@@ -35,11 +36,13 @@ class Table(Scaled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.table, list | tuple):
+            raise QuantizationError(f"a level table must be a list of numbers, got {shown(self.table)}")
         if not self.table:
             raise QuantizationError("a level table needs at least one level, got none")
         for level in self.table:
-            if not math.isfinite(level):
-                raise QuantizationError(f"the levels of a table must be finite, got {level}")
+            if not is_number(level):
+                raise QuantizationError(f"the levels of a table must be finite, got {shown(level)}")
         _check_ascending(self.table)
         if self.table[0] != 0:
             raise QuantizationError(f"a table of magnitudes must begin with 0, got {self.table[0]}")
@@ -84,14 +87,17 @@ def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip
     Raises QuantizationError for an empty, unsorted or duplicate list or a conductance that is not positive.
     """
     try:
-        table = tuple(float(g) for g in conductances_siemens)
-    except (TypeError, ValueError):
-        raise QuantizationError(f"conductances must be a list of numbers, got {conductances_siemens!r}") from None
+        table = tuple(conductances_siemens)
+    except TypeError:
+        table = (None,)  # type: ignore[assignment]
+    if not all(isinstance(g, Real) and not isinstance(g, bool) for g in table):
+        raise QuantizationError(f"conductances must be a list of numbers, got {shown(conductances_siemens)}")
     if not table:
         raise QuantizationError("a device needs at least one conductance, got none")
     for g in table:
-        if not (math.isfinite(g) and g > 0):
-            raise QuantizationError(f"conductances must be positive and finite, got {g} S")
+        if not (is_number(g) and g > 0):
+            raise QuantizationError(f"conductances must be positive and finite, got {shown(g)} S")
+    table = tuple(map(float, table))
     _check_ascending(table)
     return Table(table=tuple(g - table[0] for g in table), label="device", clip=clip)
 
