@@ -13,7 +13,7 @@ from fewlevels.common.words import printable
 from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison
-from fewlevels.networks import Networks, load_networks
+from fewlevels.networks import Networks, load_networks, refuse_transposed
 from fewlevels.samples import Samples
 from fewlevels.search import check_classes
 from fewlevels.study.run import load_study
@@ -44,7 +44,9 @@ def networks_and_samples(source: Path, data: str | None) -> tuple[Networks, Samp
         raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
     if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
-    return load_networks(source), samples_of(data)
+    networks, samples = load_networks(source), samples_of(data)
+    refuse_transposed(networks, samples, printable(source))
+    return networks, samples
 
 
 def describe(comparison: MethodComparison, data: str, test: str | None) -> dict[str, Any]:

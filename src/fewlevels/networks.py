@@ -22,6 +22,9 @@ INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
 """The widest instruction set that this processor runs and the kernels are compiled for."""
 
 
+TRANSPOSED = "W1 is (inputs, outputs), which is the transpose of a PyTorch layer's weight"
+
+
 @dataclass(frozen=True, eq=False)
 class Networks:
     """Feed-forward networks without biases: input -> W1 -> sigmoid -> W2 -> sigmoid …; the largest output wins.
@@ -143,7 +146,7 @@ def recognised(
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
         raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
                             f"{samples.inputs} inputs and {len(samples.classes)} classes"
-                            f"{'; class numbers count from 0' * (len(samples.classes) == sizes[-1] + 1)}")  # fmt: skip
+                            f"{_hint(shapes, samples)}")  # fmt: skip
     found = np.empty((len(joint), len(samples)), dtype=bool)
     _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
     return found
@@ -168,12 +171,42 @@ def load_networks(path: str | Path) -> Networks:
     if any(w.ndim == 3 and len(w) == 0 for w in weights):
         raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
     if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
-        raise NetworksError(f"{path}: the layers fit together only when transposed; W1 is (inputs, outputs), which is "
-                            f"the transpose of a PyTorch layer's weight")  # fmt: skip
+        raise NetworksError(f"{path}: the layers fit together only when transposed; {TRANSPOSED}")
     try:
         return Networks.from_weights(weights)
     except NetworksError as error:
         raise NetworksError(f"{path}: {error}") from None
+
+
+def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
+    """Raises NetworksError, with this name of the networks, where layers that fit both ways (square ones) guess, and
+    recognise the samples when they are transposed: where of what is left above chance they reach no quarter and their
+    transposes more than half.
+    """
+    if not _fit_transposed(networks.shapes, samples):
+        return
+    other = Networks(tuple(w.transpose(0, 2, 1) for w in networks.weights))
+    chance = 1 / len(samples.classes)
+    given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
+    if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:
+        raise NetworksError(f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
+                            f"transposed; {TRANSPOSED}")  # fmt: skip
+
+
+def _hint(shapes: Sequence[tuple[int, int]], samples: Samples) -> str:
+    """Why networks of these layers do not fit the samples, where that can be guessed."""
+    inputs, outputs, classes = shapes[0][0], shapes[-1][1], len(samples.classes)
+    if inputs == samples.inputs and outputs == 1 and classes == 2:
+        return "; save two outputs of a one-output classifier, numpy.hstack([-W, W]) of its last layer W"
+    if _fit_transposed(shapes, samples):
+        return f"; they fit when transposed: {TRANSPOSED}"
+    return "; class numbers count from 0" if inputs == samples.inputs and classes == outputs + 1 else ""
+
+
+def _fit_transposed(shapes: Sequence[tuple[int, int]], samples: Samples) -> bool:
+    ends = [(fan_out, fan_in) for fan_in, fan_out in shapes]
+    chained = all(before[1] == after[0] for before, after in itertools.pairwise(ends))
+    return chained and ends[0][0] == samples.inputs and ends[-1][1] >= len(samples.classes)
 
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:
