@@ -22,6 +22,7 @@ from fewlevels.common.toml import read_toml
 from fewlevels.devices.files import LIBRARY
 from fewlevels.errors import ConfigError, FewlevelsError, NetworksError, SamplesError
 from fewlevels.study.config import make_config, read_config
+from fewlevels.study.store import Store
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 X, Y = np.eye(4), np.arange(4)
@@ -198,6 +199,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
         ("a = '\0'", "not valid TOML"),
         ("seed = 1979-05-27", "seed: input should be a valid integer"),
         ("alpha = true", "alpha: input should be a valid number"),
+        ("seed = 1" + "0" * 39, "seed: input should be less than"),
         ("hidden = -3", "hidden: "),
         ("hidden = 99999999999", "hidden: "),
         ("learning_rate = nan", "learning_rate: "),
@@ -217,7 +219,19 @@ def test_a_configuration_that_cannot_be_is_refused(text: str, says: str, tmp_pat
         read_toml(path, ConfigError)
 
 
-NPZ = "a.npz"
+def test_damaged_samples_of_a_study_are_told_and_not_believed(tmp_path: Path) -> None:
+    good = {"x": npy(X), "y": npy(Y), "classes": npy(np.array(list("abcd")))}
+    archive(tmp_path / "samples.npz", **good)
+    assert Store(tmp_path).samples().classes == ("a", "b", "c", "d")
+    for name, content in (("x", npy(X, shape=(2**40, 4))), ("classes", npy(np.array(1.0))), ("y", npy(X)), ("x", b"")):
+        archive(tmp_path / "samples.npz", **{**good, name: content})
+        with refused("samples.npz cannot be read", "put it back"):
+            Store(tmp_path).samples()
+    archive(tmp_path / "samples.npz", x=npy(X))
+    with refused("holds no y"):
+        Store(tmp_path).samples()
+
+
 WHOLE: dict[str, bytes] = {}
 
 

@@ -221,7 +221,7 @@ def test_labels_that_count_from_one_are_named(tmp_path: Path) -> None:
 def test_a_single_layer_that_fits_when_transposed_says_so() -> None:
     network = Networks.from_weights([np.ones((10, 25))])
     with pytest.raises(
-        NetworksError, match="25 inputs and 10 classes; they fit when transposed: W1 is .inputs, outputs."
+        NetworksError, match=r"25 inputs and 10 classes; they fit when transposed: W1 is .inputs, outputs."
     ):
         network.recognition(load_digits(5))
     with pytest.raises(NetworksError, match=r"25 inputs and 10 classes$"):

@@ -68,7 +68,7 @@ class StudyConfig(_Strict):
     """
 
     dataset: str = "digits5"
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**128)] = 1
     seeds: Count = 60
     repeats: Count = 100
     epochs: Count = 5000
