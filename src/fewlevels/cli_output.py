@@ -20,6 +20,8 @@ class ShownStream:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
 
     def write(self, text: str) -> int:
+        if not isinstance(text, str):  # click asks so whether this is a stream of bytes
+            raise TypeError(f"write() takes text, got {type(text).__name__}")
         self.stream.write(printable_lines(text))
         return len(text)
 
