@@ -191,7 +191,7 @@ def test_a_wrong_description_is_one_sentence_with_line_and_key(tmp_path, text, s
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram, got 'wan'"):
         load_device("wan")
-    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: No such file"):
+    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: no such file"):
         load_device(tmp_path / "none.toml")
 
 
@@ -411,9 +411,10 @@ KEPT = ('[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 60\
         (WINDOW + "[selector]\nsaturation_ampere = 10\n",
          "line 4: saturation_ampere of the selector must be below 1, got 10.0; 10 pA is 1e-11"),
         (WINDOW + "[selector]\nthreshold_volt = 650\n", "must be below 100, got 650.0; 650 mV is 0.65"),
-        (f"{WINDOW}read_noise = {'7' * 400}\n", "line 4: read_noise must be a finite number, got an inte"),
-        (f"{WINDOW}states = {'7' * 400}\n", "line 4: states must be a whole number from 2 to 1000000, got inf"),
-        ('name = "x"\n[levels]\nconductance_siemens = [1e-6, ' + "7" * 400 + "]\n", "must be a list of finite numbers"),
+        (f"{WINDOW}read_noise = {'7' * 400}\n", "mine.toml: read_noise must be at most 1.8e308, got 777"),
+        (f"{WINDOW}states = {'7' * 400}\n", "mine.toml: states must be at most 1.8e308, got 777"),
+        ('name = "x"\n[levels]\nconductance_siemens = [1e-6, ' + "7" * 400 + "]\n",
+         "levels.conductance_siemens must be at most 1.8e308"),
         ('name = "x"\n[levels]\nconductance_siemens = "1e-6"\n', "must be a list of finite numbers, got '1e-6'"),
     ],
 )  # fmt: skip
@@ -426,10 +427,11 @@ def test_what_no_device_is_is_refused_with_what_was_meant(tmp_path, text, said):
 
 def test_a_device_of_python_refuses_the_same():
     for wrong, said in (
-        ({"read_noise": 5}, "5 % is 0.05"), ({"read_noise": "5"}, "read_noise must be a number, got '5'"),
-        ({"level_siemens": "12"}, "level_siemens must be a number, got '1'"),
-        ({"level_siemens": ("1e-6", "2e-6")}, "level_siemens must be a number, got '1e-6'"),
-        ({"level_siemens": (1e-6, 1j)}, "level_siemens must be a number, got 1j"), ({"states": 2.5}, "whole number"),
+        ({"read_noise": 5}, "5 % is 0.05"), ({"read_noise": "5"}, "read_noise must be a finite number, got '5'"),
+        ({"level_siemens": "12"}, "level_siemens must be a list of finite numbers, got '12'"),
+        ({"level_siemens": ("1e-6", "2e-6")}, "level_siemens must be a list of finite numbers, got ('1e-6"),
+        ({"level_siemens": (1e-6, 1j)}, "level_siemens must be a list of finite numbers"),
+        ({"states": 2.5}, "whole number"),
     ):  # fmt: skip
         with pytest.raises(DeviceError, match=re.escape(said)):
             Device(name="x", **wrong)
@@ -444,7 +446,7 @@ def test_a_device_of_python_refuses_the_same():
         ({"tolerance_siemens": 3}, "tolerance_siemens must be below 1 S, got 3; 2 µS is 2e-6"),
         ({"after_seconds": -60.0}, "after_seconds must be positive"), ({"after_seconds": 0}, "after_seconds must be"),
         ({"input_volt": 200.0}, "input_volt must be positive and at most 100 V, got 200; 400 mV is 0.4"),
-        ({"input_volt": -1.0}, "input_volt must be positive"), ({"input_volt": "1"}, "input_volt must be a number"),
+        ({"input_volt": -1.0}, "input_volt must be positive"), ({"input_volt": "1"}, "input_volt must be a finite"),
     ],
 )  # fmt: skip
 def test_conditions_that_cannot_be_are_refused_with_what_was_meant(wrong, said):

@@ -170,7 +170,7 @@ def test_a_device_that_stands_between_two_is_none(tmp_path: Path) -> None:
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match=r"cannot read .*none.csv: No such file"):
+    with pytest.raises(MappingError, match=r"cannot read .*none.csv: no such file"):
         mapped().read_csv(tmp_path / "none.csv")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from fewlevels.cli_options import option
+from fewlevels.common.words import printable
 from fewlevels.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
             rows.append([f"told apart {when(found.after_seconds)}", f"{found} at {found.k_sigma:g} sigma"])
             if found.level_siemens is not None:
                 rows.append(["  to program", _micro(found.level_siemens)])
-    lines = [*filter(None, (device.name, device.citation, device.sources)), "", _columns(rows)]
+    texts = (" ".join(text.split()) for text in (device.name, device.citation, device.sources))
+    lines = [*(printable(text, None) for text in texts if text), "", _columns(rows)]
     if needs is not None and offered:
         lines += ["", compare(needs, offered[-1])]
     return "\n".join(lines)
@@ -167,6 +169,7 @@ def _micro(siemens: FloatArray) -> str:
 
 
 def _columns(rows: list[list[str]]) -> str:
+    rows = [[printable(cell, None) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
                      for row in rows)  # fmt: skip

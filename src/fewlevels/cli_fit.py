@@ -13,6 +13,7 @@ import typer
 
 from fewlevels.cli_options import option
 from fewlevels.cli_progress import shown_progress
+from fewlevels.common.words import printable
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def fit(
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
             one, judged, known, config, out, data=samples, jobs=jobs, on_trial=tell, on_progress=on_progress,
-            on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
+            on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
     asked = _asked(found, f"{network}, model {number}", data or f"those of {network}", test)
     options = {"model": model, "data": data, "test": test, "alpha": alpha, "yield": yield_target, "chips": chips,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import os
 import re
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from fewlevels.circuit.cell import Diode
+from fewlevels.common.checks import is_number, shown
+from fewlevels.common.files import name_of, read_text
+from fewlevels.common.toml import parse_toml
 from fewlevels.devices.iv import BENDS, fit_iv
 from fewlevels.devices.laws import (
     MeasuredRetention,
@@ -53,21 +55,19 @@ def load_device(name_or_path: str | Path) -> Device:
 
 def read_device(name_or_path: str | Path) -> tuple[Device, tuple[str, ...]]:
     """`load_device`, and for a person how each table was understood that it was read from."""
+    if not isinstance(name_or_path, str | Path):
+        raise DeviceError(f"a device is named by text, got {shown(name_or_path)}")
     path = Path(name_or_path)
     if str(name_or_path) in device_names():
         path = LIBRARY / f"{name_or_path}.toml"
-    elif path.suffix != ".toml" and (path.suffix or path.is_file()):
+    elif path.suffix != ".toml" and (path.suffix or os.path.isfile(path)):
         return _device_of_levels(path)
     elif path.suffix != ".toml":
         raise DeviceError(f"a device is a .toml file, a table of its levels such as a .csv, or one of "
-                          f"{', '.join(device_names())}, got {str(name_or_path)!r}")  # fmt: skip
-    text = _read(path)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DeviceError(f"{path} is not valid TOML: {error}") from None
+                          f"{', '.join(device_names())}, got {shown(str(name_or_path))}")  # fmt: skip
+    text = read_text(path, DeviceError, "the TOML description of a device")
     description = _Description(path, text)
-    return description.device(values), tuple(description.understood)
+    return description.device(parse_toml(text, path, DeviceError)), tuple(description.understood)
 
 
 def _device_of_levels(path: Path) -> tuple[Device, tuple[str, ...]]:
@@ -76,7 +76,7 @@ def _device_of_levels(path: Path) -> tuple[Device, tuple[str, ...]]:
         device = Device(name=path.stem, sources=f"levels of {path.name}", level_siemens=read.level_siemens,
                         level_sigma_siemens=read.level_sigma_siemens)  # fmt: skip
     except DeviceError as error:
-        raise DeviceError(f"{path}: {error}") from None
+        raise DeviceError(f"{name_of(path)}: {error}") from None
     return device, (read.understood,)
 
 
@@ -92,9 +92,7 @@ class _Description:
         fields = self._typed("", Device, {key: values[key] for key in PLAIN if key in values})
         for section in SECTIONS:
             if section in values and not isinstance(values[section], dict):
-                raise self._error(
-                    "", section, f"{section} must be a section [{section}], got {_shown(values[section])}"
-                )
+                raise self._error("", section, f"{section} must be a section [{section}], got {shown(values[section])}")
         if "levels" in values:
             fields |= self._levels(values["levels"])
         for section in ("spread", "retention", "nonlinearity"):
@@ -103,7 +101,7 @@ class _Description:
         if "selector" in values:
             fields["selector"] = self._made("selector", Diode, values["selector"])
         if "name" not in fields:
-            raise DeviceError(f"{self.path}: name is missing")
+            raise DeviceError(f"{name_of(self.path)}: name is missing")
         return self._built("", Device, fields)
 
     def _levels(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +120,7 @@ class _Description:
     def _law(self, section: str, values: dict[str, Any]) -> dict[str, Any]:
         laws, law = LAWS[section], values.get("law")
         if not isinstance(law, str) or law not in laws:
-            raise self._error(section, "law", f"law must be one of {', '.join(laws)}, got {_shown(law)}")
+            raise self._error(section, "law", f"law must be one of {', '.join(laws)}, got {shown(law)}")
         rest = {key: value for key, value in values.items() if key != "law"}
         if section == "nonlinearity" and "csv" in rest:
             self._check_keys(section, rest, ("csv",))
@@ -174,15 +172,15 @@ class _Description:
         for key, value in values.items():
             want = str(wanted[key])
             if "tuple" in want:
-                if not (isinstance(value, list) and all(map(_is_number, value))):
-                    raise self._error(section, key, f"{key} must be a list of finite numbers, got {_shown(value)}")
+                if not (isinstance(value, list) and all(map(is_number, value))):
+                    raise self._error(section, key, f"{key} must be a list of finite numbers, got {shown(value)}")
                 typed[key] = tuple(map(float, value))
             elif "str" in want and not isinstance(value, str):
-                raise self._error(section, key, f"{key} must be a text, got {_shown(value)}")
+                raise self._error(section, key, f"{key} must be a text, got {shown(value)}")
             elif "int" in want and not (isinstance(value, int) and not isinstance(value, bool)):
-                raise self._error(section, key, f"{key} must be a whole number, got {_shown(value)}")
-            elif "float" in want and not _is_number(value):
-                raise self._error(section, key, f"{key} must be a finite number, got {_shown(value)}")
+                raise self._error(section, key, f"{key} must be a whole number, got {shown(value)}")
+            elif "float" in want and not is_number(value):
+                raise self._error(section, key, f"{key} must be a finite number, got {shown(value)}")
             else:
                 typed[key] = float(value) if "float" in want else value
         return typed
@@ -197,7 +195,7 @@ class _Description:
         """The file that `csv` names, in the description's own folder: one from elsewhere can read nothing else."""
         name, folder = values["csv"], self.path.parent
         if not isinstance(name, str) or not name or not name.isprintable():
-            raise self._error(section, "csv", f"csv must be the name of a file, got {_shown(name)}")
+            raise self._error(section, "csv", f"csv must be the name of a file, got {shown(name)}")
         try:
             found = (folder / name).resolve()
             inside, there = found.is_relative_to(folder.resolve()), found.is_file()
@@ -205,14 +203,15 @@ class _Description:
             inside = there = False
         if Path(name).is_absolute() or not inside:
             raise self._error(section, "csv", "csv must name a file in the folder of this description or below it, got "
-                              f"{_shown(name)}")  # fmt: skip
+                              f"{shown(name)}")  # fmt: skip
         if not there:
-            raise self._error(section, "csv", f"csv must name a file that is there, got {_shown(name)}")
+            raise self._error(section, "csv", f"csv must name a file that is there, got {shown(name)}")
         return folder / name
 
     def _error(self, section: str, key: str, message: str) -> DeviceError:
         line = self._line(section, key)
-        return DeviceError(f"{self.path}, line {line}: {message}" if line else f"{self.path}: {message}")
+        where = f"{name_of(self.path)}, line {line}" if line else name_of(self.path)
+        return DeviceError(f"{where}: {message}")
 
     def _line(self, section: str, key: str) -> int:
         """The line of a key, or of its section; 0 where neither stands. Section 'a.b.2' is the third [[a.b]]."""
@@ -243,27 +242,4 @@ def load_device_levels(source: str | Path) -> Table:
     try:
         return device_levels(device.level_siemens)
     except QuantizationError as error:
-        raise DeviceError(f"{source}: {error}") from None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # a ValueError of the text, or of a null character in the name
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise DeviceError(f"cannot read {path}: {reason}") from None
-
-
-def _is_number(value: object) -> bool:
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # an integer of 400 digits
-        return False
-
-
-def _shown(value: object) -> str:
-    """As much of a value as an error needs."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**20:
-        return "an integer of more than 20 digits"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+        raise DeviceError(f"{name_of(source)}: {error}") from None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.devices.limits import check_seconds, check_siemens, number
+from fewlevels.common.checks import number, shown
+from fewlevels.devices.limits import check_numbers, check_seconds, check_siemens
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -24,7 +25,7 @@ class TableSpread:
     sigma_siemens: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        check_table(self.conductance_siemens, {"sigma_siemens": self.sigma_siemens})
+        _check_table(self, "sigma_siemens")
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         """Standard deviation in siemens. Raises DeviceError outside the table."""
@@ -34,11 +35,15 @@ class TableSpread:
 
 @dataclass(frozen=True, kw_only=True)
 class PolynomialSpread:
-    """sigma = constant + slope G + curvature G^2."""
+    """sigma = constant + slope G + curvature G^2. Raises DeviceError where one is no number."""
 
     constant_siemens: float = 0.0
     slope: float = 0.0
     curvature_per_siemens: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("constant_siemens", "slope", "curvature_per_siemens"):
+            object.__setattr__(self, name, number(name, getattr(self, name), DeviceError))
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         """Standard deviation in siemens."""
@@ -55,7 +60,7 @@ class SaturatingSpread:
 
     def __post_init__(self) -> None:
         for name in ("amplitude_siemens", "scale_siemens"):
-            check_siemens(name, getattr(self, name))
+            object.__setattr__(self, name, check_siemens(name, getattr(self, name)))
             if getattr(self, name) == 0:
                 raise DeviceError(f"{name} must be positive, got 0")
 
@@ -84,10 +89,11 @@ class PowerLawDrift:
     last_seconds: float
 
     def __post_init__(self) -> None:
-        if not abs(number("exponent", self.exponent)) <= LARGEST_EXPONENT:
+        object.__setattr__(self, "exponent", number("exponent", self.exponent, DeviceError))
+        if not abs(self.exponent) <= LARGEST_EXPONENT:
             raise DeviceError(f"exponent must be from -1 to 1, which takes nine tenths a decade, got {self.exponent}")
-        check_seconds("start_seconds", self.start_seconds)
-        check_seconds("last_seconds", self.last_seconds)
+        for name in ("start_seconds", "last_seconds"):
+            object.__setattr__(self, name, check_seconds(name, getattr(self, name)))
         if not self.start_seconds < self.last_seconds:
             raise DeviceError(
                 f"last_seconds must follow start_seconds, got {self.last_seconds} after {self.start_seconds}"
@@ -116,11 +122,8 @@ class RetentionTable:
     mean_siemens: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_seconds("after_seconds", self.after_seconds)
-        columns = {"sigma_siemens": self.sigma_siemens}
-        if self.mean_siemens is not None:
-            columns["mean_siemens"] = self.mean_siemens
-        check_table(self.conductance_siemens, columns)
+        object.__setattr__(self, "after_seconds", check_seconds("after_seconds", self.after_seconds))
+        _check_table(self, "sigma_siemens", *([] if self.mean_siemens is None else ["mean_siemens"]))
 
     @property
     def spread(self) -> TableSpread:
@@ -144,6 +147,9 @@ class MeasuredRetention:
     table: tuple[RetentionTable, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.table, list | tuple) or not all(isinstance(each, RetentionTable) for each in self.table):
+            raise DeviceError(f"table must be a list of RetentionTable, got {shown(self.table)}")
+        object.__setattr__(self, "table", tuple(self.table))
         if not self.table:
             raise DeviceError("table must hold at least one time, got none")
         times = [table.after_seconds for table in self.table]
@@ -170,14 +176,17 @@ class MeasuredRetention:
 Retention = PowerLawDrift | MeasuredRetention
 
 
-def check_table(conductance_siemens: tuple[float, ...], columns: dict[str, tuple[float, ...]]) -> None:
-    """Raises DeviceError unless conductances ascend from 0 or more and every column is as long, finite and >= 0."""
-    check_ascending("conductance_siemens", conductance_siemens)
-    for name, column in columns.items():
-        if len(column) != len(conductance_siemens):
-            raise DeviceError(
-                f"{name} must have a value for each of the {len(conductance_siemens)} conductances, got {len(column)}"
-            )
+def _check_table(table: TableSpread | RetentionTable, *columns: str) -> None:
+    """Makes the columns tuples of floats. Raises DeviceError unless conductances ascend from 0 or more and every column
+    is as long, finite and >= 0."""
+    for name in ("conductance_siemens", *columns):
+        object.__setattr__(table, name, check_numbers(name, getattr(table, name)))
+    check_ascending("conductance_siemens", table.conductance_siemens)
+    rows = len(table.conductance_siemens)
+    for name in columns:
+        column = getattr(table, name)
+        if len(column) != rows:
+            raise DeviceError(f"{name} must have a value for each of the {rows} conductances, got {len(column)}")
         for value in column:
             check_siemens(name, value)
 

@@ -17,6 +17,9 @@ from fewlevels.circuit.cell import Selector
 from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network_circuit import NetworkCircuit
 from fewlevels.circuit.resistances import Window
+from fewlevels.common.checks import instance, number, real_array, shown
+from fewlevels.common.files import name_of
+from fewlevels.common.words import csv_safe
 from fewlevels.devices.measured import CONDUCTANCE
 from fewlevels.devices.tables import read_table
 from fewlevels.devices.units import Column
@@ -106,7 +109,8 @@ class Mapping:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows((*row[:-2], f"{row.target_siemens:.12g}", f"{row.target_ohm:.12g}") for row in self.rows())
+        writer.writerows([*map(csv_safe, row[:-2]), f"{row.target_siemens:.12g}", f"{row.target_ohm:.12g}"]
+                         for row in self.rows())  # fmt: skip
         return text.getvalue()
 
     def read_csv(self, path: str | Path) -> tuple[FloatArray, ...]:
@@ -118,7 +122,7 @@ class Mapping:
         places = {(r.layer, r.row, r.column, r.polarity): self._bit_line(r) for r in self.rows()}
         found = tuple(target.copy() for target in self.target_siemens)
         try:
-            table = read_table(Path(path), PLACES, example=",".join(Row._fields), others=True, most_bytes=MOST_BYTES)
+            table = read_table(path, PLACES, example=",".join(Row._fields), others=True, most_bytes=MOST_BYTES)
         except DeviceError as error:
             raise MappingError(str(error)) from None
         numbered = [table.numbers[name].tolist() for name in ("layer", "row", "column")]
@@ -127,17 +131,17 @@ class Mapping:
         for line, *place, polarity, measured in rows:
             at = (*place, polarity)
             if at not in places:
-                shown = tuple(int(each) if each.is_integer() else each for each in place)
-                raise MappingError(f"{path}, line {line}: {(*shown, polarity)} is no device of this mapping, or stands "
-                                   "twice")  # fmt: skip
+                whole = tuple(int(each) if each.is_integer() else each for each in place)
+                raise MappingError(f"{name_of(path)}, line {line}: {shown((*whole, polarity))} is no device of this "
+                                   "mapping, or stands twice")  # fmt: skip
             if not 0 < measured < LARGEST_SIEMENS:
-                raise MappingError(f"{path}, line {line}: a conductance must be positive and below "
+                raise MappingError(f"{name_of(path)}, line {line}: a conductance must be positive and below "
                                    f"{LARGEST_SIEMENS:g} S, got {measured} S")  # fmt: skip
             cell = (int(place[1]), places.pop(at))
             target = found[int(place[0]) - 1][cell]
             found[int(place[0]) - 1][cell] = target if abs(measured - target) <= SAME_LEVEL * target else measured
         if places:
-            raise MappingError(f"{path} lacks {len(places)} of the devices, such as {next(iter(places))}")
+            raise MappingError(f"{name_of(path)} lacks {len(places)} of the devices, such as {next(iter(places))}")
         return found
 
     def _place(self, bit_line: int, bit_lines: int) -> tuple[int, str]:
@@ -166,8 +170,11 @@ def map_network(
     cell: the law of each cell, None for resistors.
     Raises MappingError where a target is none of those, or the weights have no scale.
     """
-    if scheme not in get_args(Scheme):
-        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {scheme!r}")
+    instance("networks", networks, Networks, MappingError)
+    if not isinstance(scheme, str) or scheme not in get_args(Scheme):
+        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(scheme)}")
+    lowest_siemens = number("lowest_siemens", lowest_siemens, MappingError)
+    highest_siemens = number("highest_siemens", highest_siemens, MappingError)
     lowest = max(lowest_siemens, OPEN_SIEMENS)
     if not lowest < highest_siemens < np.inf:
         raise MappingError(f"a window needs lowest < highest, got {lowest_siemens} and {highest_siemens} S")
@@ -178,9 +185,16 @@ def map_network(
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
     if available_siemens is not None:
-        merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS), scheme)
+        merged = _snap(merged, np.maximum(_available(available_siemens), OPEN_SIEMENS), scheme)
     nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
     return Mapping(scheme, circuit, tuple(nearest))
+
+
+def _available(siemens: object) -> FloatArray:
+    levels = real_array("available_siemens", siemens, MappingError)
+    if levels.ndim != 1 or not levels.size or not (np.isfinite(levels).all() and levels.min() >= 0):
+        raise MappingError(f"available_siemens must list conductances of at least 0, got {shown(siemens)}")
+    return levels
 
 
 def _merge(values: FloatArray) -> FloatArray:

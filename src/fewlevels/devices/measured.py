@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fewlevels.common.files import name_of
 from fewlevels.devices.laws import MeasuredRetention, RetentionTable
 from fewlevels.devices.tables import MeasuredTable, read_table
 from fewlevels.devices.units import FILLERS, QUANTITIES, Column
@@ -51,8 +52,8 @@ def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
     if table.quantities.get("sigma_siemens") == "resistance" or (
         "sigma_siemens" in table.numbers and table.quantities["conductance_siemens"] == "resistance"
     ):
-        raise DeviceError(f"{path}: a spread of resistances is no spread of conductances; give conductances, or many "
-                          "reads of each level")  # fmt: skip
+        raise DeviceError(f"{name_of(path)}: a spread of resistances is no spread of conductances; give conductances, "
+                          "or many reads of each level")  # fmt: skip
     reads: dict[str, list[int]] = {}
     for row, level in enumerate(table.texts.get("level", tuple(map(str, table.lines)))):
         if not level:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import get_args
 
 import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
+from fewlevels.common.checks import number, real_array, shown, whole_number
 from fewlevels.devices.iv import IvFit
 from fewlevels.devices.laws import (
     MeasuredRetention,
@@ -17,7 +19,7 @@ from fewlevels.devices.laws import (
     check_ascending,
     check_inside,
 )
-from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_count, check_share, check_siemens, check_volt, number
+from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_numbers, check_share, check_siemens, check_volt
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -35,6 +37,12 @@ LARGEST_OF_A_DIODE = {
     "ideality": (100.0, "a good junction has 1 to 2"),
 }
 """What no selector reaches, and a hint at what was meant."""
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "spread": get_args(Spread), "retention": get_args(Retention), "nonlinearity": (Sinh, Cubic), "selector": (Diode,),
+    "iv_fit": (IvFit,),
+}  # fmt: skip
+"""What the fields of a device may be that are objects themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -71,20 +79,31 @@ class Device:
     iv_fit: IvFit | None = None
 
     def __post_init__(self) -> None:
+        for name in ("name", "citation", "sources"):
+            if not isinstance(getattr(self, name), str):
+                raise DeviceError(f"{name} must be a text, got {shown(getattr(self, name))}")
         if not self.name:
             raise DeviceError("name must not be empty")
+        for name, kinds in KINDS.items():
+            if (value := getattr(self, name)) is not None and not isinstance(value, kinds):
+                known = " or ".join(kind.__name__ for kind in kinds)
+                raise DeviceError(f"{name} must be {known}, got {shown(value)}")
         for name in ("level_siemens", "level_sigma_siemens"):
             if (values := getattr(self, name)) is not None:
-                object.__setattr__(self, name, tuple(number(name, value) for value in values))
+                object.__setattr__(self, name, check_numbers(name, values))
+        for name in ("lowest_siemens", "highest_siemens"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_siemens(name, value))
         if self.level_siemens is not None:
             self._check_levels(self.level_siemens)
         elif self.level_sigma_siemens is not None:
             raise DeviceError("level_sigma_siemens needs level_siemens")
         self._check_window()
         if self.states is not None:
-            check_count("states", self.states, 2, MOST_STATES)
+            states = whole_number("states", self.states, DeviceError, least=2, most=MOST_STATES)
+            object.__setattr__(self, "states", states)
         for name in ("read_noise", "stuck_on_rate", "stuck_off_rate"):
-            check_share(name, getattr(self, name))
+            object.__setattr__(self, name, check_share(name, getattr(self, name)))
         stuck = self.stuck_on_rate + self.stuck_off_rate
         if stuck > 1:
             raise DeviceError(f"stuck_on_rate and stuck_off_rate must sum to at most 1, got {stuck}")
@@ -181,7 +200,7 @@ class Device:
         return None if given or not isinstance(self.retention, MeasuredRetention) else self.retention.table[0]
 
     def _inside(self, target_siemens: FloatArray) -> FloatArray:
-        target = np.asarray(target_siemens, np.float64)
+        target = real_array("target_siemens", target_siemens, DeviceError)
         if self.lowest_siemens is None or self.highest_siemens is None:
             raise DeviceError(f"{self.name}: no conductance window is known")
         try:
@@ -191,6 +210,7 @@ class Device:
         return np.clip(target, self.lowest_siemens, self.highest_siemens)
 
     def _retention_at(self, seconds: float) -> Retention:
+        seconds = number("after_seconds", seconds, DeviceError)
         if self.retention is None:
             raise DeviceError(f"{self.name}: nothing is known of it after {seconds:g} s")
         first, last = self.retention.first_seconds, self.retention.last_seconds
@@ -230,8 +250,6 @@ class Device:
             if self.spread is not None or self.retention is not None:
                 raise DeviceError("lowest_siemens and highest_siemens are needed with a spread or a retention")
             return
-        check_siemens("lowest_siemens", low)
-        check_siemens("highest_siemens", high)
         if not low < high:
             raise DeviceError(f"lowest_siemens must be below highest_siemens, got {low} and {high}")
         if self.spread is not None:

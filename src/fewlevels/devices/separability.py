@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fewlevels.common.checks import instance, positive, whole_number
 from fewlevels.devices.laws import MeasuredRetention, TableSpread
 from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError
@@ -69,8 +70,9 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
     """
-    if not 0 < k_sigma < math.inf:
-        raise DeviceError(f"k_sigma must be positive, got {k_sigma}")
+    instance("device", device, Device, DeviceError)
+    k_sigma = positive("k_sigma", k_sigma, DeviceError)
+    after_seconds = None if after_seconds is None else positive("after_seconds", after_seconds, DeviceError)
 
     def found(
         count: float,
@@ -117,8 +119,8 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
     Raises DeviceError for fewer than one level, for an unknown spread, one that vanishes somewhere only, or a time that
     was not measured.
     """
-    if levels < 1:
-        raise DeviceError(f"levels must be at least 1, got {levels}")
+    instance("device", device, Device, DeviceError)
+    levels = whole_number("levels", levels, DeviceError, least=1, most=GRID)
     target, mean, sigma = _window(device, after_seconds)
     if levels == 1:
         return target[:1]

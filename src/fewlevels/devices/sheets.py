@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewlevels.common.files import name_of, open_regular
 from fewlevels.errors import DeviceError
 
 MOST_BYTES = 64 * 2**20
@@ -55,7 +56,7 @@ class Sheet:
     left_out: int
 
 
-def read_sheet(path: Path, most_bytes: int = MOST_BYTES) -> Sheet:
+def read_sheet(path: str | Path, most_bytes: int = MOST_BYTES) -> Sheet:
     """Blank rows, comment lines and a first line 'sep=;' are left out; a row that ends in empty cells ends before them.
 
     Raises DeviceError, which never quotes the file, for one that cannot be read, is no text, is larger than most_bytes
@@ -64,8 +65,8 @@ def read_sheet(path: Path, most_bytes: int = MOST_BYTES) -> Sheet:
     lines = re.split(r"\r\n|\r|\n", _text(path, most_bytes).rstrip("\x1a"))
     for number, line in enumerate(lines, start=1):
         if len(line) > LONGEST_LINE:
-            raise DeviceError(f"{path}, line {number}: a row of a table is at most {LONGEST_LINE} characters long, got "
-                              f"{len(line)}")  # fmt: skip
+            raise DeviceError(f"{name_of(path)}, line {number}: a row of a table is at most {LONGEST_LINE} characters "
+                              f"long, got {len(line)}")  # fmt: skip
     asked = re.fullmatch(r'"?sep=([;,|\t ])"?', lines[0], re.IGNORECASE)
     if asked:
         lines[0] = ""
@@ -78,21 +79,18 @@ def read_sheet(path: Path, most_bytes: int = MOST_BYTES) -> Sheet:
     first = rows[0].line if rows else 0
     above = {number: re.sub(r"^(#|%|/|!)+", "", text) for number, text in comments.items() if number + 1 < first}
     split = [Row(line=number + 1, cells=tuple(_split(text, delimiter))) for number, text in above.items()]
-    return Sheet(path=path, rows=rows, comments=tuple(split), delimiter=delimiter, left_out=len(comments))
+    return Sheet(path=Path(path), rows=rows, comments=tuple(split), delimiter=delimiter, left_out=len(comments))
 
 
-def _text(path: Path, most_bytes: int) -> str:
+def _text(path: str | Path, most_bytes: int) -> str:
     """The file's text, from UTF-8, UTF-16 or UTF-32 with a byte order mark, or Windows-1252 as Excel writes it."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(most_bytes + 1)
-    except (OSError, ValueError) as error:  # a ValueError is of a null character in the name
-        reason = error.strerror if isinstance(error, OSError) else "no file can be called so"
-        raise DeviceError(f"cannot read {path}: {reason}") from None
+    with open_regular(path, DeviceError, "a table as text, such as CSV") as file:
+        data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise DeviceError(f"{path} is larger than {most_bytes / 2**20:g} MiB, which no table of a laboratory is")
+        raise DeviceError(f"{name_of(path)} is larger than {most_bytes / 2**20:g} MiB, which no table of a "
+                          "laboratory is")  # fmt: skip
     if data.startswith(b"PK\x03\x04"):
-        raise DeviceError(f"{path} is no text but a spreadsheet or an archive; save the sheet as CSV")
+        raise DeviceError(f"{name_of(path)} is no text but a spreadsheet or an archive; save the sheet as CSV")
     marked = next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), None)
     for encoding in (marked,) if marked else ("utf-8", "cp1252"):
         try:
@@ -100,11 +98,11 @@ def _text(path: Path, most_bytes: int) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" in text and not marked:
-            raise DeviceError(f"{path} has NUL bytes: it is no text, or UTF-16 without a byte order mark; save it as "
-                              "UTF-8")  # fmt: skip
+            raise DeviceError(f"{name_of(path)} has NUL bytes: it is no text, or UTF-16 without a byte order mark; "
+                              "save it as UTF-8")  # fmt: skip
         if not re.search(r"[\0-\x08\x0e-\x1f\x7f]", text.rstrip("\x1a")):
             return text if text.isascii() else text.translate(TYPED)
-    raise DeviceError(f"{path} is no text in UTF-8, UTF-16 or Windows-1252; save the table as CSV UTF-8")
+    raise DeviceError(f"{name_of(path)} is no text in UTF-8, UTF-16 or Windows-1252; save the table as CSV UTF-8")
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -119,7 +117,7 @@ def _delimiter(lines: list[str]) -> str:
     return " " if numbers and min(map(len, numbers)) > 1 and len(numbers) >= len(full) - 1 else ""
 
 
-def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[Row]:
+def _rows(path: str | Path, lines: list[str], delimiter: str) -> Iterator[Row]:
     if delimiter in ("", " "):
         for number, line in enumerate(lines, start=1):
             if cells := _split(line, delimiter):
@@ -131,7 +129,7 @@ def _rows(path: Path, lines: list[str], delimiter: str) -> Iterator[Row]:
         try:
             row = next(reader, None)
         except csv.Error:
-            raise DeviceError(f"{path}, line {begin}: a quotation mark stands alone in this row") from None
+            raise DeviceError(f"{name_of(path)}, line {begin}: a quotation mark stands alone in this row") from None
         if row is None:
             return
         if cells := _trimmed(row):

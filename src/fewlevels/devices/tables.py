@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlevels.common.files import name_of
 from fewlevels.devices.limits import SMALLEST
 from fewlevels.devices.sheets import DELIMITERS, MOST_BYTES, NUMBER, Row, Sheet, read_sheet
 from fewlevels.devices.units import ONE, QUANTITIES, Column, Heading, heading, unit_factor
@@ -45,11 +46,11 @@ class MeasuredTable:
 
     def error(self, row: int | np.integer[Any], message: str) -> DeviceError:
         """An error that says in which line."""
-        return DeviceError(f"{self.path}, line {self.lines[row]}: {message}")
+        return DeviceError(f"{name_of(self.path)}, line {self.lines[row]}: {message}")
 
 
 def read_table(
-    path: Path, columns: tuple[Column, ...], *, example: str, named: bool = True, others: bool = False,
+    path: str | Path, columns: tuple[Column, ...], *, example: str, named: bool = True, others: bool = False,
     most_bytes: int = MOST_BYTES,
 ) -> MeasuredTable:  # fmt: skip
     """Read a table of these columns, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or spaces between
@@ -86,7 +87,7 @@ class _Reader:
             found = self._headings(names, rows, others)
             found, rows = self._with_units(found, rows)
         if not rows:
-            raise DeviceError(f"{self.sheet.path}: no row stands below the columns")
+            raise DeviceError(f"{name_of(self.sheet.path)}: no row stands below the columns")
         cells = {at: [row.cells[at] if at < len(row.cells) else "" for row in rows] for at in found}
         comma = any("," in cell for at in found for cell in cells[at]) and self._decimal_comma(rows, found)
         by_name = {each.column.name: each for each in found.values()}
@@ -110,7 +111,7 @@ class _Reader:
         """The row that names the columns, None where one column of numbers needs no name, and the rows below."""
         rows = self.sheet.rows
         if not rows:
-            raise DeviceError(f"{self.sheet.path} holds no table: it is empty but for comments")
+            raise DeviceError(f"{name_of(self.sheet.path)} holds no table: it is empty but for comments")
         width = max(len(row.cells) for row in rows)
         for comment in () if self._are_names(rows[0]) else reversed(self.sheet.comments):
             if len(comment.cells) == width and self._are_names(comment):
@@ -177,7 +178,7 @@ class _Reader:
         clear = [cell for _, cell in commas if NUMBER.fullmatch(cell) and not THOUSANDS.fullmatch(cell)]
         points = [cell for _, cell in cells if "." in cell]
         if clear and points:
-            raise DeviceError(f"{self.sheet.path}: {self._shown(clear[0])} has a decimal comma and "
+            raise DeviceError(f"{name_of(self.sheet.path)}: {self._shown(clear[0])} has a decimal comma and "
                               f"{self._shown(points[0])} a decimal point, so one of them may mean thousands; write one "
                               "or the other")  # fmt: skip
         if commas and not clear:
@@ -234,7 +235,7 @@ class _Reader:
             unit = "" if not each.quantity else each.unit.replace("?", "Ω") or (
                 f"the unit of {each.column.like}" if each.column.like else QUANTITIES[each.quantity].si)  # fmt: skip
             columns.append(f"{each.column.name} {called}" + (f",{plural} in {unit}" if unit else ""))
-        return f"{self.sheet.path.name}: {', '.join(said)}; {'; '.join(columns)}"
+        return f"{name_of(self.sheet.path.name)}: {', '.join(said)}; {'; '.join(columns)}"
 
     def _one_number(self, row: Row) -> bool:
         """Whether a row of several cells may be one number that a comma or a space has cut."""
@@ -264,7 +265,7 @@ class _Reader:
         return f"a text of {len(cell)} characters"
 
     def _error(self, line: int, message: str) -> DeviceError:
-        return DeviceError(f"{self.sheet.path}, line {line}: {message}")
+        return DeviceError(f"{name_of(self.sheet.path)}, line {line}: {message}")
 
 
 def _counted(number: int, what: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.checks import not_negative, whole_number
 from fewlevels.devices.laws import PowerLawDrift
-from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt, number
+from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError
@@ -35,19 +35,19 @@ class Conditions:
     max_pulses: int = 100
 
     def __post_init__(self) -> None:
-        check_volt("input_volt", self.input_volt)
+        checked: dict[str, object] = {"input_volt": check_volt("input_volt", self.input_volt)}
         if self.after_seconds is not None:
-            check_seconds("after_seconds", self.after_seconds)
-        if not 0 <= number("sigma_factor", self.sigma_factor) < math.inf:
-            raise DeviceError(f"sigma_factor must be at least 0, got {self.sigma_factor}")
+            checked["after_seconds"] = check_seconds("after_seconds", self.after_seconds)
+        checked["sigma_factor"] = not_negative("sigma_factor", self.sigma_factor, DeviceError)
         if self.stuck_rate is not None:
-            check_share("stuck_rate", self.stuck_rate)
+            checked["stuck_rate"] = check_share("stuck_rate", self.stuck_rate)
         if self.tolerance_siemens is not None:
-            check_siemens("tolerance_siemens", self.tolerance_siemens)
+            checked["tolerance_siemens"] = check_siemens("tolerance_siemens", self.tolerance_siemens)
             if self.tolerance_siemens == 0:
                 raise DeviceError("tolerance_siemens must be positive, got 0")
-        if not (isinstance(self.max_pulses, int) and self.max_pulses >= 1):
-            raise DeviceError(f"max_pulses must be a whole number of at least 1, got {self.max_pulses!r}")
+        checked["max_pulses"] = whole_number("max_pulses", self.max_pulses, DeviceError, least=1)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from numbers import Real
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
@@ -43,11 +43,13 @@ class Table(Scaled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.table, list | tuple):
+            raise QuantizationError(f"a level table must be a list of numbers, got {shown(self.table)}")
         if not self.table:
             raise QuantizationError("a level table needs at least one level, got none")
         for level in self.table:
-            if not math.isfinite(level):
-                raise QuantizationError(f"the levels of a table must be finite, got {level}")
+            if not is_number(level):
+                raise QuantizationError(f"the levels of a table must be finite, got {shown(level)}")
         _check_ascending(self.table)
         if self.table[0] != 0:
             raise QuantizationError(f"a table of magnitudes must begin with 0, got {self.table[0]}")
@@ -97,14 +99,13 @@ def device_levels(conductances_siemens: Iterable[float], *, clip: float | None =
     except TypeError:
         listed = [None]  # type: ignore[list-item]
     if not all(isinstance(g, Real) and not isinstance(g, bool) for g in listed):
-        raise QuantizationError(f"conductances must be a list of numbers, got {conductances_siemens!r}")
+        raise QuantizationError(f"conductances must be a list of numbers, got {shown(conductances_siemens)}")
     if not listed:
         raise QuantizationError("a device needs at least one conductance, got none")
     for g in listed:
-        if not 0 <= g < LARGEST_SIEMENS:
-            g = math.inf if g > 1e300 else g  # an integer may have more digits than can be printed
-            raise QuantizationError(f"conductances must be at least 0 and below {LARGEST_SIEMENS:g} S, got {g} S; "
-                                    "20 µS is 2e-05, and 20 kohm are 5e-05 S")  # fmt: skip
+        if not (is_number(g) and 0 <= g < LARGEST_SIEMENS):
+            raise QuantizationError(f"conductances must be at least 0 and below {LARGEST_SIEMENS:g} S, got {shown(g)} S"
+                                    "; 20 µS is 2e-05, and 20 kohm are 5e-05 S")  # fmt: skip
     table = sorted(max(float(g), OPEN_SIEMENS) for g in listed)
     if [g for g in table if g == OPEN_SIEMENS][1:]:
         raise QuantizationError(f"conductances of at most {OPEN_SIEMENS:g} S are all open devices, keep one of them")
