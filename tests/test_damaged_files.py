@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from fewlevels import load_device, load_networks, load_samples
 from fewlevels.common.npz import FREE_BYTES, npz_names, read_npz
 from fewlevels.common.toml import read_toml
-from fewlevels.devices.files import LIBRARY
+from fewlevels.devices.files import LIBRARY, read_device
 from fewlevels.errors import ConfigError, FewlevelsError, NetworksError, SamplesError
 from fewlevels.study.config import make_config, read_config
 from fewlevels.study.store import Store
@@ -169,11 +169,23 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
 
 @pytest.mark.parametrize("load", LOADERS)
 @pytest.mark.parametrize(
-    "name", ["", ".", "a\0b.toml", "a\0b.npz", "a" * 5000 + ".toml", "x/" * 3000 + "a.npz", None, 7]
-)
+    "name", ["", ".", "a\0b.toml", "a\0b.npz", "a" * 5000, "a" * 5000 + ".toml", "a" * 5000 + ".csv",
+             "x/" * 3000 + "a.npz", None, 7],
+)  # fmt: skip
 def test_what_is_no_name_is_refused(load: Callable[[object], object], name: object) -> None:
     with refused():
         load(name)
+
+
+@pytest.mark.parametrize("content", [b"1e-6\n2e-6\n", b"G (S)\n1e-6\n1,2\n", b"\0\1", b""])
+def test_a_table_s_name_stays_in_its_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a\n\x1b[31mb.csv"
+    path.write_bytes(content)
+    try:
+        said = " ".join(read_device(path)[1])
+    except FewlevelsError as error:
+        said = str(error)
+    assert r"a\n\x1b[31mb.csv" in said and said.isprintable()
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

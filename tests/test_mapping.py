@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,9 @@ def test_a_device_that_stands_between_two_is_none(tmp_path: Path) -> None:
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"cannot read .*none.csv: no such file"):
         mapped().read_csv(tmp_path / "none.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(MappingError, match=r"cannot read .*pipe.csv: a folder, a device or a pipe is no file"):
+        mapped().read_csv(tmp_path / "pipe.csv")
 
 
 def test_targets_are_the_very_levels_of_a_table() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
 from fewlevels.common.checks import number, real_array, shown, whole_number
+from fewlevels.common.words import printable
 from fewlevels.devices.iv import IvFit
 from fewlevels.devices.laws import (
     MeasuredRetention,
@@ -123,7 +124,7 @@ class Device:
                 "read noise" if self.read_noise else "",
                 "stuck devices" if self.stuck_on_rate + self.stuck_off_rate else "",
                 f"cell {self.cell}" if self.cell else ""]  # fmt: skip
-        return f"<Device {self.name}: {', '.join([self.window, *filter(None, said)]).removeprefix('-, ')}>"
+        return f"<Device {printable(self.name)}: {', '.join([self.window, *filter(None, said)]).removeprefix('-, ')}>"
 
     @property
     def content(self) -> str:
