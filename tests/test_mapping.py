@@ -170,6 +170,11 @@ def test_a_device_that_stands_between_two_is_none(tmp_path: Path) -> None:
         mapping.read_csv(path)
 
 
+def test_a_window_in_microsiemens_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(MappingError, match=r"needs lowest < highest < 1 S, got 1e-06 and 20.0 S; 20 µS is 2e-5"):
+        mapped(lowest_siemens=1e-6, highest_siemens=20)
+
+
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"cannot read .*none.csv: no such file"):
         mapped().read_csv(tmp_path / "none.csv")

@@ -176,8 +176,9 @@ def map_network(
     lowest_siemens = number("lowest_siemens", lowest_siemens, MappingError)
     highest_siemens = number("highest_siemens", highest_siemens, MappingError)
     lowest = max(lowest_siemens, OPEN_SIEMENS)
-    if not lowest < highest_siemens < np.inf:
-        raise MappingError(f"a window needs lowest < highest, got {lowest_siemens} and {highest_siemens} S")
+    if not lowest < highest_siemens < LARGEST_SIEMENS:
+        raise MappingError(f"a window needs lowest < highest < {LARGEST_SIEMENS:g} S, got {lowest_siemens} and "
+                           f"{highest_siemens} S; 20 µS is 2e-5")  # fmt: skip
     circuit = NetworkCircuit.from_networks(
         networks, design=_DESIGNS[scheme], window=Window(r_min_ohm=1 / highest_siemens, r_max_ohm=1 / lowest),
         selector=cell, word_wire_ohm=word_wire_ohm, bit_wire_ohm=bit_wire_ohm,
