@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt
+from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt, number
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
@@ -38,7 +38,7 @@ class Conditions:
         check_volt("input_volt", self.input_volt)
         if self.after_seconds is not None:
             check_seconds("after_seconds", self.after_seconds)
-        if not 0 <= self.sigma_factor < math.inf:
+        if not 0 <= number("sigma_factor", self.sigma_factor) < math.inf:
             raise DeviceError(f"sigma_factor must be at least 0, got {self.sigma_factor}")
         if self.stuck_rate is not None:
             check_share("stuck_rate", self.stuck_rate)
