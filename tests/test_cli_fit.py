@@ -141,7 +141,7 @@ def test_held_out_samples_judge_what_others_chose(network: Path, tmp_path: Path)
         (("--chips", "0"), "chips must be a whole number of at least 1, got 0"),
         (("--chips", "many"), "a whole number is expected, got 'many'"),
         (("--scheme", "triple"), "scheme must be one of"),
-        (("--after-seconds", "10"), "nothing is known of it after 10 s"),
+        (("--after-seconds", "0.5"), "it was measured after 1 to 3.15576e+08 s, got 0.5 s"),
         (("--model", "7"), "--model must be best, or 0 to 0, got '7'"),
         (("--data", "nosuch.npz"), "nosuch.npz"),
         (("--jobs", "0"), "--jobs must be at least 1, got 0"),
