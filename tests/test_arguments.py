@@ -21,14 +21,8 @@ from fewlevels.circuit.resistances import Window
 from fewlevels.circuit.simulation import simulate
 from fewlevels.circuit.transfer import transfer_matrix
 from fewlevels.datasets import split_samples
-from fewlevels.devices.laws import (
-    MeasuredRetention,
-    PolynomialSpread,
-    PowerLawDrift,
-    RetentionTable,
-    SaturatingSpread,
-    TableSpread,
-)
+from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread
+from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, RetentionTable
 from fewlevels.devices.separability import equal_error_levels
 from fewlevels.errors import CircuitError, NetworksError, TrainingError
 

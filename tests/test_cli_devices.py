@@ -11,9 +11,10 @@ from tests.test_cli import run
 def test_the_list_names_every_device_and_what_it_offers():
     done = run("devices")
     assert done.returncode == 0, done.stderr
-    rows = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
+    rows = {line.split()[0]: line for line in done.stdout.split("\n\n")[0].splitlines()[1:]}
+    assert max(map(len, done.stdout.splitlines())) <= 120
     assert tuple(sorted(rows)) == device_names()
-    assert "5.3" in rows["wan2022_rram"] and "3.2 after 2 days" in rows["wan2022_rram"]
+    assert "5.3" in rows["wan2022_rram"] and "3.2 (2 days)" in rows["wan2022_rram"]
     listed = {device["name"]: device for device in json.loads(run("devices", "--json").stdout)}
     assert tuple(sorted(listed)) == device_names()
     assert [round(found["count"], 1) for found in listed["milo2021_hfo2"]["separable_levels"]] == [9.4]

@@ -144,7 +144,8 @@ def test_the_example_of_the_docs_loads(tmp_path):
         name="mine", citation="Ours, 2026", sources="4-kbit array, room temperature, read at 0.2 V",
         lowest_siemens=1e-6, highest_siemens=100e-6, level_siemens=(2e-6, 10e-6, 40e-6, 90e-6),
         level_sigma_siemens=(0.3e-6, 1e-6, 2e-6, 3e-6), read_noise=0.005, stuck_on_rate=0.001, stuck_off_rate=0.002,
-        retention=PowerLawDrift(exponent=0.01, start_seconds=1.0, last_seconds=1e6), nonlinearity=Sinh(scale_volt=0.4),
+        retention=PowerLawDrift(exponent=0.01, exponent_sigma=0.002, start_seconds=1.0, last_seconds=1e6),
+        nonlinearity=Sinh(scale_volt=0.4),
     )  # fmt: skip
     assert device.cell == Sinh(scale_volt=0.4)
 
@@ -189,7 +190,7 @@ def test_a_wrong_description_is_one_sentence_with_line_and_key(tmp_path, text, s
 
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(tmp_path):
-    with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram, got 'wan'"):
+    with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram_authors, got 'wan'"):
         load_device("wan")
     with pytest.raises(DeviceError, match=r"cannot read .*none.toml: no such file"):
         load_device(tmp_path / "none.toml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -31,7 +32,7 @@ def devices(
     needs: Annotated[Optional[int], option("--needs", "Levels that a network needs, to compare with.", "N")] = None,
     k_sigma: Annotated[float, option("--k-sigma", "Standard deviations from a level to its boundary. [3]", "X")] = 3.0,
     after_seconds: Annotated[
-        Optional[float], option("--after-seconds", "Time since programming. [the last measured]", "X")
+        Optional[float], option("--after-seconds", "Time since programming. [telling ones]", "X")
     ] = None,
     out: Annotated[
         Optional[Path],
@@ -71,28 +72,26 @@ def devices(
 
 
 def _offered(device: Device, k_sigma: float, after_seconds: float | None) -> list[SeparableLevels]:
-    """As programmed and at the time asked for, else the last that was measured; none where too little is known."""
-    from fewlevels.devices.separability import separable_levels
+    """As programmed and at the time asked for, else at all telling times; none where too little is known."""
+    from fewlevels.devices.separability import separable_levels, telling_times
 
     if not device.spread_is_known and device.level_siemens is None and device.states is None:
         return []
-    after = device.last_seconds if after_seconds is None and device.spread_is_known else after_seconds
-    times = [None] if after is None else [None, after]
+    times = telling_times(device) if after_seconds is None else [None, after_seconds]
     return [separable_levels(device, k_sigma, time) for time in times]
 
 
 def _table(library: list[Device], k_sigma: float) -> str:
     from fewlevels.devices.separability import when
 
-    rows = [["name", "window", "states", f"told apart at {k_sigma:g} sigma", "later", "source"]]
+    rows = [["name", "window", f"at {k_sigma:g} sigma", "later", "source"]]
     for device in library:
-        offered = _offered(device, k_sigma, None)
-        known = [found for found in offered if found.basis != "stated"]
-        later = f"{known[1]} {when(known[1].after_seconds)}" if len(known) > 1 else "-"
-        states = device.states or len(device.level_siemens or ()) or "-"
-        rows.append([device.name, device.window, str(states), str(known[0]) if known else "-", later,
-                     device.citation.split(":")[0]])  # fmt: skip
-    return _columns(rows)
+        first, *later = _offered(device, k_sigma, None)
+        told = ", ".join(f"{found} ({when(found.after_seconds).removeprefix('after ')})" for found in later)
+        author, year = re.split(r" et al\.|,", device.citation)[0], re.findall(r"\b20\d\d\b", device.citation)[-1]
+        rows.append([device.name, device.window, f"{first} stated" if first.basis == "stated" else str(first),
+                     told or "-", f"{author} {year}"])  # fmt: skip
+    return f"{_columns(rows)}\n\nat {k_sigma:g} sigma: told apart as programmed; stated: by a source without spreads"
 
 
 def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> str:

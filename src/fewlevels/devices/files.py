@@ -14,23 +14,22 @@ from fewlevels.common.checks import is_number, shown
 from fewlevels.common.files import name_of, read_text
 from fewlevels.common.toml import parse_toml
 from fewlevels.devices.iv import BENDS, fit_iv
-from fewlevels.devices.laws import (
-    MeasuredRetention,
-    PolynomialSpread,
-    PowerLawDrift,
-    RetentionTable,
-    SaturatingSpread,
-    TableSpread,
-)
+from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread
 from fewlevels.devices.measured import read_iv, read_levels, read_retention
 from fewlevels.devices.model import Device
+from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, Relaxation, RetentionTable, TabulatedDrift
 from fewlevels.errors import CircuitError, DeviceError, QuantizationError
 from fewlevels.quantization import Table, device_levels
 
 LIBRARY = Path(str(resources.files("fewlevels") / "devices" / "library"))
 LAWS: dict[str, dict[str, type]] = {
     "spread": {"table": TableSpread, "polynomial": PolynomialSpread, "saturating": SaturatingSpread},
-    "retention": {"power": PowerLawDrift, "measured": MeasuredRetention},
+    "retention": {
+        "power": PowerLawDrift,
+        "power-table": TabulatedDrift,
+        "relaxation": Relaxation,
+        "measured": MeasuredRetention,
+    },
     "nonlinearity": {**BENDS},
 }
 PLAIN = ("name", "citation", "sources", "lowest_siemens", "highest_siemens", "states", "read_noise", "stuck_on_rate",

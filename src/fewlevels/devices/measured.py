@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.common.files import name_of
-from fewlevels.devices.laws import MeasuredRetention, RetentionTable
+from fewlevels.devices.retention import MeasuredRetention, RetentionTable
 from fewlevels.devices.tables import MeasuredTable, read_table
 from fewlevels.devices.units import FILLERS, QUANTITIES, Column
 from fewlevels.errors import DeviceError

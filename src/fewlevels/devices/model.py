@@ -11,16 +11,9 @@ from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
 from fewlevels.common.checks import number, real_array, shown, whole_number
 from fewlevels.common.words import printable
 from fewlevels.devices.iv import IvFit
-from fewlevels.devices.laws import (
-    MeasuredRetention,
-    PowerLawDrift,
-    Retention,
-    RetentionTable,
-    Spread,
-    check_ascending,
-    check_inside,
-)
+from fewlevels.devices.laws import Spread, check_ascending, check_inside
 from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_numbers, check_share, check_siemens, check_volt
+from fewlevels.devices.retention import MeasuredRetention, Retention, RetentionTable, TabulatedDrift
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -165,10 +158,7 @@ class Device:
         target = self._inside(target_siemens)
         if after_seconds is None:
             return target.copy() if self._first_table is None else self._first_table.mean(target)
-        retention = self._retention_at(after_seconds)
-        if isinstance(retention, PowerLawDrift):
-            return target * retention.factor(after_seconds)
-        return sum((share * table.mean(target) for share, table in retention.at(after_seconds)), np.zeros(()))
+        return self._retention_at(after_seconds).mean(target, after_seconds)
 
     def sigma_siemens(self, target_siemens: FloatArray, after_seconds: float | None = None) -> FloatArray:
         """Standard deviation of devices programmed to a target, same shape, in siemens.
@@ -179,10 +169,7 @@ class Device:
         target = self._inside(target_siemens)
         if after_seconds is None:
             return self._programmed_sigma(target)
-        retention = self._retention_at(after_seconds)
-        if isinstance(retention, PowerLawDrift):
-            return self._programmed_sigma(target) * retention.factor(after_seconds)
-        return sum((share * table.spread.sigma(target) for share, table in retention.at(after_seconds)), np.zeros(()))
+        return self._retention_at(after_seconds).sigma(target, self._programmed_sigma(target), after_seconds)
 
     def _programmed_sigma(self, target: FloatArray) -> FloatArray:
         if self.level_siemens is not None and self.level_sigma_siemens is not None:
@@ -260,14 +247,37 @@ class Device:
             if ((sigma > 0) & (sigma < SMALLEST)).any():
                 raise DeviceError(f"spread must be 0 or at least {SMALLEST:g} S, got {sigma[sigma > 0].min():g}")
             self._check_spread("spread", float(sigma.max()))
-        if isinstance(self.retention, MeasuredRetention):
+        if self.retention is not None:
             ends = (low, high) if self.level_siemens is None else (self.level_siemens[0], self.level_siemens[-1])
-            for table in self.retention.table:
-                self._check_spread("retention", float(self._covered("retention", table.spread, *ends).max()))
-                mean, most = max(table.mean_siemens or (0.0,)), LARGEST_RISE * high
-                if mean > most:
-                    raise DeviceError(f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
-                                      f"conductance, got {mean:g} S; 2 µS is 2e-6")  # fmt: skip
+            self._check_retention(self.retention, *ends)
+
+    def _check_retention(self, retention: Retention, low: float, high: float) -> None:
+        if isinstance(retention, MeasuredRetention):
+            for table in retention.table:
+                self._check_spread("retention", float(self._covered("retention", table.spread, low, high).max()))
+                self._check_mean(max(table.mean_siemens or (0.0,)))
+            return
+        if isinstance(retention, TabulatedDrift):
+            try:
+                check_inside(np.array([low, high]), retention.conductance_siemens[0], retention.conductance_siemens[-1])
+            except DeviceError:
+                raise DeviceError(f"retention must be measured everywhere from {low:g} to {high:g} S") from None
+        target = np.linspace(low, high, 101)
+        with np.errstate(over="ignore"):
+            mean = retention.mean(target, retention.last_seconds)
+            sigma = retention.sigma(target, np.zeros(()), retention.last_seconds)
+        if not (mean >= 0).all():
+            raise DeviceError(f"retention must keep means at 0 S or above until {retention.last_seconds:g} s, got "
+                              f"{mean.min():g} S")  # fmt: skip
+        self._check_mean(float(mean.max()))
+        self._check_spread("retention", float(sigma.max()))
+
+    def _check_mean(self, mean: float) -> None:
+        assert self.highest_siemens is not None
+        most = LARGEST_RISE * self.highest_siemens
+        if not mean <= most:
+            raise DeviceError(f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
+                              f"conductance, got {mean:g} S; 2 µS is 2e-6")  # fmt: skip
 
     def _check_spread(self, what: str, sigma: float) -> None:
         """A spread above every conductance of the device is relative, in percent or in another unit."""

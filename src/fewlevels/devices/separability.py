@@ -10,12 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from fewlevels.common.checks import instance, positive, whole_number
-from fewlevels.devices.laws import MeasuredRetention, TableSpread
+from fewlevels.devices.laws import TableSpread
 from fewlevels.devices.model import Device
+from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, TabulatedDrift
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
 GRID = 4096
+DAY = 86400.0
 VANISHES = 1e-12
 """Of the mean: a smaller spread is lost in the rounding of mean + k sigma."""
 
@@ -172,6 +174,23 @@ def compare(needed: int, offered: SeparableLevels) -> str:
     return f"needs {needed}, offers {offered} {when(offered.after_seconds)}"
 
 
+def telling_times(device: Device) -> list[float | None]:
+    """As programmed (None), and the later times at which a device is looked at unless one is asked for.
+
+    Every measured time; of a law its first, a day and its last, but not the day where the last follows within another.
+    A time at which the device stands as programmed is left out.
+    """
+    retention = device.retention
+    if retention is None or not device.spread_is_known:
+        return [None]
+    if isinstance(retention, MeasuredRetention):
+        given = device.spread is not None or device.level_sigma_siemens is not None
+        return [None, *(table.after_seconds for table in retention.table[0 if given else 1 :])]
+    first, last = retention.first_seconds, retention.last_seconds
+    times = [first, DAY, last] if first < DAY < last / 2 else [first, last]
+    return [None, *(times[1:] if isinstance(retention, PowerLawDrift) else times)]
+
+
 def when(after_seconds: float | None) -> str:
     """A time in words: 'as programmed', 'after a day', 'after 90 s'."""
     if after_seconds is None:
@@ -193,6 +212,8 @@ def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, Fl
         points.append(np.array(device.spread.conductance_siemens))
     if isinstance(device.retention, MeasuredRetention):
         points += [np.array(table.conductance_siemens) for table in device.retention.table]
+    if isinstance(device.retention, TabulatedDrift):
+        points.append(np.array(device.retention.conductance_siemens))
     target = np.unique(np.concatenate(points))
     target = target[(target >= low) & (target <= high)]
     return target, device.mean_siemens(target, after_seconds), device.sigma_siemens(target, after_seconds)
