@@ -3,35 +3,27 @@
     tools/kills.py study 100 --seeds 6 --repeats 96 --epochs 400 --q-max 8
 
 The command runs once undisturbed. Then it is started over and over in other folders, and killed (SIGKILL) after a
-random part of the time that the undisturbed run took, a few times in the same folder, then left to end. All files of
-the two folders must be the same, but for the lock and the wall time.
+random part of the time that the undisturbed run took, a few times in the same folder, then left to end. Both folders
+must hold the same files, byte for byte but for the wall time.
 """
 
-import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-KILLS_IN_A_ROW = 4
-SECONDS = {"run.json": "seconds"}
-"""Where files hold a wall time."""
-PRINTS_SECONDS = {"report.html"}
-"""Files whose text does, and that are made of the others alone."""
+KILLS_IN_A_ROW = 10
+WALL_TIME = re.compile(rb'(?<="seconds": )[0-9.]+|(?<=<td>wall time</td><td>)[0-9.]+')
+"""In run.json and in report.html."""
 
 
-def contents(folder: Path) -> dict[str, object]:
-    """Every file of a folder: its bytes, or for JSON with a wall time all but that."""
-    found: dict[str, object] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if name in SECONDS:
-            found[name] = {key: value for key, value in json.loads(path.read_bytes()).items() if key != SECONDS[name]}
-        else:
-            found[name] = b"" if name == "lock" or name in PRINTS_SECONDS else path.read_bytes()
-    return found
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, its bytes but for the wall time."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): WALL_TIME.sub(b"", path.read_bytes()) for path in files}
 
 
 def start(command: list[str], folder: Path) -> "subprocess.Popen[bytes]":
