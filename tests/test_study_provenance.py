@@ -29,7 +29,7 @@ class Nothing(Threads):
 
     def run(self, function, tasks):
         assert not tasks
-        return iter(())
+        yield from ()
 
 
 @pytest.fixture(scope="module")
