@@ -15,8 +15,8 @@ from fewlevels.methods import MethodComparison
 from fewlevels.networks import Networks, load_networks
 from fewlevels.samples import Samples
 from fewlevels.search import check_classes
+from fewlevels.storage.folder import Folder
 from fewlevels.study.run import load_study
-from fewlevels.study.store import Store
 
 COLUMNS = {
     "method": "\nmethod", "solved": "\nsolved", "recognition_before": "recognition\nbefore",
@@ -107,7 +107,7 @@ def store_comparison(folder: Path, comparison: MethodComparison, data: str, test
     from fewlevels.figures import store_figure
     from fewlevels.method_figures import levels_by_method
 
-    store, name = Store(folder), "levels_by_method"
+    store, name = Folder(folder), "levels_by_method"
     stored = {**describe(comparison, data, test), "q": comparison.levels()}
     store.write("search.json", json.dumps(stored, indent=1).encode())
     store.write("search.npz", _certificate(comparison))
