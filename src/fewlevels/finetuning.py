@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import FinetuningError
 from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
@@ -19,7 +19,7 @@ from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
-from fewlevels.training import FLOAT32_MAX, available_cores
+from fewlevels.training import FLOAT32_MAX
 
 MANY_SAMPLES, BATCH = 200, 50
 LOSSES = ("cross-entropy", "squared")
@@ -164,7 +164,7 @@ def finetune(
             )
     best, steps = np.empty_like(joint), np.zeros(len(joint), np.intp)
     before, after = np.empty(len(joint)), np.empty(len(joint))
-    jobs = jobs or available_cores()
+    jobs = threads_for(jobs)
     size = max(16, -(-len(joint) // (jobs * 16)) * 16)
 
     def run(begin: int) -> None:
@@ -175,8 +175,7 @@ def finetune(
         best[part], steps[part] = group.best, group.best_step
         before[part], after[part] = group.recognition_before, group.best_recognition
 
-    with ThreadPoolExecutor(jobs) as threads:
-        list(threads.map(run, range(0, len(joint), size)))
+    in_order(run, range(0, len(joint), size), jobs)
     quantized = describe(best, networks.shapes, quantizer, levels, share)
     return Finetuned(quantized, after, before, steps, target)
 
@@ -219,6 +218,7 @@ class _Group:
 
     def run(self) -> None:
         for step in range(self.config.steps + 1):
+            checkpoint()
             values = next(sweep_joint(self.latent, self.shapes, self.quantizer, [self.levels], self.share))
             hard = min(1.0, step / (self.config.ramp * self.config.steps)) if self.config.ramp else 1.0
             gradient, fraction = self._gradient(hard * values + (1.0 - hard) * self.latent if hard < 1.0 else values)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.parallel import checkpoint, in_order
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
@@ -25,7 +25,6 @@ from fewlevels.quantization.sharing import (
     sweep_joint,
 )
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.training import available_cores
 
 CHUNK = 128
 """Models quantized together: their weights stay in the second-level cache."""
@@ -193,6 +192,7 @@ def fewest_levels(
 
     def judge(part: slice, test: Samples) -> None:
         for at in numbers:
+            checkpoint()
             weights, chosen = joint[part], setting_trace[at - 1, part]
             values, _ = _quantize_chosen(weights, shapes, settings, np.full(len(weights), at), chosen, share)
             trace[at - 1, part] = recognised(values, shapes, test).mean(axis=1)
@@ -206,6 +206,7 @@ def fewest_levels(
         for index, setting in enumerate(settings):
             swept = sweep_joint(weights, shapes, setting, numbers, share)
             for at, values in zip(numbers, swept, strict=True):
+                checkpoint()
                 best, best_margin, least = trace[at - 1, part], margin_trace[at - 1, part], counts[at - 1, part]
                 recognition = recognised(values, shapes, samples, margins).mean(axis=1)
                 margin = margins.min(axis=1)
@@ -223,8 +224,7 @@ def fewest_levels(
         chosen = setting_trace[q[solved] - 1, solved]
         _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], chosen, share)
 
-    with ThreadPoolExecutor(jobs or available_cores()) as threads:
-        list(threads.map(search, range(0, models, CHUNK)))
+    in_order(search, range(0, models, CHUNK), jobs)
     trace, margin_trace, setting_trace = (np.ascontiguousarray(each.T) for each in (trace, margin_trace, setting_trace))
     return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, before, trace, margin_trace,
                         setting_trace, share, minimise, relative)  # fmt: skip

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from fewlevels.circuit.network_circuit import margins
+from fewlevels.common.parallel import in_order
 from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
@@ -18,7 +18,6 @@ from fewlevels.devices.variation import Chips, Conditions, draw_chips, read
 from fewlevels.errors import DeviceError
 from fewlevels.proportions import wilson
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.training import available_cores
 
 CHIPS_AT_ONCE = 250
 READS_AT_ONCE = 2**24
@@ -123,8 +122,7 @@ def estimate_yield(
                 output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
         return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn
 
-    with ThreadPoolExecutor(jobs or available_cores()) as threads:
-        found = list(threads.map(run, parts))
+    found = in_order(run, parts, jobs)
     margin = np.concatenate([margin for margin, _ in found])
     if np.isnan(margin).any():
         raise DeviceError(f"{device.name}: a current beyond float64 at {highest_volt:g} V; lower input_volt")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from fewlevels.training import available_cores
+from fewlevels.common.parallel import as_done
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -26,10 +25,4 @@ class Threads:
     jobs: int | None = None
 
     def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
-        pool = ThreadPoolExecutor(self.jobs or available_cores())
-        try:
-            futures = {pool.submit(function, task): task for task in tasks}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return as_done(function, tasks, self.jobs)
