@@ -205,3 +205,23 @@ def test_a_networks_file_that_skips_a_layer_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", W1=np.ones((25, 10)), W3=np.ones((10, 10)))
     with pytest.raises(fewlevels.FewlevelsError, match="holds W3 but no W2"):
         fewlevels.load_networks(tmp_path / "net.npz")
+
+
+def test_a_network_that_recognises_nothing_is_unsolved_and_said_to_be(tmp_path):
+    digits = fewlevels.load_digits(5)
+    seeing = fewlevels.train(digits, fewlevels.TrainingConfig(hidden=3, steps=60_000), models=1)
+    w1, w2 = (np.concatenate([w, np.ones_like(w)]) for w in seeing.weights)
+    np.savez(tmp_path / "net.npz", W1=w1, W2=w2)
+    options = ("search", tmp_path / "net.npz", "--data", "digits5", "--method", "paper", "--q-max", 3, "--relative")
+    done = run(*options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert ("Before quantizing 1 of them recognises nothing: there is nothing to keep, and no method solves them.\n"
+            in done.stdout)  # fmt: skip
+    stored = json.loads((tmp_path / "out" / "search.json").read_text(encoding="utf-8"))
+    assert (stored["models"], stored["trained"], stored["recognise_nothing"]) == (2, 1, 1)
+    assert len(stored["q"]["paper"]) == 1
+    np.savez(tmp_path / "net.npz", W1=w1[1], W2=w2[1])
+    blind = run(*options, "--out", tmp_path / "blind")
+    assert blind.returncode == 0, blind.stderr
+    (row,) = json.loads((tmp_path / "blind" / "search.json").read_text(encoding="utf-8"))["methods"]
+    assert row == {"method": "paper", "solved": 0.0, **dict.fromkeys(set(row) - {"method", "solved"})}

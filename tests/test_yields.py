@@ -180,3 +180,8 @@ def test_currents_that_no_number_holds_are_an_error() -> None:
     )
     with pytest.raises(DeviceError, match="a current beyond float64 at 1 V"):
         estimate_yield(bent, DEVICE, ONE, chips=1)
+
+
+def test_a_chip_that_recognises_nothing_reaches_no_alpha() -> None:
+    wrong = Yield(np.array([[-1.0, -2.0], [1.0, -2.0]]), np.zeros(2), np.zeros(2), 1e-12)
+    assert wrong.chip_margin.tolist() == [-1.0, 1.0] and wrong.passed == 1

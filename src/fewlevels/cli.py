@@ -13,7 +13,7 @@ import typer
 from fewlevels import __version__
 from fewlevels.cli_devices import devices
 from fewlevels.cli_fit import fit
-from fewlevels.cli_options import option as _option
+from fewlevels.cli_options import SAMPLES, Model, option as _option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
@@ -57,8 +57,7 @@ def _root(
 def study(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
     dataset: Annotated[
-        Optional[str],
-        _option("--dataset", "digits5, digits7, or a glyph file or .npz with X and y. [digits5]", "NAME|FILE"),
+        Optional[str], _option("--dataset", f"Samples to train on: {SAMPLES}. [digits5]", "NAME|FILE")
     ] = None,
     preset: Annotated[
         Optional[str], _option("--preset", "paper: 60 x 100 models; quick: a tenth of them. [paper]", "paper|quick")
@@ -155,7 +154,6 @@ def show(
     return None
 
 
-Model = Annotated[str, _option("--model", "best, or the index of a model. [best]", "best|INDEX")]
 InputVolt = Annotated[str, _option("--input-volt", "Input voltages, with commas between. [1,5,10]", "V,...")]
 Design = Annotated[str, _option("--design", "Stage design; a wrong name lists them. [differential-pair]", "NAME")]
 RMin = Annotated[float, _option("--r-min-ohm", "Resistance of the largest weight. [10000]", "X")]

@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fewlevels.datasets import DATASETS, samples_of
-from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison
-from fewlevels.networks import Networks, load_networks
-from fewlevels.samples import Samples
-from fewlevels.search import check_classes
-from fewlevels.study.run import load_study
+from fewlevels.study.inputs import part_of
 from fewlevels.study.store import Store
 
 COLUMNS = {
@@ -26,24 +21,6 @@ COLUMNS = {
     "states_per_device_offset_column_median": "median states,\noffset column",
 }  # fmt: skip
 """The two lines above each column of a comparison's table."""
-
-
-def networks_and_samples(source: Path, data: str | None) -> tuple[Networks, Samples]:
-    """The networks of a study's folder with its samples or, as for the networks of a NET.npz, which brings none, with
-    those that `data` names (see samples_of).
-
-    Raises UsageError where there is no such path or a file comes without data, and what reading any of them raises.
-    """
-    if source.is_dir():
-        study = load_study(source)
-        samples = study.samples if data is None else samples_of(data)
-        check_classes(study.samples, samples)
-        return study.found.networks, samples
-    if not source.is_file():
-        raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
-    if data is None:
-        raise UsageError(f"{source} brings no samples; give them with --data")
-    return load_networks(source), samples_of(data)
 
 
 def describe(comparison: MethodComparison, data: str, test: str | None) -> dict[str, Any]:
@@ -58,16 +35,19 @@ def sentences(stored: dict[str, Any]) -> list[str]:
     aim = own if stored["relative"] else f"{stored['trained']} of them trained to {alpha}"
     choosing = "settings are chosen and fine-tuning trains"
     if test is None:
-        judged = f"Recognition is of {_part(data, 'training')}, on which {choosing} too."
+        judged = f"Recognition is of {part_of(data, 'training')}, on which {choosing} too."
     else:
-        judged = f"Recognition is of the held-out {_part(test, 'test')}; {choosing} on {_part(data, 'training')}."
+        judged = f"Recognition is of the held-out {part_of(test, 'test')}; {choosing} on {part_of(data, 'training')}."
     networks = "1 network" if stored["models"] == 1 else f"{stored['models']} networks"
+    nothing = stored.get("recognise_nothing", 0)
     return [
         f"{networks}, {aim}; levels are shared by {stored['share']}, at most {stored['q_max']}, and a "
         f"search finds the fewest {stored['minimises']}.",
         judged,
+        *([f"Before quantizing {nothing} of them {'recognises' if nothing == 1 else 'recognise'} nothing: there is "
+           "nothing to keep, and no method solves them."] if nothing else []),
         "The table is over the networks that a method solves; recognition is a mean.",
-    ]
+    ]  # fmt: skip
 
 
 def table(stored: dict[str, Any]) -> str:
@@ -128,7 +108,3 @@ def _certificate(comparison: MethodComparison) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the keys for allow_pickle
     return buffer.getvalue()
-
-
-def _part(name: str, part: str) -> str:
-    return f"{part} samples of {name}" if name in DATASETS else f"samples of {name}"

@@ -96,7 +96,8 @@ class Finetuned:
 
     quantized: networks and their hardware's needs (see QuantizedNetworks). recognition: (models,), of the quantized
     networks on the samples (on `validation` where given). recognition_before: (models,), quantized without
-    fine-tuning. steps: (models,), until the best was found. target: (models,), the recognition to reach.
+    fine-tuning. steps: (models,), until the best was found. target: (models,), the recognition to reach; NaN where it
+    is relative to that of a network that recognises nothing, which is unsolved.
     """
 
     quantized: QuantizedNetworks

@@ -130,13 +130,15 @@ class FewestLevels:
 
 
 def reaches(recognition: FloatArray, target: float | FloatArray) -> npt.NDArray[np.bool_]:
-    """recognition >= target, for fractions that were divided out and a target that was typed in."""
-    return recognition >= target - 1e-12
+    """recognition >= target, for fractions that were divided out and a target that was typed in. To recognise nothing
+    reaches no target, and a target of NaN is not reached."""
+    return (recognition > 0) & (recognition >= target - 1e-12)
 
 
 def targets(recognition: FloatArray, alpha: float, relative: bool) -> FloatArray:
-    """What networks of this recognition before quantizing must reach, (models,): alpha, or that fraction of it."""
-    return alpha * recognition if relative else np.full_like(recognition, alpha)
+    """What networks of this recognition before quantizing must reach, (models,): alpha, or that fraction of it; NaN
+    where they recognise nothing, so that there is no fraction of it to keep."""
+    return np.where(recognition > 0, alpha * recognition, np.nan) if relative else np.full_like(recognition, alpha)
 
 
 def in_words(alpha: float, relative: bool) -> str:
@@ -164,7 +166,8 @@ def fewest_levels(
     states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
     test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
     on `samples` alone. Where None, the samples decide both.
-    relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant.
+    relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant;
+    a network that recognises nothing has nothing to keep and is unsolved.
     Every q up to q_max is tried, because recognition does not only rise with q.
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """

@@ -54,7 +54,7 @@ class Yield:
         """Of each chip, (chips,): the margin of the sample that decides whether it reaches alpha, positive where it
         does. At alpha = 1 the smallest, else the smallest but for the samples that may fail."""
         samples = self.margin.shape[1]
-        may_fail = samples - math.ceil(self.alpha * samples - 1e-9)
+        may_fail = samples - max(math.ceil(self.alpha * samples - 1e-9), 1)
         return np.partition(self.margin, may_fail, axis=1)[:, may_fail]
 
     @property

@@ -54,9 +54,11 @@ def stored_fit(
     """
     if (folder / "study.toml").exists():
         raise StoreError(f"{folder} holds a study; give the fit a folder of its own")
+    data = samples if data is None else data
+    Problem(networks, samples, data, device, config)  # what cannot be fitted is refused before the folder is the fit's
     store = Store(folder)
     with store.locked():
-        _begin(store, networks, samples, samples if data is None else data, device, config)
+        _begin(store, networks, samples, data, device, config)
         for path in store.discard_damaged():
             on_damaged(path)
         estimate = _Stored(store, jobs, on_progress)
