@@ -15,6 +15,7 @@ from fewlevels import (
     Clipped,
     DeadZone,
     FewestLevels,
+    FinetuningConfig,
     KMeans,
     Midpoint,
     Networks,
@@ -23,6 +24,7 @@ from fewlevels import (
     TrainingConfig,
     device_levels,
     fewest_levels,
+    finetune,
     flip_pixels,
     load_digits,
     train,
@@ -271,3 +273,19 @@ def test_nothing_reaches_no_target_however_small() -> None:
     assert reaches(np.array([0.0, 0.1, 0.1]), np.array([1e-13, 1e-13, np.nan])).tolist() == [False, True, False]
     found = fewest_levels(BLIND, DIGITS, alpha=1e-15, q_max=2)
     assert not found.trained.any() and not found.solved.any()
+
+
+def test_networks_searched_or_fine_tuned_few_at_once_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = NETWORKS[np.arange(40) % len(NETWORKS)]
+    config = FinetuningConfig(steps=30, batch=7, noise=0.05, ramp=0.5, check_every=10)
+
+    def found() -> tuple[np.ndarray, np.ndarray]:
+        searched = fewest_levels(many, DIGITS, quantizer=KMeans(), q_max=5)
+        tuned = finetune(many, DIGITS, config=config, jobs=1)
+        return searched.margin_trace, tuned.quantized.networks.joint()
+
+    whole = found()
+    for module in ("search", "finetuning"):
+        monkeypatch.setattr(f"fewlevels.{module}.at_once", lambda *_, **__: 1)
+    for one, other in zip(whole, found(), strict=True):
+        np.testing.assert_array_equal(one, other)

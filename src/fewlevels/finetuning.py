@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import FinetuningError
 from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
@@ -22,6 +23,8 @@ from fewlevels.search import check_classes, check_search, reaches, targets
 from fewlevels.training import FLOAT32_MAX
 
 MANY_SAMPLES, BATCH = 200, 50
+COPIES = 8
+"""Arrays as large as the weights of the models under way that fine-tuning holds."""
 LOSSES = ("cross-entropy", "squared")
 
 
@@ -166,7 +169,10 @@ def finetune(
     best, steps = np.empty_like(joint), np.zeros(len(joint), np.intp)
     before, after = np.empty(len(joint)), np.empty(len(joint))
     jobs = threads_for(jobs)
-    size = max(16, -(-len(joint) // (jobs * 16)) * 16)
+    lanes = at_once(
+        16 * 8 * COPIES * joint.shape[1], most=-(-len(joint) // (jobs * 16)), memory_bytes=MEMORY_BYTES // jobs
+    )
+    size = 16 * lanes
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)

@@ -9,7 +9,8 @@ from numbers import Integral
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.common.parallel import checkpoint, in_order
+from fewlevels.common.memory import MEMORY_BYTES, at_once
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
@@ -27,7 +28,10 @@ from fewlevels.quantization.sharing import (
 from fewlevels.samples import FloatArray, Samples
 
 CHUNK = 128
-"""Models quantized together: their weights stay in the second-level cache."""
+"""Models quantized together, at most: their weights stay in the second-level cache."""
+
+COPIES = 8
+"""Arrays as large as the weights of a chunk that quantizers hold, at most."""
 
 NEVER = np.iinfo(np.intp).max
 """The count of a number of levels that does not reach alpha."""
@@ -185,6 +189,8 @@ def fewest_levels(
         judged = targets(before, alpha, relative)
     numbers = range(whole.least_levels, min(q_max, whole.most_levels or q_max) + 1)
     models = len(networks)
+    model_bytes = 8 * (COPIES * joint.shape[1] + len(samples))
+    chunk = at_once(model_bytes, most=CHUNK, memory_bytes=MEMORY_BYTES // threads_for(jobs))
     trace, margin_trace = np.full((q_max, models), np.nan), np.full((q_max, models), np.nan)
     trace[numbers.start - 1 : numbers.stop - 1] = -1.0
     setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
@@ -203,7 +209,7 @@ def fewest_levels(
             counts[at - 1, part] = np.where(passes, count(values, at), NEVER)
 
     def search(begin: int) -> None:
-        part = slice(begin, begin + CHUNK)
+        part = slice(begin, begin + chunk)
         weights = joint[part]
         margins = np.empty((len(weights), len(samples)))
         for index, setting in enumerate(settings):
@@ -227,7 +233,7 @@ def fewest_levels(
         chosen = setting_trace[q[solved] - 1, solved]
         _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], chosen, share)
 
-    in_order(search, range(0, models, CHUNK), jobs)
+    in_order(search, range(0, models, chunk), jobs)
     trace, margin_trace, setting_trace = (np.ascontiguousarray(each.T) for each in (trace, margin_trace, setting_trace))
     return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, before, trace, margin_trace,
                         setting_trace, share, minimise, relative)  # fmt: skip
