@@ -16,6 +16,7 @@ STAGES = (
     "_kernels",
     "errors",
     "common",
+    "storage",
     "progress",
     "samples",
     "proportions",

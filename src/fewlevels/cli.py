@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -16,10 +17,11 @@ from fewlevels.cli_fit import fit
 from fewlevels.cli_options import SAMPLES, Model, option as _option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
-from fewlevels.errors import ConfigError, FewlevelsError, UsageError
+from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, UsageError
 
 if TYPE_CHECKING:
     from fewlevels.hardware import CircuitOptions
+    from fewlevels.study.run import StudyResult
 
 app = typer.Typer(
     name="fewlevels",
@@ -84,6 +86,14 @@ def study(
         Optional[str],
         _option("--quantizer", "midpoint (of magnitudes, signs kept) or midpoint-signed. [midpoint]", "NAME"),
     ] = None,
+    instruction_set: Annotated[
+        Optional[str],
+        _option(
+            "--instruction-set",
+            "v4 (AVX-512), v3 (AVX2) or baseline: training rounds differently in each. [the best here]",
+            "NAME",
+        ),
+    ] = None,
     jobs: Annotated[Optional[int], _option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -107,7 +117,7 @@ def study(
     options = {
         "dataset": dataset, "seed": seed, "seeds": seeds, "repeats": repeats, "epochs": epochs,
         "iterations": iterations, "hidden": hidden, "learning_rate": learning_rate, "init": init, "alpha": alpha,
-        "q_max": q_max, "quantizer": quantizer,
+        "q_max": q_max, "quantizer": quantizer, "instruction_set": instruction_set,
     }  # fmt: skip
     values |= {key: value for key, value in options.items() if value is not None}
     beside = config.parent if config and dataset is None else Path()
@@ -120,13 +130,13 @@ def study(
             print(message, flush=True)
 
     with shown_progress("training and searching", "models", quiet) as on_progress:
-        run_study(
+        result = run_study(
             study_config, out, Threads(jobs), on_progress=on_progress,
             on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
-    report_path = write_report(out)
+    report_path = write_report(out, result)
     if not quiet:
-        _print_summary(out)
+        _print_summary(result)
     say(f"report: {report_path}")
 
 
@@ -144,11 +154,12 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Print the summary of a study."""
+    from fewlevels.study.run import load_study
+
     if not as_json:
-        return _print_summary(folder)
+        return _print_summary(load_study(folder))
     from fewlevels.report import summary_json
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.run import load_study
 
     print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
     return None
@@ -218,12 +229,12 @@ def netlist(
 ) -> None:
     """Write a model's circuit as a SPICE or Spectre deck. It is driven by a sample and says what to expect of it."""
     from fewlevels.hardware import choose_model, netlist_of
+    from fewlevels.storage.files import write_file
     from fewlevels.study.run import load_study
-    from fewlevels.study.store import Store
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
-    Store(out.parent).write(out.name, deck.encode())
+    write_file(out, deck.encode())
     print(f"netlist: {out}")
 
 
@@ -272,12 +283,11 @@ def _circuit_options(
     )
 
 
-def _print_summary(folder: Path) -> None:
+def _print_summary(result: StudyResult) -> None:
     from fewlevels.report import summary_rows
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.run import load_study
 
-    rows = summary_rows(summarise(load_study(folder)))
+    rows = summary_rows(summarise(result))
     width = max(len(quantity) for quantity, _ in rows)
     for quantity, value in rows:
         print(f"{quantity:<{width}}  {value}")
@@ -285,6 +295,7 @@ def _print_summary(folder: Path) -> None:
 
 def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
+    warnings.formatwarning = _in_words
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is said below
@@ -317,6 +328,14 @@ def main() -> None:
         print(f"fewlevels: {what}: {error or 'ask for less'}", file=sys.stderr)
         _drop_output()
         sys.exit(1)
+
+
+def _in_words(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Of a warning that is ours, its sentence; of another, where it comes from, too."""
+    where = "" if issubclass(category, FewlevelsWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    return f"fewlevels: {where}{message}\n"
 
 
 def _drop_output() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fewlevels.methods import MethodComparison
+from fewlevels.storage.folder import Folder
 from fewlevels.study.inputs import part_of
-from fewlevels.study.store import Store
 
 COLUMNS = {
     "method": "\nmethod", "solved": "\nsolved", "recognition_before": "recognition\nbefore",
@@ -87,7 +87,7 @@ def store_comparison(folder: Path, comparison: MethodComparison, data: str, test
     from fewlevels.figures import store_figure
     from fewlevels.method_figures import levels_by_method
 
-    store, name = Store(folder), "levels_by_method"
+    store, name = Folder(folder), "levels_by_method"
     stored = {**describe(comparison, data, test), "q": comparison.levels()}
     store.write("search.json", json.dumps(stored, indent=1).encode())
     store.write("search.npz", _certificate(comparison))

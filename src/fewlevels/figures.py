@@ -16,10 +16,10 @@ from matplotlib.ticker import PercentFormatter
 from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
 from fewlevels.samples import Samples
+from fewlevels.storage.folder import Folder
 from fewlevels.study import paper
 from fewlevels.study.analysis import rank_correlation, regression, solved_at
 from fewlevels.study.run import StudyResult
-from fewlevels.study.store import Store
 
 INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
 STYLE: dict[Any, Any] = {
@@ -37,7 +37,7 @@ LAYER_SPACING = 7.0
 NOISY_SAMPLES = 5000
 
 
-def store_figure(store: Store, name: str, figure: Figure) -> bytes:
+def store_figure(store: Folder, name: str, figure: Figure) -> bytes:
     """Write figures/NAME.png and .svg, the same bytes for the same figure, into a folder; returns the PNG."""
     content = b""
     for kind in ("svg", "png"):

@@ -17,9 +17,9 @@ from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.solve import ENGINES
 from fewlevels.errors import UsageError
+from fewlevels.storage.folder import Folder
 from fewlevels.study.inputs import best_of, model_index
 from fewlevels.study.run import StudyResult
-from fewlevels.study.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def choose_model(result: StudyResult, model: str, options: CircuitOptions) -> in
 
 def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:
     """Write circuit.json, and the table of resistors as resistances.csv, into a study's folder."""
-    store = Store(folder)
+    store = Folder(folder)
     store.write("circuit.json", json.dumps({"model": model, **simulation.as_dict()}, indent=1).encode())
     table, text = simulation.resistances, io.StringIO()
     rows = csv.writer(text)
@@ -89,7 +89,7 @@ def store_agreement(folder: Path, model: int, options: CircuitOptions, agreement
     rows = [dict(zip(("input_volt", "layer", "difference"), row, strict=True)) for row in agreement.rows]
     found = {"model": model, **asdict(options), "ngspice": agreement.ngspice, "tolerance": agreement.tolerance,
              "rows": rows}  # fmt: skip
-    Store(folder).write("agreement.json", json.dumps(found, indent=1).encode())
+    Folder(folder).write("agreement.json", json.dumps(found, indent=1).encode())
 
 
 def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, sample: int, dialect: str) -> str:

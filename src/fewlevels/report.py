@@ -15,10 +15,10 @@ from fewlevels import comparison
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.proportions import percent
+from fewlevels.storage.folder import Folder
 from fewlevels.study import paper
 from fewlevels.study.analysis import Summary, summarise
 from fewlevels.study.run import StudyResult, load_study
-from fewlevels.study.store import Store
 
 CAPTIONS = {
     "figure1_digits_and_network": "Figure 1. What is recognised, and by what.",
@@ -36,26 +36,28 @@ CAPTIONS = {
 CIRCUIT = ("figure6a_circuit", "figure6b_current_gap", "current_gap_by_cause", "currents_and_voltages_with_wires")
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, result: StudyResult | None = None) -> Path:
     """Draw all figures (PNG and SVG) and write report.html into a study's folder; returns the report's path.
 
-    Raises ConfigError or StoreError where the folder holds no complete study or cannot be written.
+    result: the folder's study, where it is loaded already. Raises ConfigError or StoreError where the folder holds no
+    complete study or cannot be written.
     """
     from fewlevels import circuit_figures, figures
     from fewlevels.method_figures import levels_by_method
 
-    result, compared = load_study(folder), _stored(folder, "search.json", comparison.checked)
-    store = Store(folder)
-    images: dict[str, str] = {}
-    drawn, options = figures.draw(result), CircuitOptions()
-    model = None if result.best < 0 else result.best
-    if model is not None:
-        drawn |= circuit_figures.draw_circuit(result, model, options)
-    if compared is not None:
-        drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
-    for name, figure in drawn.items():
-        images[name] = base64.b64encode(figures.store_figure(store, name, figure)).decode()
-    store.write("report.html", _page(result, images, model, folder).encode())
+    result = load_study(folder) if result is None else result
+    compared = _stored(folder, "search.json", comparison.checked)
+    store, images = Folder(folder), dict[str, str]()
+    with store.held():
+        drawn, options = figures.draw(result), CircuitOptions()
+        model = None if result.best < 0 else result.best
+        if model is not None:
+            drawn |= circuit_figures.draw_circuit(result, model, options)
+        if compared is not None:
+            drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
+        for name, figure in drawn.items():
+            images[name] = base64.b64encode(figures.store_figure(store, name, figure)).decode()
+        store.write("report.html", _page(result, images, model, folder).encode())
     return folder / "report.html"
 
 

@@ -81,14 +81,18 @@ def train(
     models: int | Sequence[ModelKey] = 600,
     seed: int = 1,
     jobs: int | None = None,
+    instruction_set: str | None = None,
 ) -> Networks:
     """Train networks as the paper does: mean squared error, one uniformly random sample a step, float32.
 
     models: how many, which stands for the keys (0, 0), (0, 1) …, or the keys themselves. seed: the root seed.
-    jobs: threads; all cores where None. A model depends on samples, config, seed and its key, on nothing else.
+    jobs: threads; all cores where None. instruction_set: 'v4', 'v3' or 'baseline', this processor's best where None;
+    each rounds in its own way. A model depends on samples, config, seed, its key and the instruction set alone.
     Returns the networks in the order of the keys. Raises TrainingError for arguments that cannot be run.
     """
-    return trajectory(samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs)[0]
+    return trajectory(
+        samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs, instruction_set=instruction_set
+    )[0]
 
 
 def trajectory(
@@ -99,6 +103,7 @@ def trajectory(
     models: int | Sequence[ModelKey] = 600,
     seed: int = 1,
     jobs: int | None = None,
+    instruction_set: str | None = None,
 ) -> list[Networks]:
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
     keys = [(0, repeat) for repeat in range(models)] if isinstance(models, int | np.integer) else list(models)
@@ -112,6 +117,7 @@ def trajectory(
     if not whole or list(at_steps) != sorted(at_steps):
         raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {at_steps}")
     require_trainable(samples)
+    instruction_set = require_instruction_set(instruction_set)
     w1, w2, streams = _starts(samples, config, keys, seed)
     limit = 0.0 if config.range_limit is None else config.range_limit / 2
     if limit:
@@ -126,7 +132,7 @@ def trajectory(
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
             x, samples.y, w1[part], w2[part], streams[part], config.learning_rate,
-            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], INSTRUCTION_SET, limit,
+            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], instruction_set, limit,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own
@@ -142,6 +148,14 @@ def require_trainable(samples: Samples) -> None:
     if len(empty := set(range(len(samples.classes))) - set(samples.y.tolist())):
         name = samples.classes[min(empty)]
         raise TrainingError(f"class {name!r} has no sample to train on; class numbers count from 0")
+
+
+def require_instruction_set(name: str | None) -> str:
+    """The instruction set of this name, this processor's best where None. Raises TrainingError where it cannot run."""
+    runs = _kernels.instruction_sets()
+    if name is not None and name not in runs:
+        raise TrainingError(f"instruction_set must be one that this processor runs, {' or '.join(runs)}, got {name!r}")
+    return name or INSTRUCTION_SET
 
 
 def _starts(

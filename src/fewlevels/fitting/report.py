@@ -13,7 +13,7 @@ from fewlevels.devices.separability import compare, when
 from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit
-from fewlevels.study.store import Store
+from fewlevels.storage.folder import Folder
 
 
 def sentence(fit: Fit) -> str:
@@ -57,7 +57,7 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     """
     import jinja2
 
-    store = Store(folder)
+    store = Folder(folder)
     image = base64.b64encode(store_figure(store, "fit", draw_fit(fit))).decode()
     mapping = fit.best.mapping
     programmed = [t[mask] for t, mask in zip(mapping.target_siemens, mapping.programmed, strict=True)]

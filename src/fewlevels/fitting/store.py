@@ -23,13 +23,16 @@ from fewlevels.fitting.trial import Trial
 from fewlevels.networks import Networks
 from fewlevels.progress import Progress
 from fewlevels.samples import Samples
-from fewlevels.study.store import Store, as_matrix, as_rows
+from fewlevels.storage.columns import as_matrix, as_rows
+from fewlevels.storage.folder import Folder
 from fewlevels.yields import Yield
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_CHIPS = 1000
+RESULTS_FORMAT = 1
+"""Of what is stored; to be raised when the same request gives other numbers or other columns."""
 
 
 def stored_fit(
@@ -56,7 +59,7 @@ def stored_fit(
         raise StoreError(f"{folder} holds a study; give the fit a folder of its own")
     data = samples if data is None else data
     Problem(networks, samples, data, device, config)  # what cannot be fitted is refused before the folder is the fit's
-    store = Store(folder)
+    store = Folder(folder)
     with store.locked():
         _begin(store, networks, samples, data, device, config)
         for path in store.discard_damaged():
@@ -79,7 +82,7 @@ DIGESTS = {"device_content": "the device's description", "network": "the network
 
 
 def _begin(
-    store: Store, networks: Networks, samples: Samples, data: Samples, device: Device, config: FitConfig
+    store: Folder, networks: Networks, samples: Samples, data: Samples, device: Device, config: FitConfig
 ) -> None:
     """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
     asked = asdict(config)
@@ -87,7 +90,7 @@ def _begin(
     asked |= {"version": __version__, "device": device.name, "device_content": _digest(device),
               "network": _digest(None, *networks.weights), "samples": _digest(samples.classes, samples.x, samples.y),
               "data": _digest(data.classes, data.x, data.y)}  # fmt: skip
-    path = store.folder / "request.json"
+    path = store.path / "request.json"
     if not path.exists() or not any(store.shards.iterdir()):
         store.write(path.name, json.dumps(asked, indent=1).encode())
         return
@@ -100,13 +103,13 @@ def _begin(
         for key, value in asked.items() if stored.get(key) != value
     ]  # fmt: skip
     if differing:
-        raise ConfigError(f"{store.folder} holds a different fit: {'; '.join(differing)}; use another folder for this")
+        raise ConfigError(f"{store.path} holds a different fit: {'; '.join(differing)}; use another folder for this")
 
 
 class _Stored(Estimator):
     """Yields by what they depend on: each is estimated once."""
 
-    def __init__(self, store: Store, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, store: Folder, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
         super().__init__(jobs)
         self.store, self.on_progress = store, on_progress
         self.stage, self.began = "", time.perf_counter()
@@ -130,10 +133,11 @@ class _Stored(Estimator):
         for begin in range(chips.start, chips.stop, SHARD_CHIPS):
             numbers = range(begin, min(begin + SHARD_CHIPS, chips.stop))
             name = f"chips-{key}-{begin:010d}-{len(numbers)}"
-            if self.store.missing([name]):
-                self.store.write_shard(name, _table(super().__call__(problem, mapping, numbers)))
+            made_of = {"results_format": RESULTS_FORMAT}
+            if self.store.missing({name: made_of}):
+                self.store.write_shard(name, _table(super().__call__(problem, mapping, numbers)), made_of)
                 self.done_now += len(numbers)
-            tables.append(self.store.read_shard(name))
+            tables.append(self.store.read_shard(name, made_of))
             self.done += len(numbers)
             self._tell()
         margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
