@@ -41,6 +41,7 @@ STAGES = (
     "comparison",
     "report",
     "fitting",
+    "cli_interrupt",
     "cli_options",
     "cli_progress",
     "cli_devices",

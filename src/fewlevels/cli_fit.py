@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, cast
 
 import typer
 
+from fewlevels.cli_interrupt import GOES_ON, on_interrupt
 from fewlevels.cli_options import NETWORKS, Data, Model, Test, option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.errors import UsageError
@@ -66,6 +67,7 @@ def fit(
 
     Stopped at any time, the same command goes on where it was.
     """
+    on_interrupt(GOES_ON)
     from fewlevels.devices import load_device
     from fewlevels.devices.variation import Conditions
     from fewlevels.fitting.problem import FitConfig

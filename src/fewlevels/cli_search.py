@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
+from fewlevels.cli_interrupt import on_interrupt
 from fewlevels.cli_options import NETWORKS, Data, Test, option
 
 
@@ -49,18 +51,24 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
-    from fewlevels.comparison import describe, sentences, store_comparison, table
+    on_interrupt("nothing was stored")
+    from fewlevels.comparison import describe, require_room, sentences, store_comparison, table
     from fewlevels.methods import compare_methods
     from fewlevels.study.inputs import read_inputs
 
+    out = source if out is None and source.is_dir() else out
+    if out is not None:
+        require_room(out, source)
     inputs = read_inputs(source, data, test)
     comparison = compare_methods(
         inputs.networks, inputs.samples, method, test=inputs.test, alpha=alpha, relative=relative, q_max=q_max,
         share=share, minimise=minimise, seed=seed,  # type: ignore[arg-type]  # any text, checked there
     )  # fmt: skip
-    out = source if out is None and source.is_dir() else out
-    files = [] if out is None else store_comparison(out, comparison, inputs.data_name, test)
-    found = describe(comparison, inputs.data_name, test)
+    files = []
+    if out is not None:
+        stored = partial(on_interrupt, "search.json and search.npz were stored")
+        files = store_comparison(out, comparison, inputs.data_name, inputs.test_name, on_stored=stored)
+    found = describe(comparison, inputs.data_name, inputs.test_name)
     if as_json:
         return print(json.dumps(found, indent=1))
     print(*sentences(found), "", table(found), sep="\n")

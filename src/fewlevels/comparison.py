@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewlevels.errors import StoreError
 from fewlevels.methods import MethodComparison
-from fewlevels.storage.folder import Folder
+from fewlevels.storage.folder import Folder, checksum
+from fewlevels.storage.kinds import require_kind
 from fewlevels.study.inputs import part_of
 
 COLUMNS = {
@@ -73,25 +76,49 @@ def checked(stored: Any) -> dict[str, Any]:
     for name, q in stored["q"].items():
         if not all(isinstance(number, int) for number in (stored["q_max"], *q)):
             raise TypeError(f"levels of {name} are not whole numbers")
+    if not isinstance(stored["npz_checksum"], str):
+        raise TypeError("npz_checksum is no text")
     return dict(stored)
 
 
-def store_comparison(folder: Path, comparison: MethodComparison, data: str, test: str | None) -> list[Path]:
+def require_whole(folder: Path, stored: dict[str, Any]) -> None:
+    """Raises StoreError where search.npz is not the one that search.json was written with."""
+    if Folder(folder).checksum_of("search.npz") != stored["npz_checksum"]:
+        raise StoreError(
+            f"{folder / 'search.npz'} is missing, damaged or of another search than search.json beside it; run the "
+            "search again, or remove both"
+        )
+
+
+def require_room(folder: Path, source: Path) -> None:
+    """Raises StoreError where a search of the networks of `source` is not to be stored: in a folder of a fit, or of
+    another study than its own."""
+    if not (folder.is_dir() and source.is_dir() and folder.samefile(source)):
+        require_kind(folder, "search")
+
+
+def store_comparison(
+    folder: Path, comparison: MethodComparison, data: str, test: str | None, *,
+    on_stored: Callable[[], None] = lambda: None,
+) -> list[Path]:  # fmt: skip
     """Write a comparison into a folder, a study's own or any; returns the files.
 
-    search.json: `describe`, and q of every trained network by method. search.npz: for every method, in the order of
-    `methods`, q, stable_q (methods, models), the traces over all numbers of levels (methods, models, q_max), and the
-    weights at q as W1, W2 … (methods, models, fan_in, fan_out), NaN where a network is unsolved.
-    figures/levels_by_method: as PNG and SVG. Raises StoreError where they cannot be written.
+    search.npz: for every method, in the order of `methods`, q, stable_q (methods, models), the traces over all numbers
+    of levels (methods, models, q_max), and the weights at q as W1, W2 … (methods, models, fan_in, fan_out), NaN where a
+    network is unsolved. search.json: `describe`, q of every trained network by method, and the checksum of search.npz:
+    written after it, it says that both are of one search. figures/levels_by_method: as PNG and SVG.
+    on_stored: called once the search is stored, all but its figure. Raises StoreError where they cannot be written.
     """
     from fewlevels.figures import store_figure
     from fewlevels.method_figures import levels_by_method
 
     store, name = Folder(folder), "levels_by_method"
-    stored = {**describe(comparison, data, test), "q": comparison.levels()}
+    figure, certificate = levels_by_method(comparison.levels(), comparison.q_max), _certificate(comparison)
+    stored = {**describe(comparison, data, test), "q": comparison.levels(), "npz_checksum": checksum(certificate)}
+    store.write("search.npz", certificate)
     store.write("search.json", json.dumps(stored, indent=1).encode())
-    store.write("search.npz", _certificate(comparison))
-    store_figure(store, name, levels_by_method(comparison.levels(), comparison.q_max))
+    on_stored()
+    store_figure(store, name, figure)
     return [folder / file for file in ("search.json", "search.npz", f"figures/{name}.png", f"figures/{name}.svg")]
 
 
