@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from fewlevels import cli
 from fewlevels.cli_interrupt import on_interrupt
 from fewlevels.cli_progress import shown_progress
 from fewlevels.progress import Progress
+from fewlevels.storage.folder import Folder
 from fewlevels.study.config import ZonesConfig
 from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
@@ -69,6 +71,76 @@ def test_progress_is_a_live_bar_on_a_terminal(tmp_path):
     assert b"\x1b[" in shown
     assert b"580/580" in shown
     assert b"models/s" in shown
+
+
+def test_a_study_is_loaded_once_for_its_run_its_report_and_its_summary(tmp_path, monkeypatch, capsys):
+    read, read_shard = list[str](), Folder.read_shard
+    monkeypatch.setattr(Folder, "read_shard", lambda self, name, of: read.append(name) or read_shard(self, name, of))
+    for _ in range(2):  # computed, then found complete
+        cli.app(["study", "--out", str(tmp_path / "study"), *SMALL], standalone_mode=False)
+        assert read == ["models-000000", *(f"zone-{zone}" for zone in range(5))]
+        read.clear()
+    assert "report: " in capsys.readouterr().out
+
+
+def test_a_warning_is_one_sentence_said_once(study, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(study[0], folder)
+    shard = next((folder / "shards").glob("zone-0-*"))
+    foreign = shutil.copy(shard, shard.with_name(shard.name.replace("zone-0", "zone-1")))
+    for done in (run("show", folder), run("study", "--out", folder, "--quiet", *SMALL)):
+        assert done.returncode == 0
+        assert done.stderr == f"fewlevels: {foreign} is left aside: it is of zone-0\n"
+
+
+def test_an_edited_study_is_one_sentence_and_exit_code_2(study, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(study[0], folder)
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("alpha = 1.0", "alpha = 0.8"), encoding="utf-8")
+    for done in (
+        run("show", folder), run("report", folder), run("study", "--config", toml, "--out", folder),
+        run("search", folder, "--method", "paper"), run("simulate", folder),
+    ):  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(
+            f"fewlevels: {folder} holds results of something else: alpha is 1.0 there and 0.8"
+        )
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_goes_away_while_a_study_runs_is_one_sentence_and_exit_code_1(tmp_path):
+    folder = tmp_path / "study"
+    command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(folder), "--jobs", "1", "--quiet"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not list((folder / "shards").glob("*.parquet")):
+        time.sleep(0.01)
+    shutil.move(folder, tmp_path / "moved")
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.count("\n")) == (1, 1)
+    assert said.startswith(f"fewlevels: {folder} was removed or made anew while this ran; run the same command again")
+    assert not folder.exists()
+
+
+def test_two_studies_at_once_on_a_file_system_without_locks_end_with_the_right_bytes(study, tmp_path):
+    folder, unlocked = tmp_path / "study", (
+        "import errno, fcntl\n"
+        "def refused(*_): raise OSError(errno.ENOLCK, 'No locks available')\n"
+        "fcntl.flock = refused\n"
+        "from fewlevels.cli import main\n"
+        "main()\n"
+    )  # fmt: skip
+    command = [sys.executable, "-c", unlocked, "study", "--out", str(folder), "--quiet", *SMALL]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        _, said = process.communicate(timeout=300)
+        assert (process.returncode, said.count("\n")) == (0, 1)
+        assert said.startswith(
+            f"fewlevels: the file system of {folder} has no locks (No locks available); results stay"
+        )
+    one, other = contents(folder), contents(study[0])
+    one.pop("report.html"), other.pop("report.html")  # states the wall time
+    assert one == other
 
 
 def test_quiet_prints_nothing(tmp_path):
@@ -218,6 +290,7 @@ def test_an_interrupt_says_what_it_leaves(left, monkeypatch, capsys):
         (["--config", "none.toml"], "cannot read the configuration none.toml: No such file"),
         (["--colour"], "No such option: --colour"),
         (["--config", "none.toml", "--preset", "quick"], "either --preset or --config"),
+        (["--instruction-set", "v5"], "instruction_set must be one of v4, v3, baseline, got 'v5'"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path, arguments, said):
@@ -286,7 +359,7 @@ def own_study(tmp_path_factory):
     options = {
         "dataset": str(folder / "own.npz"), "seed": 9, "seeds": 2, "repeats": 39, "epochs": 41, "iterations": 97,
         "hidden": 8, "learning_rate": 0.75, "init": "normal:0.5,0.6", "alpha": 0.95, "q_max": 13,
-        "quantizer": "midpoint-signed",
+        "quantizer": "midpoint-signed", "instruction_set": "baseline",
     }  # fmt: skip
     given = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
     done = run("study", "--out", folder / "study", "--jobs", 2, *given)

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -121,3 +123,18 @@ def test_wrong_circuit_options_are_one_sentence_and_exit_code_2(folder, argument
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_netlist_goes_through_a_link_and_into_a_pipe_and_replaces_neither(folder, tmp_path):
+    link, target, pipe = (tmp_path / name for name in ("link", "deck.cir", "pipe"))
+    link.symlink_to(target)
+    assert run("netlist", folder, "-o", link).stdout == f"netlist: {link}\n"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert run("netlist", folder, "-o", pipe).returncode == 0
+        assert reader.communicate()[0] == target.read_bytes()
+    assert link.is_symlink() and pipe.is_fifo()
+    shown = run("netlist", folder, "-o", "/dev/stdout")
+    assert (shown.stdout, shown.stderr) == (target.read_text(encoding="utf-8"), "netlist: /dev/stdout\n")
+    refused = run("netlist", folder, "-o", tmp_path)
+    assert (refused.returncode, refused.stderr) == (2, f"fewlevels: {tmp_path} is a folder; name a file to write\n")

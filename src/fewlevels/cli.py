@@ -235,8 +235,8 @@ def netlist(
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
-    write_file(out, deck.encode())
-    print(f"netlist: {out}")
+    is_file = write_file(out, deck.encode())
+    print(f"netlist: {out}", file=sys.stdout if is_file else sys.stderr)
 
 
 @app.command()

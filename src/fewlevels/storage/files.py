@@ -33,39 +33,40 @@ MOST_LINKS = 40
 """Links in a row that are followed, as many as Linux follows."""
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> bool:
     """Write a file that a user named.
 
     A regular file or a new name is replaced whole, its folder made where it is missing. A link is followed, and what it
     leads to is replaced. A device, a fifo or a socket is opened and written, as is an open file of this process under
-    its name (/dev/stdout, /dev/fd/3). Raises UsageError for a folder, StoreError where it cannot be written.
+    its name (/dev/stdout, /dev/fd/3). Returns whether it is a file that stays. Raises UsageError for a folder,
+    StoreError where it cannot be written.
     """
     with failures(f"write {path}"):
         if (descriptor := _open_file(path)) is not None:
             sys.stdout.flush()  # what was printed before comes first
             with open(os.dup(descriptor), "wb") as file:
                 file.write(content)
-            return
-        try:
+            return False
+        target, mode = Path(os.path.realpath(path)), None
+        with suppress(FileNotFoundError):
             mode = os.stat(path).st_mode
-        except FileNotFoundError:
-            target = Path(os.path.realpath(path))
+        if mode is None:
             target.parent.mkdir(parents=True, exist_ok=True)
-            return write_whole(target, content)
-        if stat.S_ISDIR(mode):
+            write_whole(target, content)
+        elif stat.S_ISREG(mode):
+            if not os.access(path, os.W_OK):  # to rename, a file need not be writable: a protected one stays
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            write_whole(target, content, stat.S_IMODE(mode))
+        elif stat.S_ISDIR(mode):
             raise UsageError(f"{path} is a folder; name a file to write")
-        if stat.S_ISSOCK(mode):
+        elif stat.S_ISSOCK(mode):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(os.fspath(path))
-                return connection.sendall(content)
-        if not stat.S_ISREG(mode):
+                connection.sendall(content)
+        else:
             with open(os.open(path, os.O_WRONLY), "wb") as file:
                 file.write(content)
-            return
-        if not os.access(path, os.W_OK):  # to rename, a file need not be writable: a protected one stays
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        write_whole(Path(os.path.realpath(path)), content, stat.S_IMODE(mode))
-    return None
+        return mode is None or stat.S_ISREG(mode)
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:

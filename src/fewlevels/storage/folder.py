@@ -57,6 +57,7 @@ class Folder:
         self._held: list[tuple[int, Path]] = []
         self._listing: dict[str, list[Path]] | None = None
         self._provenance: dict[Path, Provenance] = {}
+        self._said: set[Path] = set()  # that were left aside
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -210,8 +211,9 @@ class Folder:
                     f"{self.path} holds results of something else: {'; '.join(differs)} ({path.name}); put back what "
                     "was changed, or use another folder"
                 )
-            if differs:
-                warnings.warn(f"{path} is left aside: {'; '.join(differs)}", FewlevelsWarning, stacklevel=2)
+            if differs and path not in self._said:
+                self._said.add(path)
+                warnings.warn(f"{path} is left aside: {'; '.join(differs)}", FewlevelsWarning, stacklevel=1)
         return chosen
 
 
