@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fewlevels import Networks, TrainingConfig, flip_pixels, load_dataset, load_digits, train
+from fewlevels import Networks, TrainingConfig, cli, flip_pixels, load_dataset, load_digits, train
 from fewlevels.errors import FewlevelsError, SamplesError, SearchError, UsageError
-from fewlevels.study.inputs import model_index, part_of, read_inputs
+from fewlevels.storage.folder import Folder
+from fewlevels.storage.provenance import Provenance
+from fewlevels.study.inputs import best_of, model_index, part_of, read_inputs
 from fewlevels.study.run import StudyResult
 from tests.test_cli import run
 
@@ -56,9 +60,12 @@ def test_a_fit_judges_chips_on_the_test_part(two: Path, tmp_path: Path) -> None:
 
 def test_a_study_brings_its_samples_and_its_best_model(small_study: tuple[Path, StudyResult]) -> None:
     folder, study = small_study
-    inputs = read_inputs(folder)
-    assert (inputs.data_name, inputs.test, inputs.model("best"), inputs.model("3")) == ("digits5", None, study.best, 3)
-    np.testing.assert_array_equal(inputs.networks.joint(), study.found.networks.joint())
+    for model, index in ((None, None), ("best", study.best), ("3", 3)):
+        inputs = read_inputs(folder, model=model)
+        assert (inputs.data_name, inputs.test, inputs.index) == ("digits5", None, index)
+        np.testing.assert_array_equal(inputs.networks.joint(), study.found.networks.joint())
+        np.testing.assert_array_equal(inputs.samples.x, study.samples.x)
+    np.testing.assert_array_equal(inputs.one.joint(), study.found.networks[3].joint())
     noisy = flip_pixels(load_digits(5), 1, 3, np.random.default_rng(1))
     np.savez(folder.parent / "noisy.npz", X=noisy.x, y=noisy.y)
     other = read_inputs(folder, str(folder.parent / "noisy.npz"))
@@ -89,13 +96,13 @@ def test_what_a_name_cannot_mean_is_one_sentence(two: Path, tmp_path: Path) -> N
         with pytest.raises(error, match=said):
             read_inputs(*arguments)
     with pytest.raises(UsageError, match=r"two\.npz holds 2 networks; choose one with --model INDEX"):
-        read_inputs(two, "digits8").model("best")
+        read_inputs(two, "digits8", model="best")
 
 
 def test_a_file_s_only_network_is_its_best(two: Path, tmp_path: Path) -> None:
     with np.load(two) as arrays:
         np.savez(tmp_path / "one.npz", W1=arrays["W1"][0], W2=arrays["W2"][0])
-    assert read_inputs(tmp_path / "one.npz", "digits8").model("best") == 0
+    assert read_inputs(tmp_path / "one.npz", "digits8", model="best").index == 0
 
 
 @pytest.mark.parametrize("name", ["4", "-1", "+1", " 1", "1_0", "1.0", "٣", "worst", "", "9" * 5000])
@@ -109,7 +116,6 @@ def test_models_are_named_by_their_index() -> None:
 
 
 def test_a_study_without_a_solved_model_has_no_best(small_study: tuple[Path, StudyResult]) -> None:
-    from fewlevels.study.inputs import best_of
 
     found = small_study[1].found
     unsolved = replace(small_study[1], found=replace(found, q=np.zeros_like(found.q)))
@@ -126,3 +132,31 @@ def test_every_command_says_the_same_of_the_same_option() -> None:
     ):
         assert said in helps["search"] and said in helps["fit"]
     assert all("--model best|INDEX best, or the index of a model." in helps[command] for command in ("fit", "simulate"))
+
+
+@pytest.mark.parametrize(
+    ("command", "traces"),
+    [("search", False), ("fit", True), ("fit --model=3", False), ("simulate", True), ("show", True)],
+)
+def test_a_study_is_loaded_once_a_command_and_no_more_of_it_than_is_needed(
+    command: str, traces: bool, small_study: tuple[Path, StudyResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read, read_shard = tmp_path / "study", list[str](), Folder.read_shard
+    shutil.copytree(small_study[0], folder)
+
+    def counted(self: Folder, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> object:
+        table = read_shard(self, name, made_of, columns)
+        read.append(name)
+        assert name.startswith(("chips", "zone")) or ("recognition_trace" in table.column_names) == traces
+        return table
+
+    monkeypatch.setattr(Folder, "read_shard", counted)
+    options = {
+        "search": [str(folder), "--method=paper", "--q-max=2"],
+        "fit": [f"--network={folder}", "--device=cmo_hfox", "--chips=2", "--most-states=2", f"--out={tmp_path / 'f'}"],
+    }
+    name, *more = command.split()
+    cli.app([name, *options.get(name, [str(folder)]), *more], standalone_mode=False)
+    read = [name for name in read if not name.startswith("chips")]
+    models = [f"models-{begin:06d}" for begin in (0, 96, 192)]
+    assert read == [*models, *(f"zone-{zone}" for zone in range(5) if traces)]

@@ -83,8 +83,7 @@ def fit(
     config = FitConfig(alpha=alpha, yield_target=yield_target, chips=chips, most_states=most_states,
                        scheme=cast("Scheme", scheme), wire_ohm=wire_ohm, conditions=conditions, seed=seed)  # fmt: skip
     known = load_device(device)
-    inputs = read_inputs(network, data, test)
-    number = inputs.model(model)
+    inputs = read_inputs(network, data, test, model)
 
     def tell(trial: Trial) -> None:
         low, high = trial.found.interval
@@ -94,11 +93,11 @@ def fit(
 
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
-            inputs.networks[number], inputs.judge, known, config, out, data=inputs.samples, jobs=jobs, on_trial=tell,
+            inputs.one, inputs.judge, known, config, out, data=inputs.samples, jobs=jobs, on_trial=tell,
             on_progress=on_progress,
             on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
-    asked = _asked(found, f"{network}, model {number}", inputs)
+    asked = _asked(found, f"{network}, model {inputs.index}", inputs)
     options = {"model": model, "data": data, "test": test, "alpha": alpha, "yield": yield_target, "chips": chips,
                "after-seconds": after_seconds, "most-states": most_states, "scheme": scheme, "input-volt": input_volt,
                "wire-ohm": wire_ohm, "stuck-rate": stuck_rate, "tolerance-siemens": tolerance_siemens,

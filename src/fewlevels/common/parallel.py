@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: in
 
 def as_done(
     function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int | None = None
-) -> Iterator[tuple[Task, Result]]:
+) -> Generator[tuple[Task, Result], None, None]:
     """Each task with its result, as they come; else as `in_order`. To close the iterator drops what is left."""
     tasks = list(tasks)
     for index, result in _results(function, tasks, jobs):

@@ -15,7 +15,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,9 +136,11 @@ class Folder:
         paths += [path] if path not in paths else []
         self._provenance[path] = provenance
 
-    def read_shard(self, name: str, made_of: Provenance) -> pa.Table:
-        """The table of this name that was made of this. Raises StoreError where it is missing or damaged, ConfigError,
-        which says what differs, where only one that was made of something else is there.
+    def read_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
+        """The table of this name that was made of this, or these columns of it.
+
+        Raises StoreError where it is missing or damaged, ConfigError, which says what differs, where only one that was
+        made of something else is there.
         """
         shards = {path: _opened(path) for path in self._paths().get(name, [])}
         for path, shard in shards.items():
@@ -151,7 +153,7 @@ class Folder:
         shard = None if chosen is None else shards[chosen]
         if shard is None:
             raise StoreError(f"{self.path} is not complete: {name} is missing; run the same command again to go on")
-        return shard.file.read(use_threads=False)
+        return shard.file.read(columns, use_threads=False)
 
     def missing(self, wanted: Mapping[str, Provenance]) -> list[str]:
         """The names that have no shard made of this yet. Raises ConfigError, which says what differs, for a shard that

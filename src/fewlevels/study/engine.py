@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -13,9 +13,12 @@ Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Applies a function to tasks that do not depend on each other, and hands back each result as it comes."""
+    """Applies a function to tasks that do not depend on each other, and hands back each result as it comes; closed, it
+    begins no other."""
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]: ...
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[tuple[Task, Result], None, None]: ...
 
 
 @dataclass(frozen=True)
@@ -24,5 +27,7 @@ class Threads:
 
     jobs: int | None = None
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[tuple[Task, Result], None, None]:
         return as_done(function, tasks, self.jobs)

@@ -10,7 +10,7 @@ from fewlevels.errors import SearchError, UsageError
 from fewlevels.networks import Networks, load_networks
 from fewlevels.samples import Samples
 from fewlevels.search import check_classes
-from fewlevels.study.run import StudyResult, load_study
+from fewlevels.study.run import StudyResult, load_study, load_trained
 
 BEST = "best"
 
@@ -19,18 +19,23 @@ BEST = "best"
 class Inputs:
     """Networks, and the samples that a command works on.
 
-    source: where the networks are from. samples: settings are chosen and fine-tuning trains on them. test: held-out
-    samples that alone judge, None where `samples` do. data_name, test_name: what a user calls the samples. study: whose
-    networks they are, None for those of a file.
+    networks: all of a study or a file. index: of the one that is meant, None where all are. samples: settings are
+    chosen and fine-tuning trains on them. test: held-out samples that alone judge, None where `samples` do.
+    data_name, test_name: what a user calls the samples.
     """
 
-    source: Path
     networks: Networks
+    index: int | None
     samples: Samples
     test: Samples | None
     data_name: str
     test_name: str | None
-    study: StudyResult | None
+
+    @property
+    def one(self) -> Networks:
+        """The network that is meant."""
+        assert self.index is not None
+        return self.networks[self.index]
 
     @property
     def judge(self) -> Samples:
@@ -47,45 +52,43 @@ class Inputs:
         """'test samples of digits8': the samples that judge, in words."""
         return self.chosen_on if self.test_name is None else part_of(self.test_name, "test")
 
-    def model(self, name: str) -> int:
-        """The index that names a network (see `model_index`). 'best' is a study's best, and a file's only network.
 
-        Raises SearchError where there is no such network, UsageError for the best of a file of several.
-        """
-        index = model_index(name, len(self.networks))
-        if index is not None:
-            return index
-        if self.study is not None:
-            return best_of(self.study)
-        if len(self.networks) > 1:
-            raise UsageError(f"{self.source} holds {len(self.networks)} networks; choose one with --model INDEX")
-        return 0
-
-
-def read_inputs(source: Path, data: str | None = None, test: str | None = None) -> Inputs:
-    """What these names mean, each read once.
+def read_inputs(source: Path, data: str | None = None, test: str | None = None, model: str | None = None) -> Inputs:
+    """What these names mean, each read once, and of a study no more than is needed.
 
     source: the folder of a study, which brings its samples, or a .npz with W1, W2 … (see `load_networks`), which brings
     none. data, test: samples by name or file (see `samples_of`); of a data set that is split the training part stands
-    for `data`, the test part for `test`.
-    Raises UsageError where there is no such path or a file comes without data, SearchError where samples name their
-    classes otherwise, and what reading any of them raises.
+    for `data`, the test part for `test`. model: which network is meant, by its index; 'best' is the best of a study, or
+    a file's only one.
+    Raises UsageError where there is no such path or a file comes without data or with several networks to choose the
+    best of, SearchError where there is no such model or samples name their classes otherwise, and what reading any of
+    them raises.
     """
-    study = load_study(source) if source.is_dir() else None
-    if study is not None:
-        networks = study.found.networks
-        samples = study.samples if data is None else samples_of(data)
-        check_classes(study.samples, samples)
-        data = study.config.dataset if data is None else data
+    if source.is_dir():
+        best = None
+        if model == BEST:
+            study = load_study(source)
+            config, samples, networks, best = study.config, study.samples, study.found.networks, best_of(study)
+        else:
+            config, samples, networks = load_trained(source)
+        if data is None:
+            data = config.dataset
+        else:
+            own, samples = samples, samples_of(data)
+            check_classes(own, samples)
     elif not source.is_file():
         raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
     elif data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
     else:
         networks, samples = load_networks(source), samples_of(data)
+        best = 0 if len(networks) == 1 else None
+    index = None if model is None else model_index(model, len(networks))
+    if model == BEST and (index := best) is None:
+        raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
     judge = None if test is None else samples_of(test, test=True)
     check_classes(samples, judge)
-    return Inputs(source, networks, samples, judge, data, test, study)
+    return Inputs(networks, index, samples, judge, data, test)
 
 
 def model_index(name: str, models: int) -> int | None:
