@@ -57,6 +57,7 @@ class Folder:
         self._held: list[tuple[int, Path]] = []
         self._listing: dict[str, list[Path]] | None = None
         self._provenance: dict[Path, Provenance] = {}
+        self._tidied: set[Path] = set()
         self._said: set[Path] = set()  # that were left aside
 
     @contextmanager
@@ -101,13 +102,17 @@ class Folder:
             yield
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file so that it is there whole or not at all, whenever the machine stops."""
+        """Write a file so that it is there whole or not at all, whenever the machine stops. The first one in its folder
+        also removes what writers that were killed left there."""
         path = self.path / name
         for descriptor, held in self._held:
             if not _is_same(descriptor, held):
                 raise StoreError(f"{held} was removed or made anew while this ran; run the same command again")
         with failures(f"write {path}"):
             path.parent.mkdir(parents=not self._held, exist_ok=True)
+            if path.parent not in self._tidied:
+                remove_unfinished(path.parent)
+                self._tidied.add(path.parent)
             write_whole(path, content)
 
     def checksum_of(self, name: str) -> str | None:
