@@ -225,9 +225,10 @@ print("before")
 write_file(Path({name!r}), b"deck\\n")
 print("after")
 """
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with contextlib.ExitStack() as stack:
         file = stack.enter_context((tmp_path / "out").open("wb")) if to == "file" else subprocess.PIPE
-        done = subprocess.run([sys.executable, "-c", code], stdout=file, check=True)
+        done = subprocess.run([sys.executable, "-c", code], stdout=file, check=True, env=buffered)
     written = (tmp_path / "out").read_bytes() if to == "file" else done.stdout
     assert written == b"before\ndeck\nafter\n"
 

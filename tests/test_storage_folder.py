@@ -92,12 +92,14 @@ def test_a_damaged_shard_is_named_and_discarded(folder, content):
     shard.write_bytes(content)
     named_for_it = folder.shards / f"two-{checksum(content)}.parquet"  # its checksum holds, it is no table
     named_for_it.write_bytes(content)
-    (folder.shards / "parquet").write_bytes(b"a user's own")
+    own = {"parquet", "notes.parquet", "one-more.parquet"}
+    for name in own:
+        (folder.shards / name).write_bytes(b"a user's own")
     with pytest.raises(StoreError, match=f"{shard.name} is damaged"):
         folder.read_shard("one", MADE_OF)
     assert folder.missing({"one": MADE_OF, "two": MADE_OF}) == ["one", "two"]
     assert folder.discard_damaged() == [shard, named_for_it]
-    assert [path.name for path in folder.shards.iterdir()] == ["parquet"]
+    assert {path.name for path in folder.shards.iterdir()} == own
 
 
 def test_what_a_killed_command_left_is_discarded_and_a_user_s_own_files_stay(folder):

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, Stor
 from fewlevels.study import finish as finish_module, groups as groups_module
 from fewlevels.study.config import make_config, read_config
 from fewlevels.study.engine import Threads
+from fewlevels.study.groups import compute, groups_of, provenances
 from fewlevels.study.run import load_study, run_study
 from fewlevels.study.store import Store
 from tests.test_study_run import TINY, contents
@@ -27,7 +29,7 @@ class Nothing(Threads):
 
     def run(self, function, tasks):
         assert not tasks
-        return iter(())
+        yield from ()
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +295,41 @@ def test_a_study_is_listed_once_for_all_its_shards(tmp_path, monkeypatch):
     listed.clear()
     run_study(config, tmp_path, Nothing(1))
     assert len(listed) <= 4  # once for unfinished files in each of three folders, once for the shards
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"alpha": 0.3}, {"seed": 2}, {"q_max": 5}, {"quantizer": "midpoint-signed"}, {"learning_rate": 0.5},
+    {"epochs": 30}, {"iterations": 50}, {"repeats": 30}, {"seeds": 4}, {"hidden": 11}, {"init": "uniform:0,2"},
+    {"dataset": "digits7"}, {"instruction_set": "baseline"}, {"zones": TINY["zones"] | {"models": 4}},
+    {"zones": TINY["zones"] | {"epochs": 15}}, {"zones": TINY["zones"] | {"every_epochs": 10}},
+    {"zones": TINY["zones"] | {"levels": 2}}, {"zones": TINY["zones"] | {"starts": ["normal:0,1"]}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_what_a_group_is_made_of_changes_wherever_its_numbers_do(change):
+    one, other = (make_config(values, "test") for values in (TINY | {"instruction_set": SETS[0]}, TINY | change))
+    if "instruction_set" not in change:
+        other = other.model_copy(update={"instruction_set": SETS[0]})
+    changed = []
+    for name in ("models-000000", "models-000096", "zone-0"):
+        tables, made_of = [], []
+        for config in (one, other):
+            samples = config.samples()
+            group = next((group for group in groups_of(config) if group.name == name), None)
+            tables.append(None if group is None else compute(config, samples, group))
+            made_of.append(provenances(config, samples).get(name))
+        if tables[0] != tables[1]:
+            assert made_of[0] != made_of[1], name
+            changed.append(name)
+    assert changed or SETS == ["baseline"]
+
+
+def test_other_seeds_change_the_zones_and_leave_whole_groups_of_models(tmp_path):
+    few, many = (make_config(TINY | {"repeats": 96, "seeds": seeds}, "test") for seeds in (1, 2))
+    few, many = (provenances(config, load_digits(5)) for config in (few, many))
+    assert few["models-000000"] == many["models-000000"]
+    assert few["zone-0"] != many["zone-0"]
 
 
 def test_every_refusal_is_one_of_the_package_s_own(study):

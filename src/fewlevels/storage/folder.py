@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 CHECKSUM_DIGITS = 16
+SHARD = re.compile(rf"(.+)-[0-9a-f]{{{CHECKSUM_DIGITS}}}\.parquet")
+"""The name of a shard's file; others in shards/ are a user's own."""
+
 METADATA = b"fewlevels"
 """The key of a shard's provenance, as JSON, in the metadata of its Parquet schema."""
 
@@ -190,8 +194,8 @@ class Folder:
         if self._listing is None:
             self._listing = {}
             with failures(f"read {self.shards}"), suppress(FileNotFoundError):
-                for path in sorted(self.shards / name for name in os.listdir(self.shards) if name.endswith(".parquet")):
-                    self._listing.setdefault(path.stem[: -CHECKSUM_DIGITS - 1], []).append(path)
+                for match in filter(None, map(SHARD.fullmatch, sorted(os.listdir(self.shards)))):
+                    self._listing.setdefault(match[1], []).append(self.shards / match[0])
         return self._listing
 
     def _path_of(self, name: str, made_of: Provenance) -> Path | None:
