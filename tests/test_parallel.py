@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +135,13 @@ def test_an_interrupt_leaves_at_once_and_the_process_ends() -> None:
     left = time.perf_counter() - began
     assert process.wait(timeout=30) == 0
     assert left < 10 and process.stdout.read() == ""  # a task takes 100 s; no other one began
+
+
+def test_threads_are_started_in_one_place() -> None:
+    package = Path(parallel.__file__).parents[1]
+    started = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"threading\.Thread\(|concurrent\.futures|multiprocessing", path.read_text(encoding="utf-8"))
+    }
+    assert started == {"common/parallel.py", "cli_interrupt.py"}  # this one listens for Ctrl-C
