@@ -260,6 +260,25 @@ def assert_leaves_soon(command, left, *, after_seconds):
     assert said.strip() == "fewlevels: interrupted" + f"; {left}" * bool(left)
 
 
+def test_an_interrupt_that_becomes_another_error_is_one_all_the_same(monkeypatch, capsys):
+    def interrupted(**_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__") from interrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "fewlevels: interrupted\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("left", ["", "nothing was stored"])
 def test_an_interrupt_says_what_it_leaves(left, monkeypatch, capsys):
     def interrupted(**_):

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -17,8 +16,12 @@ GOES_ON = "the same command goes on where it was"
 GRACE_SECONDS = 0.7
 """From Ctrl-C until the process ends without Python's main thread, which a long native call may hold up."""
 
+HEARING_SECONDS = 0.1
+"""After an error, for a Ctrl-C that caused it to be heard of."""
+
 _left = ""
 _leaving = threading.Lock()
+_interrupted = threading.Event()
 
 
 def on_interrupt(left: str) -> None:
@@ -38,22 +41,31 @@ def leave() -> NoReturn:
 
 @contextmanager
 def leaving_soon() -> Iterator[None]:
-    """Ends the process soon after Ctrl-C even where a native call keeps Python from noticing it."""
+    """Ends the process soon after Ctrl-C, even where a native call keeps Python from noticing it, or where it becomes
+    another error: a KeyboardInterrupt while a class is made, as imports do, is raised as a RuntimeError."""
     on_interrupt("")
+    _interrupted.clear()
     heard, tell = os.pipe()
     os.set_blocking(tell, False)
     before = signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    threading.Thread(target=_listen, args=(heard,), daemon=True).start()
+    ended = threading.Event()
+    threading.Thread(target=_listen, args=(heard, ended), daemon=True).start()
     try:
         yield
+    except Exception:
+        if _interrupted.wait(HEARING_SECONDS):
+            leave()
+        raise
     finally:
+        ended.set()
         signal.set_wakeup_fd(before)
         os.close(tell)
 
 
-def _listen(heard: int) -> None:
+def _listen(heard: int, ended: threading.Event) -> None:
     while number := os.read(heard, 1):
         if number[0] == signal.SIGINT:
-            time.sleep(GRACE_SECONDS)
-            leave()
+            _interrupted.set()
+            if not ended.wait(GRACE_SECONDS):
+                leave()
     os.close(heard)
