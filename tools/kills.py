@@ -57,10 +57,10 @@ def wait_for_changes(process: "subprocess.Popen[bytes]", folder: Path, changes: 
             before, changes = now, changes - 1
 
 
-def place(there: set[str], whole: set[str]) -> str:
-    """How far a killed run had come, by the files it left."""
+def place(there: set[str], whole: set[str], earlier: set[str]) -> str:
+    """How far a killed run had come, by the files that are there and those that were there before it."""
     shards = {name for name in whole if name.startswith("shards/")}
-    if any(name.endswith(".partial") for name in there):
+    if any(name.endswith(".partial") for name in there - earlier):
         return "while a file was written"
     if not there & whole - {"lock"}:
         return "before its first file"
@@ -82,6 +82,7 @@ def main(name: str, kills: int, options: list[str]) -> None:
         while done < kills:
             folder, folders = Path(scratch, str(folders)), folders + 1
             for _ in range(min(KILLS_IN_A_ROW, kills - done)):
+                earlier = set(names(folder))
                 process = start(command, folder)
                 if rng.random() < 0.5:
                     with suppress(subprocess.TimeoutExpired):
@@ -92,7 +93,7 @@ def main(name: str, kills: int, options: list[str]) -> None:
                 process.kill()
                 if process.wait() < 0:
                     done += 1
-                    places[place(set(names(folder)), set(whole))] += 1
+                    places[place(set(names(folder)), set(whole), earlier)] += 1
             if code := start(command, folder).wait():
                 raise SystemExit(f"{name}, killed {done} times, goes on with exit code {code}")
             found = contents(folder)
