@@ -247,3 +247,19 @@ def test_networks_inputs_and_voltages_that_do_not_fit_are_refused() -> None:
         NetworkCircuit.from_networks(two)
     with pytest.raises(CircuitError, match="no scale"):
         NetworkCircuit.from_networks(fl.Networks.from_weights([np.zeros((3, 2))])).resistances()
+
+
+def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    circuit = NetworkCircuit.from_networks(fl.Networks.from_weights([rng.normal(size=(6, 4)), rng.normal(size=(4, 3))]))
+    monkeypatch.setattr("fewlevels.circuit.network_circuit.DRAWS_AT_ONCE", 8)
+
+    def drawn() -> np.ndarray:
+        rng = np.random.default_rng(7)
+        found = circuit.run_draws(np.eye(6), 1.0, draws=21, spread=0.1, rng=rng)
+        return np.append(found.ravel(), rng.random())  # what is drawn later does not change either
+
+    whole = drawn()
+    for pieces in (1, 3, 8):
+        monkeypatch.setattr("fewlevels.circuit.network_circuit.at_once", lambda *_, most, pieces=pieces: pieces)
+        np.testing.assert_array_equal(drawn(), whole)

@@ -1,6 +1,7 @@
 """The command line, in real subprocesses."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from fewlevels import cli
+from fewlevels.cli_interrupt import on_interrupt
 from fewlevels.cli_progress import shown_progress
 from fewlevels.progress import Progress
 from fewlevels.storage.folder import Folder
@@ -210,18 +212,81 @@ def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(("command", "goes_on"), [("study", True), ("fit", True), ("search", False)])
-def test_an_interrupt_says_of_no_other_command_that_it_goes_on(command, goes_on, monkeypatch, capsys):
+def test_an_interrupted_search_leaves_soon_and_says_that_nothing_was_stored(tmp_path):
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "net.npz", W1=rng.normal(size=(3000, 25, 40)), W2=rng.normal(size=(3000, 40, 10)))
+    command = [sys.executable, "-m", "fewlevels.cli", "search", str(tmp_path / "net.npz"), "--data", "digits5",
+               "--method", "zero,qat:ternary", "--out", str(tmp_path / "out")]  # fmt: skip
+    assert_leaves_soon(command, "nothing was stored", after_seconds=4)  # of minutes
+    assert not (tmp_path / "out").exists()
+
+
+NATIVE = """
+import sys
+import numpy as np
+from fewlevels import cli, load_digits, _kernels
+def app(**_):
+    x, y = load_digits(5).x.astype(np.float32), load_digits(5).y
+    w1, w2 = np.zeros((16, 25, 10), np.float32), np.zeros((16, 10, 10), np.float32)
+    steps = 10**9  # minutes in one native call, in the main thread
+    print("begun", flush=True)
+    _kernels.train(x, y, w1, w2, np.ones((16, 4), np.uint32), 1.0, steps, np.array([steps]), w1[None].copy(),
+                   w2[None].copy(), "baseline")
+cli.app = app
+cli.main()
+"""
+
+
+def test_an_interrupt_ends_even_a_native_call_of_the_main_thread():
+    assert_leaves_soon([sys.executable, "-c", NATIVE], "", after_seconds=4)
+
+
+def assert_leaves_soon(command, left, *, after_seconds):
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )  # fmt: skip
+    with pytest.raises(subprocess.TimeoutExpired):  # it would go on
+        process.wait(after_seconds)
+    began = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert time.perf_counter() - began < 5  # a second, on a machine that does nothing else
+    assert process.returncode == 130
+    assert said.strip() == "fewlevels: interrupted" + f"; {left}" * bool(left)
+
+
+def test_an_interrupt_that_becomes_another_error_is_one_all_the_same(monkeypatch, capsys):
     def interrupted(**_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__") from interrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "fewlevels: interrupted\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", ["", "nothing was stored"])
+def test_an_interrupt_says_what_it_leaves(left, monkeypatch, capsys):
+    def interrupted(**_):
+        on_interrupt(left)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "argv", ["fewlevels", "--debug", command, "results"])
     monkeypatch.setattr(cli, "app", interrupted)
-    monkeypatch.setattr(cli.os, "_exit", sys.exit)
+    monkeypatch.setattr(os, "_exit", sys.exit)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
-    assert ("goes on" in capsys.readouterr().err) == goes_on
+    assert capsys.readouterr().err == "fewlevels: interrupted" + f"; {left}" * bool(left) + "\n"
 
 
 @pytest.mark.parametrize(

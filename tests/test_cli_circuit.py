@@ -40,9 +40,9 @@ def test_best_is_the_largest_margin_among_the_fewest_levels(small_study):
 
 def test_a_model_that_is_not_there_is_refused(small_study):
     _, result = small_study
-    with pytest.raises(SearchError, match="model must be 0 to 199, got 200"):
+    with pytest.raises(SearchError, match="--model must be best, or 0 to 199, got '200'"):
         choose_model(result, "200", CircuitOptions())
-    with pytest.raises(SearchError, match="model must be 'best' or an index, got 'worst'"):
+    with pytest.raises(SearchError, match="--model must be best, or 0 to 199, got 'worst'"):
         choose_model(result, "worst", CircuitOptions())
 
 
@@ -113,7 +113,7 @@ def test_the_netlist_gives_in_ngspice_what_its_header_expects(folder, tmp_path):
         (["--input-volt", "nan"], "the input voltage must be positive, got nan"),
         (["--r-min-ohm", "0"], "0 < r_min_ohm < r_max_ohm"),
         (["--wire-ohm", "-1"], "wire"),
-        (["--model", "1000"], "model must be 0 to 199, got 1000"),
+        (["--model", "1000"], "--model must be best, or 0 to 199, got '1000'"),
         (["--draws", "-1"], "draws"),
         (["--off-pixels", "one"], "off pixels are held at zero or threshold, got 'one'"),
     ],

@@ -15,6 +15,7 @@ import fewlevels
 STAGES = (
     "_kernels",
     "errors",
+    "common",
     "storage",
     "progress",
     "samples",
@@ -40,6 +41,7 @@ STAGES = (
     "comparison",
     "report",
     "fitting",
+    "cli_interrupt",
     "cli_options",
     "cli_progress",
     "cli_devices",

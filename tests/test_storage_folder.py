@@ -232,3 +232,14 @@ with folder.locked():
     for number in range(30):
         assert folder.read_shard(f"{number:03}", {"seed": 1})["q"].to_pylist() == list(range(number, 2000))
     assert {path.name for path in folder.path.iterdir()} == {"lock", "shards"}
+
+
+def test_the_first_file_written_removes_what_a_killed_writer_left(tmp_path):
+    (tmp_path / "figures").mkdir()
+    left = unfinished(tmp_path / "figures", files._machine(), dead_process())
+    own = unfinished(tmp_path, files._machine(), os.getpid())
+    folder = Folder(tmp_path)
+    folder.write("search.json", b"{}")
+    assert left.exists() and own.exists()
+    folder.write("figures/one.png", b"")
+    assert not left.exists() and own.exists()  # its writer lives

@@ -14,7 +14,8 @@ import typer
 from fewlevels import __version__
 from fewlevels.cli_devices import devices
 from fewlevels.cli_fit import fit
-from fewlevels.cli_options import option as _option
+from fewlevels.cli_interrupt import GOES_ON, INTERRUPTED, leave, leaving_soon, on_interrupt
+from fewlevels.cli_options import SAMPLES, Model, option as _option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, UsageError
@@ -33,7 +34,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-INTERRUPTED = 130
 ParseError: Any = typer.BadParameter.__base__
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
@@ -59,8 +59,7 @@ def _root(
 def study(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
     dataset: Annotated[
-        Optional[str],
-        _option("--dataset", "digits5, digits7, or a glyph file or .npz with X and y. [digits5]", "NAME|FILE"),
+        Optional[str], _option("--dataset", f"Samples to train on: {SAMPLES}. [digits5]", "NAME|FILE")
     ] = None,
     preset: Annotated[
         Optional[str], _option("--preset", "paper: 60 x 100 models; quick: a tenth of them. [paper]", "paper|quick")
@@ -102,6 +101,7 @@ def study(
 
     Stopped at any time, the same command goes on where it was.
     """
+    on_interrupt(GOES_ON)
     from fewlevels.datasets import NAMES
     from fewlevels.report import write_report
     from fewlevels.study.config import PRESETS, make_config, read_config
@@ -166,7 +166,6 @@ def show(
     return None
 
 
-Model = Annotated[str, _option("--model", "best, or the index of a model. [best]", "best|INDEX")]
 InputVolt = Annotated[str, _option("--input-volt", "Input voltages, with commas between. [1,5,10]", "V,...")]
 Design = Annotated[str, _option("--design", "Stage design; a wrong name lists them. [differential-pair]", "NAME")]
 RMin = Annotated[float, _option("--r-min-ohm", "Resistance of the largest weight. [10000]", "X")]
@@ -295,6 +294,7 @@ def _print_summary(result: StudyResult) -> None:
         print(f"{quantity:<{width}}  {value}")
 
 
+@leaving_soon()
 def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
     warnings.formatwarning = _in_words
@@ -316,10 +316,7 @@ def main() -> None:
             print(f"fewlevels: {error.format_message()} See 'fewlevels --help'.", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        resumes = {"study", "fit"} & set(sys.argv[1:3])  # a command, after --debug or not
-        print("fewlevels: interrupted" + "; the same command goes on where it was" * bool(resumes), file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)  # without waiting for groups that are not stored yet
+        leave()
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         _drop_output()
         sys.exit(1)

@@ -16,8 +16,9 @@ from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.solve import ENGINES
-from fewlevels.errors import SearchError, UsageError
+from fewlevels.errors import UsageError
 from fewlevels.storage.folder import Folder
+from fewlevels.study.inputs import best_of, model_index
 from fewlevels.study.run import StudyResult
 
 
@@ -54,20 +55,14 @@ def choose_model(result: StudyResult, model: str, options: CircuitOptions) -> in
     """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit,
     with these options, has the largest margin at its worst voltage. Raises SearchError where there is no such model.
     """
-    if model == "best":
-        if result.best < 0:
-            raise SearchError("no model of this study was solved, so there is none to build")
-        if options == CircuitOptions():
-            return result.best
-        margins = [simulate_model(result, candidate, options).margin for candidate in result.fewest]
-        return int(result.fewest[np.argmax(margins)])
-    try:
-        index = int(model)
-    except ValueError:
-        raise SearchError(f"model must be 'best' or an index, got {model!r}") from None
-    if not 0 <= index < len(result.found.q):
-        raise SearchError(f"model must be 0 to {len(result.found.q) - 1}, got {index}")
-    return index
+    index = model_index(model, len(result.found.q))
+    if index is not None:
+        return index
+    best = best_of(result)
+    if options == CircuitOptions():
+        return best
+    margins = [simulate_model(result, candidate, options).margin for candidate in result.fewest]
+    return int(result.fewest[np.argmax(margins)])
 
 
 def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:

@@ -47,6 +47,8 @@ def write_report(folder: Path, result: StudyResult | None = None) -> Path:
 
     result = load_study(folder) if result is None else result
     compared = _stored(folder, "search.json", comparison.checked)
+    if compared is not None:
+        comparison.require_whole(folder, compared)
     store, images = Folder(folder), dict[str, str]()
     with store.held():
         drawn, options = figures.draw(result), CircuitOptions()

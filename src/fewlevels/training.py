@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import TrainingError
 from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.samples import Samples
@@ -21,7 +20,10 @@ GROUP = 16
 """Models that the widest kernel trains side by side."""
 
 PIECES = 8
-"""Pieces of work for each thread, so that a core that is slow for a while holds up little."""
+"""Pieces of work for each thread, at least, so that a core that is slow for a while holds up little."""
+
+LARGEST_PIECE = 4 * GROUP
+"""Models of one piece, at most: an interrupted training ends with the pieces under way."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -121,25 +123,21 @@ def trajectory(
     if limit:
         w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
     snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
-    jobs = jobs or available_cores()
-    size = max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP)
+    jobs = threads_for(jobs)
+    size = min(max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP), LARGEST_PIECE)
+    x = samples.x.astype(np.float32)
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
-            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
+            x, samples.y, w1[part], w2[part], streams[part], config.learning_rate,
             config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], instruction_set, limit,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own
 
-    begins = range(0, len(keys), size)
-    if len(begins) == 1:
-        run(0)
-    else:
-        with ThreadPoolExecutor(jobs) as threads:
-            list(threads.map(run, begins))
+    in_order(run, range(0, len(keys), size), jobs)
     return [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
 
 
@@ -158,11 +156,6 @@ def require_instruction_set(name: str | None) -> str:
     if name is not None and name not in runs:
         raise TrainingError(f"instruction_set must be one that this processor runs, {' or '.join(runs)}, got {name!r}")
     return name or INSTRUCTION_SET
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _starts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
@@ -17,11 +18,13 @@ from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
+from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
 
 DRAWS_AT_ONCE = 2000
+"""Draws whose random numbers stand together, layer by layer."""
 
 
 @dataclass(frozen=True)
@@ -191,12 +194,23 @@ class NetworkCircuit:
         exp(spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
         if draws < 1 or not spread >= 0:
             raise CircuitError(f"draws must be at least 1 and spread at least 0, got {draws} and {spread}")
+        layers = [crossbar.conductance_siemens for crossbar in self.crossbars]
+        widest = max(g.shape[1] for g in layers)
+        most = at_once(8 * (3 * sum(g.size for g in layers) + 6 * len(x) * widest), most=DRAWS_AT_ONCE)
         outputs = []
         for begin in range(0, draws, DRAWS_AT_ONCE):
-            chips = min(DRAWS_AT_ONCE, draws - begin)
-            drawn = [c.conductance_siemens * np.exp(spread * rng.standard_normal((chips, *c.conductance_siemens.shape)))
-                     for c in self.crossbars]  # fmt: skip
-            outputs.append(self.run_chips(x, input_volt, drawn))
+            ends = range(begin, min(begin + DRAWS_AT_ONCE, draws), most)
+            counts = [min(most, begin + DRAWS_AT_ONCE - start, draws - start) for start in ends]
+            luck = [rng] * len(layers)
+            if len(counts) > 1:  # in pieces, each layer's numbers are drawn where they would stand without
+                for layer, g in enumerate(layers):
+                    luck[layer] = copy.deepcopy(rng)
+                    for chips in counts:
+                        rng.standard_normal((chips, *g.shape))
+            for chips in counts:
+                drawn = [g * np.exp(spread * own.standard_normal((chips, *g.shape)))
+                         for g, own in zip(layers, luck, strict=True)]  # fmt: skip
+                outputs.append(self.run_chips(x, input_volt, drawn))
         return np.concatenate(outputs)
 
     def run_chips(

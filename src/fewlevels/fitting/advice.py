@@ -119,7 +119,7 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
     estimate.expect("fine-tuning", len(numbers) * (PILOTS + config.chips))
     found: list[Trial] = []
     for states in numbers:
-        trial = try_candidates(problem, _copies(problem, states), states, estimate)
+        trial = try_candidates(problem, _copies(problem, states, estimate.jobs), states, estimate)
         if trial is None:
             continue
         if trial.found.value >= config.yield_target:
@@ -140,7 +140,7 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
     )
 
 
-def _copies(problem: Problem, states: int) -> list[Candidate]:
+def _copies(problem: Problem, states: int, jobs: int | None) -> list[Candidate]:
     """The likeliest of the network's fine-tuned copies, of every placement and noise."""
     ranked: dict[tuple[bytes, float], tuple[float, Candidate]] = {}
     copies = problem.network[np.zeros(COPIES, np.intp)]
@@ -148,7 +148,7 @@ def _copies(problem: Problem, states: int) -> list[Candidate]:
         for noise in _noises(problem):
             tuned = finetune(copies, problem.data, quantizer=quantizer, levels=levels_of(problem, states),
                              alpha=problem.config.alpha, config=FinetuningConfig(steps=STEPS, noise=noise),
-                             seed=problem.config.seed).quantized.networks  # fmt: skip
+                             seed=problem.config.seed, jobs=jobs).quantized.networks  # fmt: skip
             for network in (tuned[copy] for copy in np.flatnonzero(tuned.joint().any(axis=1)).tolist()):
                 for top in _tops(problem, network, quantizer):
                     if len(problem.put_on(network, top_siemens=top).level_siemens) <= states:

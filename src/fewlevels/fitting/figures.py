@@ -111,10 +111,11 @@ def _levels(axes: Axes, fit: Fit) -> None:
     problem, mapping = fit.problem, fit.best.mapping
     config = problem.config
     drawn = draw_chips(mapping, problem.device, range(DRAWN_CHIPS), config.conditions, seed=config.seed)
-    held = np.concatenate([g.reshape(DRAWN_CHIPS, -1) for g in drawn.conductance_siemens], axis=1)
-    target = np.concatenate([t.ravel() for t in mapping.target_siemens])
+    layers = list(zip(drawn.conductance_siemens, mapping.target_siemens, strict=True))
     for state, level in enumerate(mapping.level_siemens):
-        low, high = np.quantile(1e6 * held[:, target == level], (0.00135, 0.99865))
+        held = np.concatenate([g[:, target == level].ravel() for g, target in layers])
+        held *= 1e6
+        low, high = np.quantile(held, (0.00135, 0.99865), overwrite_input=True)
         axes.plot([low, high], [state, state], color=GREY, marker="|", lw=1.2)
     axes.plot([], [], color=GREY, marker="|", lw=1.2, label="99.7 % of devices")
     axes.plot(1e6 * mapping.level_siemens, range(len(mapping.level_siemens)), "D", ms=4, color=ACCENT, label="target")

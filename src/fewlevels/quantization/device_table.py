@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
@@ -57,10 +57,8 @@ class Table(Scaled):
         weights = check(self, weights, levels)
         if self.clip is not None or len(weights) < 2 * THREADED:
             return assign(weights, self._best_levels(weights, levels))
-        with ThreadPoolExecutor() as threads:
-            parts = np.array_split(weights, len(weights) // THREADED)
-            best = list(threads.map(lambda part: self._best_levels(part, levels), parts))
-        return assign(weights, np.concatenate(best))
+        parts = np.array_split(weights, len(weights) // THREADED)
+        return assign(weights, np.concatenate(in_order(lambda part: self._best_levels(part, levels), parts)))
 
     def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
         sorted_values = np.sort(np.abs(weights), axis=1)

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,7 @@ class Folder:
         self._held: list[tuple[int, Path]] = []
         self._listing: dict[str, list[Path]] | None = None
         self._provenance: dict[Path, Provenance] = {}
+        self._tidied: set[Path] = set()
         self._said: set[Path] = set()  # that were left aside
 
     @contextmanager
@@ -105,13 +106,17 @@ class Folder:
             yield
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file so that it is there whole or not at all, whenever the machine stops."""
+        """Write a file so that it is there whole or not at all, whenever the machine stops. The first one in its folder
+        also removes what writers that were killed left there."""
         path = self.path / name
         for descriptor, held in self._held:
             if not _is_same(descriptor, held):
                 raise StoreError(f"{held} was removed or made anew while this ran; run the same command again")
         with failures(f"write {path}"):
             path.parent.mkdir(parents=not self._held, exist_ok=True)
+            if path.parent not in self._tidied:
+                remove_unfinished(path.parent)
+                self._tidied.add(path.parent)
             write_whole(path, content)
 
     def checksum_of(self, name: str) -> str | None:
@@ -140,9 +145,11 @@ class Folder:
         paths += [path] if path not in paths else []
         self._provenance[path] = provenance
 
-    def read_shard(self, name: str, made_of: Provenance) -> pa.Table:
-        """The table of this name that was made of this. Raises StoreError where it is missing or damaged, ConfigError,
-        which says what differs, where only one that was made of something else is there.
+    def read_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
+        """The table of this name that was made of this, or these columns of it.
+
+        Raises StoreError where it is missing or damaged, ConfigError, which says what differs, where only one that was
+        made of something else is there.
         """
         shards = {path: _opened(path) for path in self._paths().get(name, [])}
         for path, shard in shards.items():
@@ -155,7 +162,7 @@ class Folder:
         shard = None if chosen is None else shards[chosen]
         if shard is None:
             raise StoreError(f"{self.path} is not complete: {name} is missing; run the same command again to go on")
-        return shard.file.read(use_threads=False)
+        return shard.file.read(columns, use_threads=False)
 
     def missing(self, wanted: Mapping[str, Provenance]) -> list[str]:
         """The names that have no shard made of this yet. Raises ConfigError, which says what differs, for a shard that

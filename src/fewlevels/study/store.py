@@ -17,6 +17,7 @@ import numpy as np
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.samples import Samples
 from fewlevels.storage.folder import Folder
+from fewlevels.storage.kinds import require_kind
 from fewlevels.storage.provenance import Provenance, differences, digest
 from fewlevels.study.config import StudyConfig, make_config, read_config
 
@@ -38,8 +39,7 @@ class Store(Folder):
                     f"{self.path} holds a different study: {'; '.join(differing)}; use another folder for this one"
                 )
             return
-        if (self.path / "request.json").exists():
-            raise StoreError(f"{self.path} holds a fit; give the study a folder of its own")
+        require_kind(self.path, "study")
         if others := sorted(set(self.names()) - set(groups)):
             raise StoreError(f"{self.path} holds results that are not of this study, {others[0]} …; use another folder")
         self.missing(groups)  # refuses what is of another study
