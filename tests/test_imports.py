@@ -15,6 +15,7 @@ import fewlevels
 STAGES = (
     "_kernels",
     "errors",
+    "common",
     "progress",
     "samples",
     "proportions",

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.simulation import Simulation, simulate
+from fewlevels.errors import StoreError
 from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.progress import Progress
 from fewlevels.quantization import QUANTIZERS
@@ -48,7 +49,8 @@ class StudyResult:
     """A complete study, as stored.
 
     found: what the search found, with the trained networks. zone_ranges: (zones, models), weight range at the end of
-    training. zone_recognition: (zones, models, epochs), at zones.levels levels.
+    training. zone_recognition: (zones, models, epochs), at zones.levels levels; zone_recognition_before: before
+    quantizing.
     seconds: wall time of the run that completed it.
     """
 
@@ -57,6 +59,7 @@ class StudyResult:
     found: FewestLevels
     zone_ranges: FloatArray
     zone_recognition: FloatArray
+    zone_recognition_before: FloatArray
     seconds: float
     machine: dict[str, str]
 
@@ -74,11 +77,15 @@ class StudyResult:
 
     @cached_property
     def best(self) -> int:
-        """Of the models with the fewest levels, the one whose circuit has the largest margin at its worst voltage, as
-        `simulate` builds it by default; -1 where none is solved.
+        """Of the models with the fewest levels, that whose circuit has the largest margin; -1 where none is solved."""
+        return int(self.fewest[np.argmax(self.fewest_margins)]) if self.fewest.size else -1
+
+    @cached_property
+    def fewest_margins(self) -> FloatArray:
+        """The least margin over voltages and samples of the circuit of each of these models, as `simulate` builds it by
+        default; positive where it recognises every sample at every voltage.
         """
-        margins = [self.circuit(model).margin for model in self.fewest]
-        return int(self.fewest[np.argmax(margins)]) if margins else -1
+        return np.array([self.circuit(model).margin for model in self.fewest])
 
     def circuit(self, model: int, **options: Any) -> Simulation:
         """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
@@ -173,7 +180,9 @@ def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
     steps = [epoch * config.iterations for epoch in zones.at_epochs]
     stages = trajectory(samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1)
     recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
-    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition)})
+    before = np.stack([stage.recognition(samples) for stage in stages], axis=1)
+    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition),
+                     "recognition_before": as_rows(before)})  # fmt: skip
 
 
 def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:
@@ -224,6 +233,9 @@ def load_study(folder: Path) -> StudyResult:
     config, samples = store.config(), store.samples()
     found = _load_found(store, config, samples)
     zones = [store.read_shard(f"zone-{zone}") for zone in range(len(config.zones.starts))]
+    if any("recognition_before" not in zone.column_names for zone in zones):
+        raise StoreError(f"{folder} was stored by an earlier version, without the recognition before quantizing that "
+                         f"Figure 5 shows; run the study again in another folder")  # fmt: skip
     run = _read_run(folder) or {"seconds": 0.0, "machine": {}}
     return StudyResult(
         config,
@@ -231,6 +243,7 @@ def load_study(folder: Path) -> StudyResult:
         found,
         np.stack([zone["weight_range"].to_numpy() for zone in zones]),
         np.stack([as_matrix(zone["recognition"]) for zone in zones]),
+        np.stack([as_matrix(zone["recognition_before"]) for zone in zones]),
         run["seconds"],
         run["machine"],
     )
