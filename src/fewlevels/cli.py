@@ -16,6 +16,7 @@ from fewlevels.cli_fit import fit
 from fewlevels.cli_options import option as _option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
+from fewlevels.common.words import counted
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def simulate_command(
     store_simulation(folder, index, simulation)
     if as_json:
         return print(json.dumps({"model": index, **simulation.as_dict()}, indent=1))
-    print(f"model {index}: {simulation.requested_levels} levels, design {design}, engine {engine}\n")
+    print(f"model {index}: {counted(simulation.requested_levels, 'level')}, design {design}, engine {engine}\n")
     print(simulation.resistances)
     print(
         f"\n{'input':>7}  recognition  largest gap  smallest margin  residual"

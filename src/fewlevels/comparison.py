@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlevels.common.words import counted
 from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison
@@ -61,10 +62,9 @@ def sentences(stored: dict[str, Any]) -> list[str]:
         judged = f"Recognition is of {_part(data, 'training')}, on which {choosing} too."
     else:
         judged = f"Recognition is of the held-out {_part(test, 'test')}; {choosing} on {_part(data, 'training')}."
-    networks = "1 network" if stored["models"] == 1 else f"{stored['models']} networks"
     return [
-        f"{networks}, {aim}; levels are shared by {stored['share']}, at most {stored['q_max']}, and a "
-        f"search finds the fewest {stored['minimises']}.",
+        f"{counted(stored['models'], 'network')}, {aim}; levels are shared by {stored['share']}, at most "
+        f"{stored['q_max']}, and a search finds the fewest {stored['minimises']}.",
         judged,
         "The table is over the networks that a method solves; recognition is a mean.",
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.circuit.resistances import engineering
+from fewlevels.common.words import counted
 from fewlevels.devices.separability import compare, when
 from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit
@@ -23,8 +24,8 @@ def sentence(fit: Fit) -> str:
     low, high = found.interval
     told = "" if fit.problem.device.spread_is_known else ", if every device hits its target,"
     answer = (
-        f"With {fit.best.states} states per device{told} {found.value:.1%} of chips ({low:.1%} to {high:.1%}) keep "
-        f"{100 * config.alpha:.4g} % recognition{'' if after is None else ' ' + when(after)}"
+        f"With {counted(fit.best.states, 'state')} per device{told} {found.value:.1%} of chips ({low:.1%} to "
+        f"{high:.1%}) keep {100 * config.alpha:.4g} % recognition{'' if after is None else ' ' + when(after)}"
     )
     if fit.needed_states is None:
         return f"{answer}; no number of states tried is enough, even without variation."
