@@ -33,7 +33,7 @@ def test_training_is_reproduced_by_all_models_and_partly_by_90_percent(untrained
     (4, REPRODUCED, REPRODUCED), (5, PARTLY, PARTLY), (6, NOT, NOT),
 ])  # fmt: skip
 def test_four_levels_are_reproduced_by_the_fewest_of_any_model(fewest, four_levels, four_values):
-    result = handmade_study([fewest, *([fewest + 4] * 4 if fewest else [0] * 4)])
+    result = handmade_study([fewest, *([fewest + 4] * 9 if fewest else [0] * 9)])
     assert verdicts(result, "with four levels") == [four_levels]
     assert verdicts(result, "350 weights become") == [four_values]
 
@@ -119,7 +119,13 @@ def of_counts(*counts: tuple[int, int, int, int]) -> StudyResult:
     """Models with four levels that hold so many weights each."""
     magnitudes = [np.repeat([0, 4, 7, 12], each) for each in counts]
     weights = np.array(magnitudes) * np.where(np.arange(350) % 2, 1.0, -1.0)
-    return handmade_study([4] * len(counts), weights=weights)
+    return study_of(weights)
+
+
+def study_of(weights: np.ndarray) -> StudyResult:
+    """A study of these models with four levels, and of ten others with nine."""
+    others = np.tile(np.linspace(-12, 12, 350), (10, 1))
+    return handmade_study([4] * len(weights) + [9] * 10, weights=np.concatenate([weights, others]))
 
 
 @pytest.mark.parametrize(("counts", "verdict"), [
@@ -143,8 +149,7 @@ def test_the_crowd_of_figure_3_is_reproduced_by_a_tenth_of_the_models_with_four_
     (15.1, NOT),
 ])  # fmt: skip
 def test_the_largest_magnitude_of_figure_3_is_reproduced_within_10_percent(largest, verdict):
-    weights = np.linspace([-largest, -12], [1, 12], 350, axis=1)
-    assert verdicts(handmade_study([4, 5], weights=weights), "12.5") == [verdict]
+    assert verdicts(study_of(np.linspace([-largest], [1], 350, axis=1)), "12.5") == [verdict]
 
 
 def test_growing_starts_are_judged_by_the_medians_and_the_spread_of_their_ranges():
@@ -236,7 +241,7 @@ def test_an_improvement_is_gradual_where_it_takes_200_epochs(risen, verdict):
 
 def of_gaps(*gaps: list[float], margins: tuple[float, ...] = (1.0,), recognition: float = 1.0) -> StudyResult:
     """A study whose best model's circuit has these current gaps of the ten digits at 1, 5 and 10 V."""
-    result = handmade_study([4] * len(margins))
+    result = handmade_study([4] * len(margins) + [9] * 10)
     at = [SimpleNamespace(input_volt=volt, recognition=recognition if volt < 10 else 1.0, current_gap=np.array(gap))
           for volt, gap in zip((1.0, 5.0, 10.0), gaps, strict=True)]  # fmt: skip
     vars(result).update(best=0, fewest_margins=np.array(margins))
@@ -282,6 +287,14 @@ def test_a_computed_current_of_zero_is_no_gap_in_a_claim():
 def test_the_circuit_that_recognises_is_not_the_only_one_of_as_few_levels_to_do_so(recognition, margins, verdict):
     result = of_gaps(PAPERS, PAPERS, PAPERS, margins=margins, recognition=recognition)
     assert verdicts(result, "recognises every digit") == [verdict]
+
+
+def test_the_best_of_fewer_than_ten_models_is_not_judged():
+    for models, unjudged in ((9, True), (10, False)):
+        result = handmade_study([4] * models)
+        said = {claim.verdict for claim in claims(result) if claim.where in ("3.1, Fig. 3", "Fig. 3", "Fig. 6b")}
+        assert (said == {UNJUDGED}) is unjudged
+        assert (UNJUDGED in said) is unjudged
 
 
 def test_of_another_hidden_layer_the_paper_says_nothing():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +106,7 @@ def _training(result: StudyResult) -> Iterator[Claim]:
     summary = summarise(result)
     yield Claim(
         "3.1", "every model is trained to 100 % before it is quantized",
-        f"{percent(summary.trained)} of {counted(summary.models, 'model')} reach 100 %; the others are left out below",
+        f"{percent(summary.trained)} of {counted(summary.models, 'model')} at 100 %; the others are left out below",
         _verdict(summary.trained == 1, summary.trained >= 0.9, models=summary.models), "all models; partly from 90 %",
     )  # fmt: skip
 
@@ -121,11 +122,11 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
         for text, rule in zip(says, rules, strict=True):
             yield Claim("3.1, Fig. 3", text, "no model was solved", UNJUDGED, rule)
         return
-    signed = np.unique(result.found.quantization(best).values).size
+    solved, signed = int(result.counted.sum()), np.unique(result.found.quantization(best).values).size
     yield Claim(
         "3.1, Fig. 3", says[0],
         f"{weights} become {counted(fewest, 'magnitude')}, {summary.reduction_percent:.1f} % fewer; with their signs "
-        f"{counted(signed, 'value')}", _verdict(fewest <= 4, fewest == 5), rules[0],
+        f"{counted(signed, 'value')}", _verdict(fewest <= 4, fewest == 5, models=solved), rules[0],
     )  # fmt: skip
     below_four = np.mean(result.found.q[result.counted] < 4)
     yield Claim(
@@ -133,7 +134,8 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
         f"fewest {fewest} ({counted(summary.models_at_fewest, 'model')}); with 4: "
         f"{counted(summary.models_at_four, 'model')}; median {summary.median_levels:g}. Of levels occupied: fewest "
         f"{summary.fewest_occupied}, median {summary.median_occupied:g}",
-        _verdict(fewest == 4 or bool(summary.models_at_four and below_four <= 0.01), fewest in (3, 5)), rules[1],
+        _verdict(fewest == 4 or bool(summary.models_at_four and below_four <= 0.01), fewest in (3, 5), models=solved),
+        rules[1],
     )  # fmt: skip
 
 
@@ -185,7 +187,7 @@ def _figure_3(result: StudyResult) -> Iterator[Claim]:
     best, found = result.best, result.found
     if best < 0:
         return
-    counts = found.quantization(best).counts()[0]
+    counts, solved = found.quantization(best).counts()[0], int(result.counted.sum())
     elsewhere = "" if counts.sum() == 350 else " (of 5x5; the paper shows no 7x7 network)"
 
     def alike(counts: np.ndarray) -> np.ndarray:
@@ -200,14 +202,15 @@ def _figure_3(result: StudyResult) -> Iterator[Claim]:
         "Fig. 3", f"the first of four levels holds 296 of 350 weights, the others 30 or fewer{elsewhere}",
         f"best model: {' / '.join(map(str, counts))} of {counts.sum()}; {like.sum()} of "
         f"{counted(four.size, 'model')} with q = 4 are like the paper's",
-        _verdict(best in four[like] or typical, counts[0] / counts.sum() >= 0.6),
+        _verdict(best in four[like] or typical, counts[0] / counts.sum() >= 0.6, models=solved),
         "four levels, the first within 5 points of 85 %, no other above 30: the best model, or a tenth of ten or more; "
         "partly: the best model's first holds 60 %",
     )  # fmt: skip
     largest = float(np.abs(found.networks[best].joint()).max())
     yield Claim(
         "Fig. 3", f"the magnitudes of the weights reach from 0 to 12.5{elsewhere}", f"best model: up to {largest:.1f}",
-        _verdict(abs(largest / 12.5 - 1) <= 0.1, abs(largest / 12.5 - 1) <= 0.2), "within 10 %; partly 20 %",
+        _verdict(abs(largest / 12.5 - 1) <= 0.1, abs(largest / 12.5 - 1) <= 0.2, models=solved),
+        "within 10 %; partly 20 %",
     )  # fmt: skip
 
 
@@ -276,12 +279,13 @@ def _figure_6(result: StudyResult) -> Iterator[Claim]:
     if result.best < 0:
         return
     voltages, like = result.circuit(result.best).voltages, result.fewest_margins > 0
+    verdict = partial(_verdict, models=int(result.counted.sum()))
     each = ", ".join(f"{percent(at.recognition, 0)} at {at.input_volt:g} V" for at in voltages)
     all_at_each = all(at.recognition == 1 for at in voltages)
     yield Claim(
         "Fig. 6b", "the circuit of the network with the fewest levels recognises every digit at 1, 5 and 10 V",
         f"model {result.best}: {each}; of {counted(like.size, 'model')} with as few levels {like.sum()} at all three",
-        _verdict(all_at_each and like.mean() >= 0.5, voltages[-1].recognition == 1),
+        verdict(all_at_each and like.mean() >= 0.5, voltages[-1].recognition == 1),
         "100 % at every voltage, and so half of the models with as few levels; partly: at the highest voltage",
     )  # fmt: skip
     gaps = np.array([np.where(np.isfinite(at.current_gap), np.abs(at.current_gap), 0) for at in voltages])
@@ -294,7 +298,7 @@ def _figure_6(result: StudyResult) -> Iterator[Claim]:
             "Fig. 6b", "at 1 V the current gap is 27 % for the digit 9, and above 10 % for 0, 5, 6 and 9",
             f"{percent(float(gaps[0].max()), 1)} for the digit {largest}; above 10 % for "
             f"{', '.join(sorted(beyond)) or 'none'}",
-            _verdict(common == 1 and largest == "9", common >= 0.5), "the same digits, 9 the largest; partly half of "
+            verdict(common == 1 and largest == "9", common >= 0.5), "the same digits, 9 the largest; partly half of "
             "all named. The paper's diode, resistors and sign scheme are unknown",
         )  # fmt: skip
     rising = [name for name, digit in zip(names, gaps.T, strict=True) if not (np.diff(digit) < 0).all()]
@@ -303,7 +307,7 @@ def _figure_6(result: StudyResult) -> Iterator[Claim]:
         "largest " + ", ".join(f"{percent(float(gap.max()), 1)} at {at.input_volt:g} V"
                                for gap, at in zip(gaps, voltages, strict=True))
         + (f"; not so for every digit: {', '.join(rising)}" if rising else "; each digit's shrinks"),
-        _verdict(not rising, bool(gaps[-1].max() < gaps[0].max())),
+        verdict(not rising, bool(gaps[-1].max() < gaps[0].max())),
         "every digit's gap; partly: the largest is smaller at the highest voltage",
     )  # fmt: skip
 
