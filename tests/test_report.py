@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
+from fewlevels.cli import main
 from fewlevels.errors import StoreError
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study import paper
@@ -64,6 +65,19 @@ def test_the_report_is_well_formed_and_says_how_to_repeat_it(report):
     assert "fewlevels study --config study.toml" in text
     assert "paper says" in text
     assert "seeds = 5" in text
+
+
+def test_the_report_ends_with_commands_to_go_on_with_that_run_in_its_folder(report, monkeypatch, capsys):
+    _, end = report.read_text(encoding="utf-8").split("<h2>Go on</h2>")
+    commands = [html.unescape(each) for each in re.findall("<code>(fewlevels .*?)</code>", end)]
+    assert [each.split()[1] for each in commands] == ["fit", "devices", "search", "report", "simulate"]
+    monkeypatch.chdir(report.parent)
+    simulate = commands[-1].split()
+    monkeypatch.setattr("sys.argv", simulate)
+    with pytest.raises(SystemExit) as end_of:
+        main()
+    assert not end_of.value.code
+    assert "recognition" in capsys.readouterr().out
 
 
 def test_the_report_holds_every_claim_with_its_verdict_and_the_machine_it_ran_on(report, small_study):
