@@ -269,8 +269,8 @@ def solved_at_each(result: StudyResult) -> Figure:
     axes.plot(q, [np.mean((first > 0) & (first <= n)) for n in q], color=ACCENT, linestyle="--",
               label="with q levels or fewer")  # fmt: skip
     axes.set(xlabel="number of levels q", ylabel=f"models at α = {result.config.alpha:.0%}", ylim=(0, 1.03),
-             xlim=(0, q[-1] + 1), title=f"{counted(trained, 'model')} reached α before quantizing; "
-             f"the {len(result.found.trained) - trained} others are left out")  # fmt: skip
+             xlim=(0, q[-1] + 1), title=f"{counted(trained, 'model')} reached α before quantizing; left out: "
+             f"{len(result.found.trained) - trained}")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower right")
     return figure
