@@ -14,6 +14,7 @@ import pytest
 from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
 from fewlevels.cli import main
 from fewlevels.errors import StoreError
+from fewlevels.hardware import CircuitOptions
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study import paper
 from fewlevels.study.analysis import summarise
@@ -209,6 +210,18 @@ def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_na
             write_report(report.parent)
     finally:
         file.unlink()
+
+
+def test_the_circuits_figures_show_no_cause_and_no_wire_that_it_does_not_have_unless_they_say_so(small_study):
+    _, result = small_study
+    for options, wires in ((CircuitOptions(), False), (CircuitOptions(wire_ohm=2.0), True)):
+        drawn = circuit_figures.draw_circuit(result, result.best, options)
+        labels = {text.get_text() for text in drawn["current_gap_by_cause"].legends[0].get_texts()}
+        assert ("without wires" in labels) is wires
+        assert {"without quantization", "without diode"} < labels
+        assert "without loading" not in labels
+        title = drawn["currents_and_voltages_with_wires"].get_suptitle()
+        assert title.startswith("What if" if not wires else "Layer 1 with 2 Ω")
 
 
 def test_of_many_samples_figure_6b_shows_the_median_of_each_class(small_study):
