@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.circuit import DESIGNS, Diode
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
 from fewlevels.study.paper import claims
 from fewlevels.study.run import StudyResult, load_study

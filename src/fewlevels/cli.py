@@ -16,7 +16,7 @@ from fewlevels.cli_fit import fit
 from fewlevels.cli_options import option as _option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:

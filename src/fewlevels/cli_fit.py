@@ -13,7 +13,7 @@ import typer
 
 from fewlevels.cli_options import option
 from fewlevels.cli_progress import shown_progress
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:

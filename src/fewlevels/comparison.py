@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison

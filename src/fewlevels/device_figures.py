@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.devices.laws import MeasuredRetention
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, compare, equal_error_levels, separable_levels, when

@@ -15,7 +15,7 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
 from fewlevels.samples import Samples

@@ -16,7 +16,7 @@ from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.solve import ENGINES
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.errors import SearchError, UsageError
 from fewlevels.study.run import StudyResult
 from fewlevels.study.store import Store

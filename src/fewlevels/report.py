@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlevels import comparison
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.proportions import percent

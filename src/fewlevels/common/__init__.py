@@ -1,1 +1,1 @@
-"""What every stage uses."""
+"""Common ground: what every stage may use, and what knows of none."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.devices.model import Device
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, levels_of, placements

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, separable_levels
 from fewlevels.errors import DeviceError, MappingError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.circuit.resistances import engineering
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.devices.separability import compare, when
 from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.datasets import DIGITS
 from fewlevels.proportions import percent
 from fewlevels.study.analysis import summarise

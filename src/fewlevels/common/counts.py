@@ -1,4 +1,4 @@
-"""Words: numbers as a person reads them."""
+"""Counts: a number with its noun, as a person reads it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Numbers in words."""
+"""A number with its noun."""
 
 import dataclasses
 
 import pytest
 
-from fewlevels.common.words import counted
+from fewlevels.common.counts import counted
 from fewlevels.report import summary_rows
 from fewlevels.study.analysis import summarise
 from tests.handmade import handmade_study
