@@ -440,7 +440,7 @@ def imperfect(network: Networks) -> Fit:
 def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfect: Fit) -> None:
     panels = {axes.get_title("left")[:3]: axes for axes in draw_fit(imperfect).axes}
     assert list(imperfect.against) == ["spread_factor", "stuck_rate", "after_seconds"]
-    words = ("times the device's", "stuck devices", "seconds")
+    words = ("times the device's", "stuck devices", "time after programming (s)")
     for letter, points, word in zip("efg", imperfect.against.values(), words, strict=True):
         axes = panels[f"({letter})"]
         drawn, ends = axes.lines[0].get_xydata(), [bar.tolist() for bar in axes.collections[0].get_segments()]
