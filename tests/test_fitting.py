@@ -256,7 +256,7 @@ def test_a_network_that_misses_alpha_by_itself_is_said_to(unfinished: Networks) 
     wrong = Samples(SAMPLES.x, np.array([1, 0, *range(2, 10)]), SAMPLES.classes)
     fit = fit_network(unfinished, wrong, CALM, QUICK)
     assert (fit.limiting_factor, fit.recognition, fit.needed_states) == ("network", 0.8, None)
-    assert fit.advice.sentences[0].startswith("the network itself recognises 80.00% of the samples")
+    assert fit.advice.sentences[0].startswith("the network itself recognises 80.00 % of the samples")
 
 
 def test_a_fine_tuned_network_that_is_offered_does_fit(unfinished: Networks) -> None:
@@ -275,7 +275,7 @@ def test_what_is_switched_off_is_what_limits(network: Networks) -> None:
     assert fit.limiting_factor == "stuck devices"
     without = fit.limits["stuck devices"].value
     assert without > fit.best.found.value
-    assert not fit.feasible and f"without stuck devices {without:.1%}" in fit.advice.sentences[0]
+    assert not fit.feasible and f"without stuck devices {100 * without:.1f} %" in fit.advice.sentences[0]
 
 
 def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
