@@ -147,6 +147,23 @@ def test_switching_every_cause_off_leaves_no_gap(network: fl.Networks, samples: 
     assert gap_by_cause(ideal, samples, 1.0)["all"].max() < 1e-9
 
 
+def test_a_cause_that_a_circuit_does_not_have_is_not_switched_off(network: fl.Networks, samples: fl.Samples) -> None:
+    for causes, options in (
+        ((), {"selector": None}),
+        (("diode",), {}),
+        (("diode", "wires"), {"bit_wire_ohm": 3.0}),
+        (("diode", "loading"), {"design": "reference-buffered"}),
+    ):
+        circuit = NetworkCircuit.from_networks(network, **options)  # type: ignore[arg-type]
+        assert circuit.causes == causes
+        assert list(gap_by_cause(circuit, samples, 1.0)) == ["all", *causes]
+        for cause in ("diode", "wires", "loading"):  # without what is not there, the same circuit
+            same = np.array_equal(
+                circuit.without(cause).run(samples.x, 1.0).output_ampere, circuit.run(samples.x, 1.0).output_ampere
+            )
+            assert same is (cause not in causes)
+
+
 def test_quantization_is_a_cause_of_the_gap(
     search: fl.FewestLevels, model: int, network: fl.Networks, samples: fl.Samples
 ) -> None:

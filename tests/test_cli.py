@@ -25,8 +25,8 @@ from tests.test_study_run import contents
 
 SMALL = ["--seeds", "2", "--repeats", "40", "--epochs", "40", "--q-max", "12", "--jobs", "2"]
 KEYS = {
-    "models", "trained", "solved", "fewest_levels", "occupied_at_fewest", "range_at_fewest_levels", "median_levels",
-    "rank_correlation", "reduction_percent", "seconds",
+    "models", "trained", "solved", "fewest_levels", "occupied_at_fewest", "fewest_occupied", "range_at_fewest_levels",
+    "median_levels", "median_occupied", "rank_correlation", "reduction_percent", "seconds",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def study(tmp_path_factory):
 def test_study_says_its_summary_and_where_the_report_is(study):
     folder, done = study
     assert f"report: {folder / 'report.html'}" in done.stdout
-    assert "fewest levels q" in done.stdout
+    assert "fewest levels requested, q" in done.stdout
     assert (folder / "report.html").is_file()
 
 

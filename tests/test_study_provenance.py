@@ -152,7 +152,7 @@ def test_a_second_shard_of_a_group_from_elsewhere_is_left_aside_and_alone_it_is_
 
 def test_results_of_another_format_are_refused(study, monkeypatch):
     monkeypatch.setattr(groups_module, "RESULTS_FORMAT", groups_module.RESULTS_FORMAT + 1)
-    with pytest.raises(ConfigError, match="results_format is 1 there and 2 here"):
+    with pytest.raises(ConfigError, match="results_format is 2 there and 3 here"):
         load_study(study)
 
 
@@ -284,7 +284,7 @@ def test_a_removal_that_a_running_study_comes_between_leaves_what_the_same_comma
     before = contents(study)
     run_study(make_config(TINY, "test"), study, Nothing(1))
     assert before.items() <= contents(study).items()
-    assert load_study(study).seconds > 0
+    assert load_study(study).machine
 
 
 def test_a_study_is_listed_once_for_all_its_shards(tmp_path, monkeypatch):

@@ -51,6 +51,7 @@ def test_zones_are_the_starts_quantized_while_they_train(small_study):
         values = Midpoint().quantize(stage.joint(), 4).values
         quantized = Networks.from_joint(values, stage.shapes)
         np.testing.assert_array_equal(result.zone_recognition[2, :, epoch], quantized.recognition(samples))
+        np.testing.assert_array_equal(result.zone_recognition_before[2, :, epoch], stage.recognition(samples))
     np.testing.assert_array_equal(result.zone_ranges[2], stages[-1].weight_range())
 
 

@@ -18,6 +18,7 @@ from fewlevels.cli_interrupt import GOES_ON, INTERRUPTED, leave, leaving_soon, o
 from fewlevels.cli_options import SAMPLES, Model, option as _option
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
+from fewlevels.common.counts import counted
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, UsageError
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def simulate_command(
     store_simulation(folder, index, simulation)
     if as_json:
         return print(json.dumps({"model": index, **simulation.as_dict()}, indent=1))
-    print(f"model {index}: {simulation.requested_levels} levels, design {design}, engine {engine}\n")
+    print(f"model {index}: {counted(simulation.requested_levels, 'level')}, design {design}, engine {engine}\n")
     print(simulation.resistances)
     print(
         f"\n{'input':>7}  recognition  largest gap  smallest margin  residual"

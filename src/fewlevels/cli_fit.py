@@ -14,6 +14,7 @@ import typer
 from fewlevels.cli_interrupt import GOES_ON, on_interrupt
 from fewlevels.cli_options import NETWORKS, Data, Model, Test, option
 from fewlevels.cli_progress import shown_progress
+from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def fit(
     def tell(trial: Trial) -> None:
         low, high = trial.found.interval
         if not quiet:
-            print(f"{trial.states:>3} states, {trial.placement}: {trial.found.value:.1%} of chips "
+            print(f"{counted(trial.states, 'state'):>9}, {trial.placement}: {trial.found.value:.1%} of chips "
                   f"({low:.1%} to {high:.1%})", file=sys.stderr, flush=True)  # fmt: skip
 
     with shown_progress("fitting", "chips", quiet) as on_progress:
@@ -137,5 +138,5 @@ def _asked(fit: Fit, network: str, inputs: Inputs) -> dict[str, str]:
         asked["share of stuck devices"] = f"{100 * conditions.stuck_rate:g} %"
     if conditions.tolerance_siemens is not None:
         asked["programmed again until"] = (f"within {1e6 * conditions.tolerance_siemens:g} µS, at most "
-                                           f"{conditions.max_pulses} pulses")  # fmt: skip
+                                           f"{counted(conditions.max_pulses, 'pulse')}")  # fmt: skip
     return asked

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlevels.common.counts import counted
 from fewlevels.errors import StoreError
 from fewlevels.methods import MethodComparison
 from fewlevels.storage.folder import Folder, checksum
@@ -41,11 +42,10 @@ def sentences(stored: dict[str, Any]) -> list[str]:
         judged = f"Recognition is of {part_of(data, 'training')}, on which {choosing} too."
     else:
         judged = f"Recognition is of the held-out {part_of(test, 'test')}; {choosing} on {part_of(data, 'training')}."
-    networks = "1 network" if stored["models"] == 1 else f"{stored['models']} networks"
     nothing = stored.get("recognise_nothing", 0)
     return [
-        f"{networks}, {aim}; levels are shared by {stored['share']}, at most {stored['q_max']}, and a "
-        f"search finds the fewest {stored['minimises']}.",
+        f"{counted(stored['models'], 'network')}, {aim}; levels are shared by {stored['share']}, at most "
+        f"{stored['q_max']}, and a search finds the fewest {stored['minimises']}.",
         judged,
         *([f"Before quantizing {nothing} of them {'recognises' if nothing == 1 else 'recognise'} nothing: there is "
            "nothing to keep, and no method solves them."] if nothing else []),

@@ -16,6 +16,7 @@ from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.solve import ENGINES
+from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 from fewlevels.storage.folder import Folder
 from fewlevels.study.inputs import best_of, model_index
@@ -98,7 +99,7 @@ def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, samp
         raise UsageError(f"sample must be 0 to {len(result.samples) - 1}, got {sample}")
     circuit = simulate_model(result, model, options).circuit
     data, name = Path(result.config.dataset).name, result.samples.classes[result.samples.y[sample]]
-    title = f"fewlevels: model {model} of {data}, {result.found.q[model]} levels, showing '{name}'"
+    title = f"fewlevels: model {model} of {data}, {counted(result.found.q[model], 'level')}, showing '{name}'"
     return network_deck(
         circuit, result.samples.x[sample], options.input_volts[0], dialect=cast(Dialect, dialect), title=title
     )

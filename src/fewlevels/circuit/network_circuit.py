@@ -259,6 +259,16 @@ class NetworkCircuit:
         raised = share > self.design.firing_share if self.design.raised == "firing" else True
         return share * input_volt + np.where(raised, self.threshold_volt, 0.0)
 
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The imperfections that this circuit has, as `without` names them."""
+        has = {
+            "diode": self.selector is not None,
+            "wires": self.word_wire_ohm > 0 or self.bit_wire_ohm > 0,
+            "loading": self.design.reading == "buffered",
+        }
+        return tuple(cause for cause, there in has.items() if there)
+
     def without(self, cause: str) -> NetworkCircuit:
         """The same circuit with one imperfection switched off: 'diode', 'wires' or 'loading' (of the columns)."""
         match cause:

@@ -1,1 +1,1 @@
-"""Common: what every stage stands on."""
+"""Common ground: what every stage may use, and what knows of none."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GROUP_MODELS = 96
-RESULTS_FORMAT = 1
+RESULTS_FORMAT = 2
 """Of what is stored; to be raised when the same configuration gives other numbers or other columns."""
 
 
@@ -108,7 +108,9 @@ def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
     stages = trajectory(samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1,
                         instruction_set=config.instruction_set)  # fmt: skip
     recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
-    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition)})
+    before = np.stack([stage.recognition(samples) for stage in stages], axis=1)
+    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition),
+                     "recognition_before": as_rows(before)})  # fmt: skip
 
 
 def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:

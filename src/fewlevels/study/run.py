@@ -38,7 +38,8 @@ class StudyResult:
     """A complete study, as stored.
 
     found: what the search found, with the trained networks. zone_ranges: (zones, models), weight range at the end of
-    training. zone_recognition: (zones, models, epochs), at zones.levels levels.
+    training. zone_recognition: (zones, models, epochs), at zones.levels levels; zone_recognition_before: before
+    quantizing.
     seconds: wall time of the run that completed it.
     """
 
@@ -47,6 +48,7 @@ class StudyResult:
     found: FewestLevels
     zone_ranges: FloatArray
     zone_recognition: FloatArray
+    zone_recognition_before: FloatArray
     seconds: float
     machine: dict[str, str]
 
@@ -64,11 +66,15 @@ class StudyResult:
 
     @cached_property
     def best(self) -> int:
-        """Of the models with the fewest levels, the one whose circuit has the largest margin at its worst voltage, as
-        `simulate` builds it by default; -1 where none is solved.
+        """Of the models with the fewest levels, that whose circuit has the largest margin; -1 where none is solved."""
+        return int(self.fewest[np.argmax(self.fewest_margins)]) if self.fewest.size else -1
+
+    @cached_property
+    def fewest_margins(self) -> FloatArray:
+        """The least margin over voltages and samples of the circuit of each of these models, as `simulate` builds it by
+        default; positive where it recognises every sample at every voltage.
         """
-        margins = [self.circuit(model).margin for model in self.fewest]
-        return int(self.fewest[np.argmax(margins)]) if margins else -1
+        return np.array([self.circuit(model).margin for model in self.fewest])
 
     def circuit(self, model: int, **options: Any) -> Simulation:
         """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
@@ -157,6 +163,7 @@ def _load(store: Store) -> StudyResult:
         found,
         np.stack([zone["weight_range"].to_numpy() for zone in zones]),
         np.stack([as_matrix(zone["recognition"]) for zone in zones]),
+        np.stack([as_matrix(zone["recognition_before"]) for zone in zones]),
         run.seconds if run else 0.0,
         run.machine if run else {},
     )
