@@ -189,8 +189,8 @@ def binary_figure(rows: list[dict[str, Any]]) -> Figure:
             ):
                 own = [r for r in rows if (r["start"], r["scale of a"], r["bias pixel"]) == (start, share, bias)]
                 hidden, solved = (np.array([r[key] for r in own]) for key in ("hidden", "solved"))
-                low, high = wilson(solved * own[0]["models"], own[0]["models"])
-                axes.errorbar(hidden, solved, (np.maximum(solved - low, 0), np.maximum(high - solved, 0)), capsize=2,
+                low, high = wilson(np.rint(solved * own[0]["models"]), own[0]["models"])
+                axes.errorbar(hidden, solved, (solved - low, high - solved), capsize=2,
                               color=color, marker=marker, linestyle=line, markersize=4, linewidth=1,
                               label=f"{start}: one scale a {share}")  # fmt: skip
             axes.set(title="with a bias pixel" if bias else "without a bias", xlabel="hidden units", ylim=(-0.02, 1.04),

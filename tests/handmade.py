@@ -26,6 +26,7 @@ def handmade_study(
     weights: np.ndarray | None = None,
     zone_ranges: np.ndarray | None = None,
     zone_recognition: np.ndarray | None = None,
+    zone_recognition_before: np.ndarray | None = None,
     zones: dict[str, object] | None = None,
     **found: np.ndarray,
 ) -> StudyResult:
@@ -56,6 +57,7 @@ def handmade_study(
         FewestLevels(Networks.from_joint(weights, SHAPES), Midpoint(), 1.0, levels, **(fields | found)),
         np.outer([1, 2, 3, 4, 5], [10.0, 11.0]) if zone_ranges is None else zone_ranges,
         np.full((5, 2, len(EPOCHS)), 0.5) if zone_recognition is None else zone_recognition,
+        np.ones((5, 2, len(EPOCHS))) if zone_recognition_before is None else zone_recognition_before,
         12.5,
         {"processor": "by hand"},
     )

@@ -147,6 +147,23 @@ def test_switching_every_cause_off_leaves_no_gap(network: fl.Networks, samples: 
     assert gap_by_cause(ideal, samples, 1.0)["all"].max() < 1e-9
 
 
+def test_a_cause_that_a_circuit_does_not_have_is_not_switched_off(network: fl.Networks, samples: fl.Samples) -> None:
+    for causes, options in (
+        ((), {"selector": None}),
+        (("diode",), {}),
+        (("diode", "wires"), {"bit_wire_ohm": 3.0}),
+        (("diode", "loading"), {"design": "reference-buffered"}),
+    ):
+        circuit = NetworkCircuit.from_networks(network, **options)  # type: ignore[arg-type]
+        assert circuit.causes == causes
+        assert list(gap_by_cause(circuit, samples, 1.0)) == ["all", *causes]
+        for cause in ("diode", "wires", "loading"):  # without what is not there, the same circuit
+            same = np.array_equal(
+                circuit.without(cause).run(samples.x, 1.0).output_ampere, circuit.run(samples.x, 1.0).output_ampere
+            )
+            assert same is (cause not in causes)
+
+
 def test_quantization_is_a_cause_of_the_gap(
     search: fl.FewestLevels, model: int, network: fl.Networks, samples: fl.Samples
 ) -> None:
@@ -247,3 +264,19 @@ def test_networks_inputs_and_voltages_that_do_not_fit_are_refused() -> None:
         NetworkCircuit.from_networks(two)
     with pytest.raises(CircuitError, match="no scale"):
         NetworkCircuit.from_networks(fl.Networks.from_weights([np.zeros((3, 2))])).resistances()
+
+
+def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    circuit = NetworkCircuit.from_networks(fl.Networks.from_weights([rng.normal(size=(6, 4)), rng.normal(size=(4, 3))]))
+    monkeypatch.setattr("fewlevels.circuit.network_circuit.DRAWS_AT_ONCE", 8)
+
+    def drawn() -> np.ndarray:
+        rng = np.random.default_rng(7)
+        found = circuit.run_draws(np.eye(6), 1.0, draws=21, spread=0.1, rng=rng)
+        return np.append(found.ravel(), rng.random())  # what is drawn later does not change either
+
+    whole = drawn()
+    for pieces in (1, 3, 8):
+        monkeypatch.setattr("fewlevels.circuit.network_circuit.at_once", lambda *_, most, pieces=pieces: pieces)
+        np.testing.assert_array_equal(drawn(), whole)

@@ -1,7 +1,9 @@
 """The command line, in real subprocesses."""
 
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,16 +15,18 @@ import numpy as np
 import pytest
 
 from fewlevels import cli
+from fewlevels.cli_interrupt import on_interrupt
 from fewlevels.cli_progress import shown_progress
 from fewlevels.progress import Progress
+from fewlevels.storage.folder import Folder
 from fewlevels.study.config import ZonesConfig
 from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
 
 SMALL = ["--seeds", "2", "--repeats", "40", "--epochs", "40", "--q-max", "12", "--jobs", "2"]
 KEYS = {
-    "models", "trained", "solved", "fewest_levels", "occupied_at_fewest", "range_at_fewest_levels", "median_levels",
-    "rank_correlation", "reduction_percent", "seconds",
+    "models", "trained", "solved", "fewest_levels", "occupied_at_fewest", "fewest_occupied", "range_at_fewest_levels",
+    "median_levels", "median_occupied", "rank_correlation", "reduction_percent", "seconds",
 }  # fmt: skip
 
 
@@ -42,7 +46,7 @@ def study(tmp_path_factory):
 def test_study_says_its_summary_and_where_the_report_is(study):
     folder, done = study
     assert f"report: {folder / 'report.html'}" in done.stdout
-    assert "fewest levels q" in done.stdout
+    assert "fewest levels requested, q" in done.stdout
     assert (folder / "report.html").is_file()
 
 
@@ -67,6 +71,72 @@ def test_progress_is_a_live_bar_on_a_terminal(tmp_path):
     assert b"\x1b[" in shown
     assert b"580/580" in shown
     assert b"models/s" in shown
+
+
+def test_a_study_is_loaded_once_for_its_run_its_report_and_its_summary(tmp_path, monkeypatch, capsys):
+    read, read_shard = list[str](), Folder.read_shard
+    monkeypatch.setattr(Folder, "read_shard", lambda self, name, of: read.append(name) or read_shard(self, name, of))
+    for _ in range(2):  # computed, then found complete
+        cli.app(["study", "--out", str(tmp_path / "study"), *SMALL], standalone_mode=False)
+        assert read == ["models-000000", *(f"zone-{zone}" for zone in range(5))]
+        read.clear()
+    assert "report: " in capsys.readouterr().out
+
+
+def test_a_warning_is_one_sentence_said_once(study, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(study[0], folder)
+    shard = next((folder / "shards").glob("zone-0-*"))
+    foreign = shutil.copy(shard, shard.with_name(shard.name.replace("zone-0", "zone-1")))
+    done = run("show", folder)
+    assert (done.returncode, done.stderr) == (0, f"fewlevels: {foreign} is left aside: it is of zone-0\n")
+
+
+def test_an_edited_study_is_one_sentence_and_exit_code_2(study, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(study[0], folder)
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("alpha = 1.0", "alpha = 0.8"), encoding="utf-8")
+    for done in (run("show", folder), run("study", "--config", toml, "--out", folder)):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(
+            f"fewlevels: {folder} holds results of something else: alpha is 1.0 there and 0.8"
+        )
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_goes_away_while_a_study_runs_is_one_sentence_and_exit_code_1(tmp_path):
+    folder = tmp_path / "study"
+    command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(folder), "--jobs", "1", "--quiet"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not list((folder / "shards").glob("*.parquet")):
+        time.sleep(0.01)
+    shutil.move(folder, tmp_path / "moved")
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.count("\n")) == (1, 1)
+    assert said.startswith(f"fewlevels: {folder} was removed or made anew while this ran; run the same command again")
+    assert not folder.exists()
+
+
+def test_two_studies_at_once_on_a_file_system_without_locks_end_with_the_right_bytes(study, tmp_path):
+    folder, unlocked = tmp_path / "study", (
+        "import errno, fcntl\n"
+        "def refused(*_): raise OSError(errno.ENOLCK, 'No locks available')\n"
+        "fcntl.flock = refused\n"
+        "from fewlevels.cli import main\n"
+        "main()\n"
+    )  # fmt: skip
+    command = [sys.executable, "-c", unlocked, "study", "--out", str(folder), "--quiet", *SMALL]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        _, said = process.communicate(timeout=300)
+        assert (process.returncode, said.count("\n")) == (0, 1)
+        assert said.startswith(
+            f"fewlevels: the file system of {folder} has no locks (No locks available); results stay"
+        )
+    one, other = contents(folder), contents(study[0])
+    one.pop("report.html"), other.pop("report.html")  # states the wall time
+    assert one == other
 
 
 def test_quiet_prints_nothing(tmp_path):
@@ -142,18 +212,81 @@ def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(("command", "goes_on"), [("study", True), ("fit", True), ("search", False)])
-def test_an_interrupt_says_of_no_other_command_that_it_goes_on(command, goes_on, monkeypatch, capsys):
+def test_an_interrupted_search_leaves_soon_and_says_that_nothing_was_stored(tmp_path):
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "net.npz", W1=rng.normal(size=(3000, 25, 40)), W2=rng.normal(size=(3000, 40, 10)))
+    command = [sys.executable, "-m", "fewlevels.cli", "search", str(tmp_path / "net.npz"), "--data", "digits5",
+               "--method", "zero,qat:ternary", "--out", str(tmp_path / "out")]  # fmt: skip
+    assert_leaves_soon(command, "nothing was stored", after_seconds=4)  # of minutes
+    assert not (tmp_path / "out").exists()
+
+
+NATIVE = """
+import sys
+import numpy as np
+from fewlevels import cli, load_digits, _kernels
+def app(**_):
+    x, y = load_digits(5).x.astype(np.float32), load_digits(5).y
+    w1, w2 = np.zeros((16, 25, 10), np.float32), np.zeros((16, 10, 10), np.float32)
+    steps = 10**9  # minutes in one native call, in the main thread
+    print("begun", flush=True)
+    _kernels.train(x, y, w1, w2, np.ones((16, 4), np.uint32), 1.0, steps, np.array([steps]), w1[None].copy(),
+                   w2[None].copy(), "baseline")
+cli.app = app
+cli.main()
+"""
+
+
+def test_an_interrupt_ends_even_a_native_call_of_the_main_thread():
+    assert_leaves_soon([sys.executable, "-c", NATIVE], "", after_seconds=4)
+
+
+def assert_leaves_soon(command, left, *, after_seconds):
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )  # fmt: skip
+    with pytest.raises(subprocess.TimeoutExpired):  # it would go on
+        process.wait(after_seconds)
+    began = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert time.perf_counter() - began < 5  # a second, on a machine that does nothing else
+    assert process.returncode == 130
+    assert said.strip() == "fewlevels: interrupted" + f"; {left}" * bool(left)
+
+
+def test_an_interrupt_that_becomes_another_error_is_one_all_the_same(monkeypatch, capsys):
     def interrupted(**_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__") from interrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "fewlevels: interrupted\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", ["", "nothing was stored"])
+def test_an_interrupt_says_what_it_leaves(left, monkeypatch, capsys):
+    def interrupted(**_):
+        on_interrupt(left)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys, "argv", ["fewlevels", "--debug", command, "results"])
     monkeypatch.setattr(cli, "app", interrupted)
-    monkeypatch.setattr(cli.os, "_exit", sys.exit)
+    monkeypatch.setattr(os, "_exit", sys.exit)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
-    assert ("goes on" in capsys.readouterr().err) == goes_on
+    assert capsys.readouterr().err == "fewlevels: interrupted" + f"; {left}" * bool(left) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -172,6 +305,7 @@ def test_an_interrupt_says_of_no_other_command_that_it_goes_on(command, goes_on,
         (["--config", "none.toml"], "cannot read none.toml: no such file"),
         (["--colour"], "No such option: --colour"),
         (["--config", "none.toml", "--preset", "quick"], "either --preset or --config"),
+        (["--instruction-set", "v5"], "instruction_set must be one of v4, v3, baseline, got 'v5'"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path, arguments, said):
@@ -240,7 +374,7 @@ def own_study(tmp_path_factory):
     options = {
         "dataset": str(folder / "own.npz"), "seed": 9, "seeds": 2, "repeats": 39, "epochs": 41, "iterations": 97,
         "hidden": 8, "learning_rate": 0.75, "init": "normal:0.5,0.6", "alpha": 0.95, "q_max": 13,
-        "quantizer": "midpoint-signed",
+        "quantizer": "midpoint-signed", "instruction_set": "baseline",
     }  # fmt: skip
     given = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
     done = run("study", "--out", folder / "study", "--jobs", 2, *given)

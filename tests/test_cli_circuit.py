@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -38,9 +40,9 @@ def test_best_is_the_largest_margin_among_the_fewest_levels(small_study):
 
 def test_a_model_that_is_not_there_is_refused(small_study):
     _, result = small_study
-    with pytest.raises(SearchError, match="model must be 0 to 199, got 200"):
+    with pytest.raises(SearchError, match="--model must be best, or 0 to 199, got '200'"):
         choose_model(result, "200", CircuitOptions())
-    with pytest.raises(SearchError, match="model must be 'best' or an index, got 'worst'"):
+    with pytest.raises(SearchError, match="--model must be best, or 0 to 199, got 'worst'"):
         choose_model(result, "worst", CircuitOptions())
 
 
@@ -113,7 +115,7 @@ def test_the_netlist_gives_in_ngspice_what_its_header_expects(folder, tmp_path):
         (["--input-volt", "nan"], "the input voltage must be positive, got nan"),
         (["--r-min-ohm", "0"], "1 < r_min_ohm < r_max_ohm"),
         (["--wire-ohm", "-1"], "wire"),
-        (["--model", "1000"], "model must be 0 to 199, got 1000"),
+        (["--model", "1000"], "--model must be best, or 0 to 199, got '1000'"),
         (["--draws", "-1"], "draws"),
         (["--off-pixels", "one"], "off pixels are held at zero or threshold, got 'one'"),
     ],
@@ -123,3 +125,18 @@ def test_wrong_circuit_options_are_one_sentence_and_exit_code_2(folder, argument
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_netlist_goes_through_a_link_and_into_a_pipe_and_replaces_neither(folder, tmp_path):
+    link, target, pipe = (tmp_path / name for name in ("link", "deck.cir", "pipe"))
+    link.symlink_to(target)
+    assert run("netlist", folder, "-o", link).stdout == f"netlist: {link}\n"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert run("netlist", folder, "-o", pipe).returncode == 0
+        assert reader.communicate()[0] == target.read_bytes()
+    assert link.is_symlink() and pipe.is_fifo()
+    shown = run("netlist", folder, "-o", "/dev/stdout")
+    assert (shown.stdout, shown.stderr) == (target.read_text(encoding="utf-8"), "netlist: /dev/stdout\n")
+    refused = run("netlist", folder, "-o", tmp_path)
+    assert (refused.returncode, refused.stderr) == (2, f"fewlevels: {tmp_path} is a folder; name a file to write\n")

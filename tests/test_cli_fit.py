@@ -154,3 +154,15 @@ def test_what_cannot_be_is_one_sentence_and_exit_code_2(
     assert done.returncode == 2 and says in done.stderr and done.stdout == ""
     assert len([line for line in done.stderr.splitlines() if line.startswith("fewlevels: ")]) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_network_of_zeros_is_said_to_be_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "zeros.npz", W1=np.zeros((25, 3)), W2=np.zeros((3, 10)))
+    done = run(
+        "--network", tmp_path / "zeros.npz", "--data", "digits5", "--device", "cmo_hfox", "--out", tmp_path / "fit"
+    )
+    assert done.returncode == 2 and not (tmp_path / "fit").exists()
+    assert (
+        done.stderr
+        == "fewlevels: the weights of the network are all zero: it recognises nothing and cannot be mapped\n"
+    )

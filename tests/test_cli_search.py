@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import fewlevels
+from fewlevels.comparison import store_comparison
 from fewlevels.errors import StoreError
 from fewlevels.report import write_report
+from fewlevels.storage.folder import Folder
 from tests.test_cli import run
 
 KEYS = {"method", "solved", "q_min", "q_median", "q_p95", "distinct_weights_median", "states_per_device_median",
@@ -205,3 +207,98 @@ def test_a_networks_file_that_skips_a_layer_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", W1=np.ones((25, 10)), W3=np.ones((10, 10)))
     with pytest.raises(fewlevels.FewlevelsError, match="holds W3 but no W2"):
         fewlevels.load_networks(tmp_path / "net.npz")
+
+
+def test_a_network_that_recognises_nothing_is_unsolved_and_said_to_be(tmp_path):
+    digits = fewlevels.load_digits(5)
+    seeing = fewlevels.train(digits, fewlevels.TrainingConfig(hidden=3, steps=60_000), models=1)
+    w1, w2 = (np.concatenate([w, np.ones_like(w)]) for w in seeing.weights)
+    np.savez(tmp_path / "net.npz", W1=w1, W2=w2)
+    options = ("search", tmp_path / "net.npz", "--data", "digits5", "--method", "paper", "--q-max", 3, "--relative")
+    done = run(*options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert ("Before quantizing 1 of them recognises nothing: there is nothing to keep, and no method solves them.\n"
+            in done.stdout)  # fmt: skip
+    stored = json.loads((tmp_path / "out" / "search.json").read_text(encoding="utf-8"))
+    assert (stored["models"], stored["trained"], stored["recognise_nothing"]) == (2, 1, 1)
+    assert len(stored["q"]["paper"]) == 1
+    np.savez(tmp_path / "net.npz", W1=w1[1], W2=w2[1])
+    blind = run(*options, "--out", tmp_path / "blind")
+    assert blind.returncode == 0, blind.stderr
+    (row,) = json.loads((tmp_path / "blind" / "search.json").read_text(encoding="utf-8"))["methods"]
+    assert row == {"method": "paper", "solved": 0.0, **dict.fromkeys(set(row) - {"method", "solved"})}
+
+
+@pytest.fixture
+def searched(folder, tmp_path):
+    """A study that holds a search, and the files of another search of the same study."""
+    copy, other = tmp_path / "study", tmp_path / "other"
+    shutil.copytree(folder, copy)
+    for out, q_max in ((copy, 2), (other, 3)):
+        done = run("search", copy, "--method", "paper", "--q-max", q_max, "--out", out)
+        assert done.returncode == 0, done.stderr
+    return copy, {name: (other / name).read_bytes() for name in ("search.json", "search.npz")}
+
+
+def test_files_of_two_searches_do_not_pass_for_one(searched):
+    copy, others = searched
+    write_report(copy)
+    for name, content in others.items():
+        own = (copy / name).read_bytes()
+        (copy / name).write_bytes(content)
+        with pytest.raises(StoreError, match=r"search\.npz is missing, damaged or of another search than search\.json"):
+            write_report(copy)
+        (copy / name).write_bytes(own)
+    (copy / "search.npz").unlink()
+    assert run("report", copy).returncode == 1
+    assert run("search", copy, "--method", "paper", "--q-max", 2).returncode == 0
+    assert run("report", copy).returncode == 0
+
+
+def test_a_search_that_ends_between_its_files_is_not_taken_for_whole(searched, small_study, monkeypatch):
+    copy, _ = searched
+    write = Folder.write
+
+    def killed_before_json(self, name, content):
+        if name == "search.json":
+            raise KeyboardInterrupt
+        write(self, name, content)
+
+    comparison = fewlevels.compare_methods(
+        small_study[1].found.networks, fewlevels.load_digits(5), "kmeans", q_max=2, alpha=0.5
+    )
+    monkeypatch.setattr(Folder, "write", killed_before_json)
+    with pytest.raises(KeyboardInterrupt):
+        store_comparison(copy, comparison, "digits5", None)
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="of another search than"):
+        write_report(copy)
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind"), [("request.json", "fit"), ("fit.json", "fit"), ("study.toml", "study")],
+)  # fmt: skip
+def test_a_search_keeps_out_of_other_folders(mark, kind, tmp_path):
+    np.savez(tmp_path / "net.npz", W1=np.ones((25, 3)), W2=np.ones((3, 10)))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / mark).write_text("")
+    done = run("search", tmp_path / "net.npz", "--data", "digits5", "--out", out)
+    said = f"fewlevels: {out} holds a {kind}; give the search a folder of its own\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    assert [path.name for path in out.iterdir()] == [mark]
+
+
+def test_a_search_is_refused_a_file_for_a_folder_before_it_works(tmp_path):
+    np.savez(tmp_path / "net.npz", W1=np.ones((25, 3)), W2=np.ones((3, 10)))
+    done = run("search", tmp_path / "net.npz", "--data", "digits5", "--out", tmp_path / "net.npz")
+    assert done.returncode == 1 and "net.npz is a file; name a folder for the search" in done.stderr
+
+
+def test_a_study_and_a_fit_keep_out_of_a_search_s_folder(tmp_path):
+    (tmp_path / "search.json").write_text("{}")
+    np.savez(tmp_path / "net.npz", W1=np.ones((25, 3)), W2=np.ones((3, 10)))
+    fit = ("fit", "--network", tmp_path / "net.npz", "--data", "digits5", "--device", "cmo_hfox")
+    for kind, command in (("study", ("study", "--seeds", 1, "--repeats", 1)), ("fit", fit)):
+        done = run(*command, "--out", tmp_path)
+        assert done.returncode == 1 and f"holds a search; give the {kind} a folder of its own" in done.stderr

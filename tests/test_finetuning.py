@@ -351,3 +351,10 @@ def test_many_samples_are_trained_on_in_batches_while_the_quantizer_takes_over()
     np.testing.assert_array_equal(alone.quantized.networks.joint(), same.quantized.networks.joint())
     few = flip_pixels(load_digits(5), 1, 20, rng)
     assert len(few) == 200 and config_for(networks, few) == FinetuningConfig()
+
+
+def test_a_network_that_recognises_nothing_is_not_fine_tuned_to_a_share_of_it() -> None:
+    blind = Networks.from_weights([np.ones((25, 3)), np.ones((3, 10))])
+    found = finetune(blind, DIGITS, relative=True, config=FinetuningConfig(steps=2))
+    assert np.isnan(found.target).all() and not found.solved.any()
+    assert not finetune(blind, DIGITS, alpha=1e-15, config=FinetuningConfig(steps=0)).solved.any()

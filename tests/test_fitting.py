@@ -139,7 +139,7 @@ def test_the_answer_is_decided_by_chips_that_chose_nothing(
     assert not any(set(pilot) & {*first, *confirming} for pilot in pilots)
     assert fit.advice.sentences == (() if fit.feasible else (
         "none of up to 4 states that were tried suffices: the best is 4",
-        "fine-tuning the network for the device does not suffice: with 4 states 90.0% of chips recognise (trained on "
+        "fine-tuning the network for the device does not suffice: with 4 states 90.0 % of chips recognise (trained on "
         "10 samples, judged on the same samples)",
     ))  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_added_levels_that_do_not_suffice_are_said_not_to(
     two = Device(name="two", level_siemens=(1e-6, 100e-6), level_sigma_siemens=(0.01e-6,) * 2)
     fit = fit_network(unfinished, SAMPLES, two, QUICK, estimate=Scripted({4: 0.9, 7: 0.94, 9: 0.94}, {}))
     assert fit.advice.sentences[0] == (
-        "more levels in the same window do not suffice: of 3 to 10 the best is 7, with 94.0% of chips"
+        "more levels in the same window do not suffice: of 3 to 10 the best is 7, with 94.0 % of chips"
     )
 
 
@@ -256,7 +256,7 @@ def test_a_network_that_misses_alpha_by_itself_is_said_to(unfinished: Networks) 
     wrong = Samples(SAMPLES.x, np.array([1, 0, *range(2, 10)]), SAMPLES.classes)
     fit = fit_network(unfinished, wrong, CALM, QUICK)
     assert (fit.limiting_factor, fit.recognition, fit.needed_states) == ("network", 0.8, None)
-    assert fit.advice.sentences[0].startswith("the network itself recognises 80.00% of the samples")
+    assert fit.advice.sentences[0].startswith("the network itself recognises 80.00 % of the samples")
 
 
 def test_a_fine_tuned_network_that_is_offered_does_fit(unfinished: Networks) -> None:
@@ -275,7 +275,7 @@ def test_what_is_switched_off_is_what_limits(network: Networks) -> None:
     assert fit.limiting_factor == "stuck devices"
     without = fit.limits["stuck devices"].value
     assert without > fit.best.found.value
-    assert not fit.feasible and f"without stuck devices {without:.1%}" in fit.advice.sentences[0]
+    assert not fit.feasible and f"without stuck devices {100 * without:.1f} %" in fit.advice.sentences[0]
 
 
 def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
@@ -440,7 +440,7 @@ def imperfect(network: Networks) -> Fit:
 def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfect: Fit) -> None:
     panels = {axes.get_title("left")[:3]: axes for axes in draw_fit(imperfect).axes}
     assert list(imperfect.against) == ["spread_factor", "stuck_rate", "after_seconds"]
-    words = ("times the device's", "stuck devices", "seconds")
+    words = ("times the device's", "stuck devices", "time after programming (s)")
     for letter, points, word in zip("efg", imperfect.against.values(), words, strict=True):
         axes = panels[f"({letter})"]
         drawn, ends = axes.lines[0].get_xydata(), [bar.tolist() for bar in axes.collections[0].get_segments()]
@@ -457,7 +457,7 @@ def test_a_legend_names_only_what_is_drawn(network: Networks, unfinished: Networ
     for own, found in ((network, False), (unfinished, True)):
         states = draw_fit(fit_network(own, SAMPLES, CALM, replace(QUICK, chips=20, most_states=3))).axes[0]
         named = [text.get_text() for text in states.get_legend().get_texts()]
-        assert ("fails even without variation" in named) is found and "chosen, confirmed" in named
+        assert ("not able" in named) is found and "chosen, confirmed" in named
 
 
 def test_long_names_of_classes_do_not_run_into_each_other(network: Networks) -> None:
@@ -499,7 +499,7 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
         fit_network(network, load_digits(7), CALM, QUICK)
     with pytest.raises(MappingError, match="offset-column puts zero between the levels of table"):
         fit_network(network, SAMPLES, TABLE, replace(QUICK, scheme="offset-column"))
-    with pytest.raises(MappingError, match="no weights are left with at most 6 states per device, differential-pair"):
+    with pytest.raises(MappingError, match="all zero: it recognises nothing and cannot be mapped"):
         fit_network(Networks.from_weights([np.zeros((25, 10)), np.zeros((10, 10))]), SAMPLES, CALM, QUICK)
     with pytest.raises(DeviceError, match="x goes to 16; divide it by 16"):
         fit_network(network, replace(SAMPLES, x=16 * SAMPLES.x), CALM, QUICK)

@@ -13,7 +13,7 @@ from fewlevels import Networks, Samples, TrainingConfig, load_device, load_digit
 from fewlevels.devices import Device, PolynomialSpread
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
-from fewlevels.fitting.candidates import KEPT, SCALES, placements, ranked
+from fewlevels.fitting.candidates import KEPT, SCALES, _in_parts, placements, ranked
 from fewlevels.fitting.fit import fit_network
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import FitConfig, Problem
@@ -198,3 +198,12 @@ def test_the_highest_level_that_all_weights_fall_on_carries_the_largest() -> Non
     assert asked.put_on(network).level_siemens.tolist() == [1e-6, 5e-6, 9e-6]
     by_hand = map_network(network, lowest_siemens=1e-6, highest_siemens=9e-6)
     np.testing.assert_allclose(asked.put_on(network).target_siemens[0], by_hand.target_siemens[0], rtol=1e-9)
+
+
+def test_rows_are_judged_in_parts_however_they_come() -> None:
+    rows = np.arange(14.0).reshape(7, 2)
+    for pieces in ([rows], [rows[:1], rows[1:1], rows[1:6], rows[6:]], list(rows[:, None])):
+        parts = list(_in_parts(pieces, 3))
+        assert [len(part) for part in parts] == [3, 3, 1]
+        np.testing.assert_array_equal(np.concatenate(parts), rows)
+    assert list(_in_parts([rows[:0]], 3)) == []

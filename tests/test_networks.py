@@ -10,9 +10,9 @@ import pytest
 
 import fewlevels
 from fewlevels import Networks, Samples, load_digits, load_networks
-from fewlevels.comparison import networks_and_samples
 from fewlevels.errors import NetworksError
 from fewlevels.networks import refuse_transposed
+from fewlevels.study.inputs import read_inputs
 from tests.oracles import ISAS, recognised
 
 
@@ -240,7 +240,7 @@ def test_a_square_layer_that_recognises_only_when_transposed_is_refused_where_fi
     np.savez(tmp_path / "net.npz", W1=right.T)
     np.savez(tmp_path / "data.npz", X=samples.x, y=samples.y)
     with pytest.raises(NetworksError, match=r"net\.npz recognises"):
-        networks_and_samples(tmp_path / "net.npz", str(tmp_path / "data.npz"))
+        read_inputs(tmp_path / "net.npz", str(tmp_path / "data.npz"))
 
 
 def test_a_one_output_classifier_is_told_how_to_become_two_outputs() -> None:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
+from fewlevels.cli import main
 from fewlevels.errors import StoreError
+from fewlevels.hardware import CircuitOptions
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study import paper
 from fewlevels.study.analysis import summarise
@@ -66,6 +68,19 @@ def test_the_report_is_well_formed_and_says_how_to_repeat_it(report):
     assert "seeds = 5" in text
 
 
+def test_the_report_ends_with_commands_to_go_on_with_that_run_in_its_folder(report, monkeypatch, capsys):
+    _, end = report.read_text(encoding="utf-8").split("<h2>Go on</h2>")
+    commands = [html.unescape(each) for each in re.findall("<code>(fewlevels .*?)</code>", end)]
+    assert [each.split()[1] for each in commands] == ["fit", "devices", "search", "report", "simulate"]
+    monkeypatch.chdir(report.parent)
+    simulate = commands[-1].split()
+    monkeypatch.setattr("sys.argv", simulate)
+    with pytest.raises(SystemExit) as end_of:
+        main()
+    assert not end_of.value.code
+    assert "recognition" in capsys.readouterr().out
+
+
 def test_the_report_holds_every_claim_with_its_verdict_and_the_machine_it_ran_on(report, small_study):
     _, result = small_study
     rows = re.findall("<tr>(.*?)</tr>", report.read_text(encoding="utf-8"), re.DOTALL)
@@ -80,8 +95,8 @@ def test_the_report_holds_every_claim_with_its_verdict_and_the_machine_it_ran_on
 
 def test_each_verdict_of_the_report_has_its_own_mark_and_what_the_run_cannot_say_has_none(report, small_study):
     text = report.read_text(encoding="utf-8")
-    marked = dict(re.findall(r'\.([a-z-]+)::before \{ content: "(.) "; \}', text))
-    assert marked == {"reproduced": "✓", "partly": "~", "not-reproduced": "✗"}
+    marked = dict(re.findall(r'\.([a-z-]+)::before \{ content: "([^"]+) "; \}', text))
+    assert marked == {"reproduced": "✓", "reproduced-with-other-starts": "(✓)", "partly": "~", "not-reproduced": "✗"}
     shown = re.findall(r'<td class="verdict ([a-z-]+)">([^<]+)<', text)
     assert [verdict for _, verdict in shown] == [claim.verdict for claim in claims(small_study[1])]
     assert all(mark == verdict.replace(" ", "-") for mark, verdict in shown)
@@ -103,8 +118,9 @@ def test_figure_4_shows_every_solved_model_and_the_papers_points(small_study):
     shown = np.asarray(axes.collections[0].get_offsets())
     np.testing.assert_array_equal(shown[:, 1], result.found.q[used])
     np.testing.assert_array_equal(shown[:, 0], result.found.networks.weight_range()[used])
-    points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "D"}
+    points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() in "Ds"}
     assert points == {(32, 8), (62, 25)}
+    assert not axes.texts  # which would lie on models
     assert axes.get_xlabel().startswith("weight range")
     assert axes.get_ylabel() == "fewest levels q"
 
@@ -112,12 +128,19 @@ def test_figure_4_shows_every_solved_model_and_the_papers_points(small_study):
 def test_flipped_pixels_are_those_of_the_best_model_before_and_after(small_study):
     _, result = small_study
     best = int(summarise(result).best_model)
-    before, after = figures.under_flips(result).axes[0].lines
-    assert before.get_ydata()[0] == after.get_ydata()[0] == 1
+    axes = figures.under_flips(result).axes[0]
+    before, after = axes.lines
     seen = recognition_under_flips(
-        result.found.networks[best], result.found.quantized(best), result.samples, flips=(3,), copies=500
+        result.found.networks[best], result.found.quantized(best), result.samples, flips=range(6), copies=500
     )
-    assert (before.get_ydata()[3], after.get_ydata()[3]) == (seen.before[0, 0], seen.after[0, 0])
+    np.testing.assert_array_equal([before.get_ydata(), after.get_ydata()], [seen.before[0], seen.after[0]])
+    assert before.get_ydata()[0] == after.get_ydata()[0] == 1
+    assert (
+        "every choice of up to 2 pixels, 500 random choices for each sample beyond"
+        in axes.get_title() + axes.get_title(loc="left")
+    )
+    intervals = [segment[0][0] for each in axes.collections for segment in each.get_segments()]
+    assert sorted(intervals) == [3, 3, 4, 4, 5, 5]  # of what is drawn at random alone
     grey = dataclasses.replace(result.samples, x=result.samples.x / 2)
     drawn = figures.under_flips(dataclasses.replace(result, samples=grey))
     assert "only binary samples" in drawn.texts[0].get_text()
@@ -136,7 +159,7 @@ def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
     summary = summarise(dataclasses.replace(result, found=nothing))
     assert summary_json(summary)["median_levels"] is None
     assert summary_json(summary)["rank_correlation_interval"] == [None, None]
-    assert dict(summary_rows(summary))["median q"] == "none"
+    assert dict(summary_rows(summary))["median of levels requested, q"] == "none"
     for figure in figures.draw(dataclasses.replace(result, found=nothing)).values():
         figure.canvas.draw()
 
@@ -160,7 +183,7 @@ def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):
         assert words not in own
     drawn = figures.draw(result)
     assert drawn["figure1_digits_and_network"].subfigs[0].axes[0].images[0].get_array().shape == (3, 3)
-    for name in ("figure4_levels_against_range", "figure5_zones"):
+    for name in ("figure4_levels_against_range", "figure5_starts"):
         axes = drawn[name].axes
         assert axes
         assert not [label for each in axes for label in each.get_legend_handles_labels()[1] if "paper" in label]
@@ -187,6 +210,18 @@ def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_na
             write_report(report.parent)
     finally:
         file.unlink()
+
+
+def test_the_circuits_figures_show_no_cause_and_no_wire_that_it_does_not_have_unless_they_say_so(small_study):
+    _, result = small_study
+    for options, wires in ((CircuitOptions(), False), (CircuitOptions(wire_ohm=2.0), True)):
+        drawn = circuit_figures.draw_circuit(result, result.best, options)
+        labels = {text.get_text() for text in drawn["current_gap_by_cause"].legends[0].get_texts()}
+        assert ("without wires" in labels) is wires
+        assert {"without quantization", "without diode"} < labels
+        assert "without loading" not in labels
+        title = drawn["currents_and_voltages_with_wires"].get_suptitle()
+        assert title.startswith("What if" if not wires else "Layer 1 with 2 Ω")
 
 
 def test_of_many_samples_figure_6b_shows_the_median_of_each_class(small_study):

@@ -205,7 +205,7 @@ def test_a_device_is_looked_at_when_that_tells_something() -> None:
         (lambda: replace(TABLE, read_seconds=30.0), "read_seconds must be below start_seconds, got 30"),
         (lambda: replace(TABLE, conductance_siemens=(2e-6, 1e-6, 3e-6)), "conductance_siemens must ascend"),
         (lambda: replace(RELAXATION, sigma_siemens_per_efold=-1e-6), "must leave a spread of at least 0 S until"),
-        (lambda: replace(RELAXATION, shift_siemens_per_efold=float("nan")), "shift_siemens_per_efold must be a finite number"),
+        (lambda: replace(RELAXATION, shift_siemens_per_efold=float("nan")), "_per_efold must be a finite number"),
         (lambda: replace(RELAXATION, first_seconds=2e6), "last_seconds must follow first_seconds"),
         (lambda: replace(DEVICE, retention=replace(RELAXATION, sigma_siemens=0.4)),
          "retention must be at most the highest"),

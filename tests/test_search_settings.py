@@ -15,6 +15,7 @@ from fewlevels import (
     Clipped,
     DeadZone,
     FewestLevels,
+    FinetuningConfig,
     KMeans,
     Midpoint,
     Networks,
@@ -23,6 +24,7 @@ from fewlevels import (
     TrainingConfig,
     device_levels,
     fewest_levels,
+    finetune,
     flip_pixels,
     load_digits,
     train,
@@ -30,7 +32,7 @@ from fewlevels import (
 from fewlevels.errors import QuantizationError, SearchError
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 from fewlevels.quantization.sharing import COUNTS, Share
-from fewlevels.search import NEVER, first_and_stable, least_count
+from fewlevels.search import NEVER, first_and_stable, least_count, reaches
 from tests import oracles
 from tests.test_search import PAIR, Backwards
 
@@ -245,3 +247,45 @@ def test_what_was_not_kept_is_refused() -> None:
         shared.quantization(0)
     with pytest.raises(QuantizationError, match="share must be"):
         fewest_levels(NETWORKS, DIGITS, share="row")  # type: ignore[arg-type]
+
+
+BLIND = Networks.from_weights([np.ones((25, 3)), np.ones((3, 10))])
+"""It gives all digits equal outputs, and so recognises none."""
+
+
+@pytest.mark.parametrize("test", [None, NOISY])
+def test_a_network_that_recognises_nothing_has_nothing_to_keep(test: Samples | None) -> None:
+    found = fewest_levels(BLIND, DIGITS, alpha=0.5, relative=True, q_max=3, test=test)
+    assert not found.trained.any() and not found.solved.any() and found.stable_q[0] == found.occupied[0] == 0
+    assert (found.recognition_trace == 0).all()
+
+
+def test_quantizing_is_no_way_to_keep_what_is_not_there() -> None:
+    # Before quantizing the wrong output is ahead by little; with one level both are equal, with two the right one is.
+    wrong = Networks.from_weights([np.array([[1.0, 1.1], [1.1, 1.0]])])
+    assert wrong.recognition(PAIR)[0] == 0
+    for quantizer in (Midpoint(), Clipped(), KMeans(), DeadZone()):
+        found = fewest_levels(wrong, PAIR, quantizer=quantizer, alpha=0.01, relative=True, q_max=4)
+        assert not found.solved.any() and not found.trained.any()
+
+
+def test_nothing_reaches_no_target_however_small() -> None:
+    assert reaches(np.array([0.0, 0.1, 0.1]), np.array([1e-13, 1e-13, np.nan])).tolist() == [False, True, False]
+    found = fewest_levels(BLIND, DIGITS, alpha=1e-15, q_max=2)
+    assert not found.trained.any() and not found.solved.any()
+
+
+def test_networks_searched_or_fine_tuned_few_at_once_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = NETWORKS[np.arange(40) % len(NETWORKS)]
+    config = FinetuningConfig(steps=30, batch=7, noise=0.05, ramp=0.5, check_every=10)
+
+    def found() -> tuple[np.ndarray, np.ndarray]:
+        searched = fewest_levels(many, DIGITS, quantizer=KMeans(), q_max=5)
+        tuned = finetune(many, DIGITS, config=config, jobs=1)
+        return searched.margin_trace, tuned.quantized.networks.joint()
+
+    whole = found()
+    for module in ("search", "finetuning"):
+        monkeypatch.setattr(f"fewlevels.{module}.at_once", lambda *_, **__: 1)
+    for one, other in zip(whole, found(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -12,10 +12,10 @@ from fewlevels.errors import ConfigError, StoreError, TrainingError
 from fewlevels.networks import Networks
 from fewlevels.progress import Progress
 from fewlevels.quantization import Midpoint
-from fewlevels.study import store as store_module
 from fewlevels.study.config import make_config
 from fewlevels.study.engine import Threads
-from fewlevels.study.run import compute, groups_of, load_study, run_study
+from fewlevels.study.groups import compute, groups_of
+from fewlevels.study.run import load_study, run_study
 from fewlevels.study.store import Store
 from fewlevels.training import TrainingConfig, trajectory
 
@@ -51,6 +51,7 @@ def test_zones_are_the_starts_quantized_while_they_train(small_study):
         values = Midpoint().quantize(stage.joint(), 4).values
         quantized = Networks.from_joint(values, stage.shapes)
         np.testing.assert_array_equal(result.zone_recognition[2, :, epoch], quantized.recognition(samples))
+        np.testing.assert_array_equal(result.zone_recognition_before[2, :, epoch], stage.recognition(samples))
     np.testing.assert_array_equal(result.zone_ranges[2], stages[-1].weight_range())
 
 
@@ -237,7 +238,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
-    monkeypatch.setattr(store_module.os, "fsync", full_after_eight)
+    monkeypatch.setattr(os, "fsync", full_after_eight)
     with pytest.raises(StoreError, match=r"cannot write .*: no space left on device; free some space"):
         run_study(config, tmp_path, Threads(1))
     stored = contents(tmp_path)

@@ -5,35 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from fewlevels import load_digits
 from fewlevels.errors import ConfigError, StoreError
-from fewlevels.study.config import StudyConfig
+from fewlevels.study.config import StudyConfig, ZonesConfig
 from fewlevels.study.store import Store
-
-
-def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_the_write_ends(tmp_path, monkeypatch):
-    events: list[tuple[str, int, int]] = []
-    fsync, rename = os.fsync, os.replace
-
-    def recorded_fsync(descriptor: int) -> None:
-        status = os.fstat(descriptor)
-        events.append(("sync", status.st_ino, status.st_size))
-        fsync(descriptor)
-
-    def recorded_rename(old: Path, new: Path) -> None:
-        status = os.stat(old)
-        events.append(("rename", status.st_ino, status.st_size))
-        rename(old, new)
-
-    monkeypatch.setattr(os, "fsync", recorded_fsync)
-    monkeypatch.setattr(os, "replace", recorded_rename)
-    Store(tmp_path).write("deeper/result", b"whole")
-    file, folder = (tmp_path / "deeper" / "result").stat(), (tmp_path / "deeper").stat()
-    assert events[:2] == [("sync", file.st_ino, 5), ("rename", file.st_ino, 5)]
-    if hasattr(os, "O_DIRECTORY"):
-        assert [event[:2] for event in events[2:]] == [("sync", folder.st_ino)]
 
 
 def test_a_folder_says_what_it_studies_only_once_its_samples_are_there(tmp_path, monkeypatch):
@@ -48,9 +26,9 @@ def test_a_folder_says_what_it_studies_only_once_its_samples_are_there(tmp_path,
     with store.locked():
         monkeypatch.setattr(os, "replace", stopped_after_the_first_file)
         with pytest.raises(StoreError, match="the power fails"):
-            store.begin(StudyConfig(), load_digits(5))
+            store.begin(StudyConfig(), load_digits(5), {})
         monkeypatch.undo()
-        store.begin(StudyConfig(seed=7), load_digits(5))
+        store.begin(StudyConfig(seed=7), load_digits(5), {})
     assert store.config() == StudyConfig(seed=7)
     np.testing.assert_array_equal(store.samples().x, load_digits(5).x)
 
@@ -61,26 +39,36 @@ def test_a_folder_refuses_samples_that_differ_in_anything(tmp_path, change):
     other = {"x": samples.x[:, ::-1], "y": samples.y[::-1], "classes": tuple("abcdefghij"), "shape": (1, 25)}
     store = Store(tmp_path)
     with store.locked():
-        store.begin(StudyConfig(), samples)
-        store.begin(StudyConfig(), load_digits(5))
+        store.begin(StudyConfig(), samples, {})
+        store.begin(StudyConfig(), load_digits(5), {})
         with pytest.raises(ConfigError, match="the content of digits5 has changed"):
-            store.begin(StudyConfig(), replace(samples, **{change: other[change]}))
+            store.begin(StudyConfig(), replace(samples, **{change: other[change]}), {})
 
 
-def test_a_folder_of_results_that_does_not_say_of_what_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["chips-0123456789abcdef-0000000000-1000", "models-000000"])
+def test_a_folder_of_results_that_does_not_say_of_what_is_refused(tmp_path, name):
     store = Store(tmp_path)
     with store.locked():
-        (tmp_path / "shards" / "models-000000-0123456789abcdef.parquet").write_bytes(b"")
-        with pytest.raises(StoreError, match=r"holds results but no study\.toml"):
-            store.begin(StudyConfig(), load_digits(5))
+        store.write_shard(name, pa.table({"q": [4]}), {"seed": 2})
+        with pytest.raises(
+            StoreError, match=rf"holds results that are not of this study, {name} …; use another folder"
+        ):
+            store.begin(StudyConfig(), load_digits(5), {"zone-0": {"seed": 1}})
+        with pytest.raises(ConfigError, match="holds results of something else: seed is 2 there and 1 here"):
+            store.begin(StudyConfig(), load_digits(5), {name: {"seed": 1}})
     assert not (tmp_path / "study.toml").exists()
 
 
-def test_unfinished_files_of_a_run_that_was_killed_are_removed(tmp_path):
+def test_a_fit_s_folder_is_not_a_study_s(tmp_path):
     store = Store(tmp_path)
-    with store.locked():
-        store.begin(StudyConfig(), load_digits(5))
-        for name in ("shards/zone-0-0123456789abcdef.parquet.partial", "weights.npz.partial"):
-            (tmp_path / name).write_bytes(b"half")
-        assert store.discard_damaged() == []
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "samples.npz", "study.toml"}
+    store.write("request.json", b"{}")
+    with pytest.raises(StoreError, match="holds a fit; give the study a folder of its own"):
+        store.begin(StudyConfig(), load_digits(5), {})
+
+
+def test_a_study_that_differs_in_its_zones_is_refused_by_what_differs(tmp_path):
+    store = Store(tmp_path)
+    store.begin(StudyConfig(), load_digits(5), {})
+    other = StudyConfig(zones=ZonesConfig(levels=8))
+    with pytest.raises(ConfigError, match=r"holds a different study: zones\.levels is 4 there and 8 here; use another"):
+        store.begin(other, load_digits(5), {})

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from fewlevels import Networks
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable
 from fewlevels.devices.mapping import Mapping, map_network
-from fewlevels.devices.variation import Conditions, draw_chips, read
+from fewlevels.devices.variation import Conditions, draw_chips, reads
 from fewlevels.errors import DeviceError
 
 CHIPS = 4000
@@ -197,18 +197,22 @@ def test_only_programmed_devices_take_pulses() -> None:
 def test_every_read_has_its_own_relative_noise() -> None:
     device = replace(DEVICE, read_noise=0.03)
     chips = draw_chips(mapping(), device, range(500), Conditions(sigma_factor=0.0), seed=3)
-    seen = read(chips, device, range(500), 10, seed=3)
+    (seen,) = reads(chips, device, range(500), 10, seed=3, at_once=10)
     for each, target in zip(seen, mapping().target_siemens, strict=True):
         relative = each.reshape(5000, -1) / target.ravel()
         check_moments(relative, np.ones(target.size), np.full(target.size, 0.03))
-    assert np.array_equal(read(chips, device, range(500), 10, seed=3)[1], seen[1])
+    apart = list(reads(chips, device, range(500), 10, seed=3, at_once=3))
+    assert [len(each) for each in apart] == [2] * 4
+    for layer, whole in enumerate(seen):
+        np.testing.assert_array_equal(np.concatenate([each[layer] for each in apart], axis=1), whole)
     one, other = (each[:, :, 0, 0] / target[0, 0] for each, target in zip(seen, mapping().target_siemens, strict=True))
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.1  # layers do not share their noise
 
 
 def test_a_read_below_zero_is_that_of_an_open_device() -> None:
     noisy = replace(DEVICE, read_noise=1.0)
-    seen = read(draw_chips(mapping(), noisy, range(9), Conditions(), seed=3), noisy, range(9), 10, seed=3)
+    drawn = draw_chips(mapping(), noisy, range(9), Conditions(), seed=3)
+    (seen,) = reads(drawn, noisy, range(9), 10, seed=3, at_once=10)
     assert min(each.min() for each in seen) == 1e-12
 
 

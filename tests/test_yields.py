@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -74,12 +76,13 @@ def test_read_noise_alone_leaves_the_mean_margin_and_spreads_it() -> None:
     assert abs(found.margin.std() - sigma) < 5 * sigma / np.sqrt(2 * 8000)
 
 
-def test_reads_of_few_devices_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_of_few_devices_at_once_change_nothing() -> None:
     samples, mapping = ternary_digits()
     noisy = replace(DEVICE, read_noise=0.02)
     together = estimate_yield(mapping, noisy, samples, chips=7)
-    monkeypatch.setattr("fewlevels.yields.READS_AT_ONCE", 1)
-    assert np.array_equal(estimate_yield(mapping, noisy, samples, chips=7).margin, together.margin)
+    for memory_bytes in (0, 10 * 8 * 500 * 3):
+        apart = estimate_yield(mapping, noisy, samples, chips=7, memory_bytes=memory_bytes)
+        assert np.array_equal(apart.margin, together.margin)
 
 
 def test_wires_that_vanish_change_nothing() -> None:
@@ -180,3 +183,32 @@ def test_currents_that_no_number_holds_are_an_error() -> None:
     )
     with pytest.raises(NotConvergedError, match="a current is beyond float64 in a circuit driven by up to 1 V"):
         estimate_yield(bent, DEVICE, ONE, chips=1)
+
+
+def test_a_chip_that_recognises_nothing_reaches_no_alpha() -> None:
+    wrong = Yield(np.array([[-1.0, -2.0], [1.0, -2.0]]), np.zeros(2), np.zeros(2), 1e-12)
+    assert wrong.chip_margin.tolist() == [-1.0, 1.0] and wrong.passed == 1
+
+
+def peak_bytes(function: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("read_noise", [0.0, 0.02])
+def test_memory_is_bounded_and_the_bound_changes_nothing(read_noise: float) -> None:
+    rng = np.random.default_rng(1)
+    large = Networks.from_weights([rng.integers(-1, 2, (400, 50)), rng.integers(-1, 2, (50, 10))])
+    samples = Samples(rng.random((6, 400)), np.arange(6), tuple("abcdef"))
+    mapping = map_network(large, lowest_siemens=LOW, highest_siemens=HIGH)
+    noisy, found = replace(DEVICE, read_noise=read_noise), list[Yield]()
+    for memory_bytes in (20e6, 60e6):
+        peak = peak_bytes(lambda bound=int(memory_bytes): found.append(
+            estimate_yield(mapping, noisy, samples, chips=100, jobs=2, memory_bytes=bound)
+        ))  # fmt: skip
+        assert 0.3 * memory_bytes < peak < memory_bytes  # 100 chips of 41 000 devices: one array of theirs is 33 MB
+    assert np.array_equal(found[0].margin, found[1].margin)

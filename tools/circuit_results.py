@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.circuit import DESIGNS, Diode
+from fewlevels.common.counts import counted
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
+from fewlevels.study.paper import claims
 from fewlevels.study.run import StudyResult, load_study
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +27,8 @@ A gap beyond 100 % is a digit whose own computed current is close to zero: a pai
 
 The paper names neither its diode nor its resistors nor its sign scheme, so none of this confirms its Figure 6b. Its
 100 % recognition is true of a network chosen for it, not of every network with four levels. The default design,
-differential-pair, is the one that recognises most at 1 V.
+differential-pair, is the one that recognises most at 1 V. What of the figure comes out, and what does not, stands below
+each set, with the gap of each digit.
 """
 
 
@@ -46,16 +49,18 @@ page = HEADER.format(diode.saturation_ampere, diode.ideality)
 for dataset in ("digits5", "digits7"):
     result = load_study(ROOT / "studies" / "paper" / dataset)
     models = np.flatnonzero(result.counted & (result.found.q <= MOST_LEVELS))
-    page += f"\n## {dataset}: {len(models)} networks\n\n| design | R_min | "
+    page += f"\n## {dataset}: {counted(len(models), 'network')}\n\n| design | R_min | "
     page += " | ".join(f"{volt:g} V: all ten, gap" for volt in VOLTS) + " |\n|---|---|---|---|---|\n"
     page += "".join(rows(result, models, design, r_min) for design in DESIGNS for r_min in R_MIN_OHM)
     options = CircuitOptions(input_volts=VOLTS)
     best = choose_model(result, "best", options)
-    page += (
-        f"\n`--model best` is {best}:\n\n| input | recognition | largest gap | smallest margin |\n|---|---|---|---|\n"
-    )
+    digits = " | ".join(result.samples.classes)
+    page += f"\n`--model best` is {best}. Its current gap for each digit:\n\n"
+    page += f"| input | recognition | smallest margin | {digits} |\n{'|---' * (3 + len(result.samples.classes))}|\n"
     for at in simulate_model(result, best, options).voltages:
-        largest = np.abs(at.current_gap).max()
-        page += f"| {at.input_volt:g} V | {at.recognition:.0%} | {largest:.1%} | {at.margin:.3f} |\n"
+        gaps = " | ".join(f"{gap:.1%}" for gap in np.abs(at.current_gap))
+        page += f"| {at.input_volt:g} V | {at.recognition:.0%} | {at.margin:.3f} | {gaps} |\n"
+    page += "\n| Figure 6b says | this network | verdict |\n|---|---|---|\n"
+    page += "".join(f"| {c.says} | {c.found} | {c.verdict} |\n" for c in claims(result) if c.where == "Fig. 6b")
     page += f"\n![Figure 6b, {dataset}]({dataset}/figure6b_current_gap.png)\n"
 (ROOT / "docs" / "results" / "circuits.md").write_text(page, encoding="utf-8")

@@ -16,6 +16,10 @@ HEADER = """# The paper's full studies
 
 Each of 60 x 100 models, 500 000 backpropagations, root seed 1; made by `make paper` on {processor}
 ({instruction_set}). Weights are not kept here: the command makes them again, bit for bit on such a machine.
+
+Each verdict follows its rule; of fewer than ten models nothing is said. A *start* is what initial weights are drawn
+from. The paper's word for those of Figure 5 is *seed*; what they are is not given, and ours are others than the study's
+own.
 """
 
 page = ""
@@ -32,8 +36,8 @@ for dataset in ("digits5", "digits7"):
     summary = summarise(result)
     (target / "summary.json").write_text(json.dumps(summary_json(summary), indent=1) + "\n", encoding="utf-8")
     page = page or HEADER.format(**result.machine)
-    page += f"\n## {dataset}\n\n| paper, where | paper says | this run found | verdict |\n|---|---|---|---|\n"
-    page += "".join(f"| {c.where} | {c.says} | {c.found} | {c.verdict} |\n" for c in claims(result))
+    page += f"\n## {dataset}\n\n| paper, where | paper says | this run found | verdict | its rule |\n{'|---' * 5}|\n"
+    page += "".join(f"| {c.where} | {c.says} | {c.found} | {c.verdict} | {c.rule} |\n" for c in claims(result))
     page += "\n| quantity | value |\n|---|---|\n"
     page += "".join(f"| {quantity} | {value} |\n" for quantity, value in summary_rows(summary))
     page += f"\n![Figure 4, {dataset}]({dataset}/figure4_levels_against_range.png)\n"

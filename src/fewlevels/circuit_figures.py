@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +24,7 @@ MOST_SHOWN = 20
 MOST_LETTERS = 60
 """Of all its names together, side by side."""
 WIRE_OHM = 10.0
-"""Of each wire segment in the heat maps."""
+"""Of each wire segment in the heat maps of a circuit whose wires have none."""
 
 
 def draw_circuit(result: StudyResult, model: int, options: CircuitOptions) -> dict[str, Figure]:
@@ -108,35 +110,41 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     if sum(map(len, names)) > MOST_LETTERS:
         axes.tick_params(axis="x", rotation=45)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.legend()
+    figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
 
 def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
-    """The current gap at each voltage, whole and with one cause switched off at a time: mean over the samples."""
+    """The current gap at each voltage, whole and with one cause of those that the circuit has switched off at a time:
+    mean over the samples.
+    """
     figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
     axes = figure.subplots()
     unquantized = None if simulation.circuit.design.reading == "unbuffered" else result.found.networks[model]
     volts = [at.input_volt for at in simulation.voltages]
     gaps = [gap_by_cause(simulation.circuit, result.samples, volt, unquantized=unquantized) for volt in volts]
-    names = ["all", *(name for name in gaps[0] if name != "all")]
-    for index, (name, hatch) in enumerate(zip(names, ("", "///", "...", "xxx", "\\\\"), strict=False)):
-        heights = [np.abs(gap[name]).mean() for gap in gaps]
-        label = "all causes" if name == "all" else f"without {name}"
-        axes.bar(np.arange(len(volts)) + (index - len(names) / 2) * 0.16, heights, 0.15, hatch=hatch, edgecolor=INK,
-                 facecolor=ACCENT if name == "all" else "white", linewidth=0.8, label=label)  # fmt: skip
+    own = [name for name in gaps[0] if name != "all"]
+    labels = {"all": f"whole ({', '.join(own)})"} | {name: f"without {name}" for name in own}
+    for index, ((name, label), hatch) in enumerate(
+        zip(labels.items(), ("", "///", "...", "xxx", "\\\\"), strict=False)
+    ):
+        heights = [np.abs(gap[name][np.isfinite(gap[name])]).mean() for gap in gaps]
+        axes.bar(np.arange(len(volts)) + (index - (len(labels) - 1) / 2) * 0.16, heights, 0.15, hatch=hatch,
+                 edgecolor=INK, facecolor=ACCENT if name == "all" else "white", linewidth=0.8, label=label)  # fmt: skip
+    against = "computed" if unquantized is None else "unquantized network's"
     axes.set(xticks=np.arange(len(volts)), xticklabels=[f"{volt:g} V" for volt in volts], xlabel="input voltage",
              ylabel="mean |current gap|",
-             title="Against the unquantized network's currents, with one cause switched off at a time")  # fmt: skip
+             title=f"Against the {against} currents, with one cause switched off at a time")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    figure.legend(fontsize=8, ncols=5, loc="outside lower center")
+    figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
 
 def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figure:
-    """Cell currents and bit-line voltages of the first layer with resistive wires, for the third sample."""
-    wired = CircuitOptions(input_volts=options.input_volts, design=options.design, r_min_ohm=options.r_min_ohm,
-                           wire_ohm=options.wire_ohm or WIRE_OHM, off_pixels=options.off_pixels)  # fmt: skip
+    """Cell currents and word-line voltages of the first layer with resistive wires, for the third sample; of a circuit
+    without them, what WIRE_OHM in every segment would do to it.
+    """
+    wired = replace(options, wire_ohm=options.wire_ohm or WIRE_OHM)
     circuit = simulate_model(result, model, wired).circuit
     shown = min(2, len(result.samples) - 1)
     volt = options.input_volts[-1]
@@ -145,13 +153,18 @@ def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figur
     left, right = figure.subplots(1, 2)
     name = in_figure(result.samples.classes[result.samples.y[shown]])
     for axes, values, title, unit in (
-        (left, 1e6 * point.cell_ampere()[0], "Cell currents", "µA"),
-        (right, 1e3 * (point.word_volt() - point.input_volt[:, :, None])[0], "Word-line node minus source", "mV"),
-    ):
+        (left, 1e6 * point.cell_ampere()[0], "Cell currents", "current (µA)"),
+        (right, 1e3 * (point.word_volt() - point.input_volt[:, :, None])[0], "Word-line node minus source",
+         "voltage (mV)"),
+    ):  # fmt: skip
         image = axes.imshow(values, aspect="auto", cmap="viridis", interpolation="nearest")
         axes.set(title=f"{title}, '{name}' at {volt:g} V", xlabel="bit line", ylabel="word line")
         figure.colorbar(image, ax=axes, label=unit)
-    figure.suptitle(f"Layer 1 with {wired.wire_ohm:g} Ω in every wire segment", x=0.01, ha="left", fontsize=9)
+    figure.suptitle(
+        f"Layer 1 with {wired.wire_ohm:g} Ω in every wire segment" if options.wire_ohm else
+        f"What if: layer 1 with {wired.wire_ohm:g} Ω in every wire segment, of which the circuit above has none",
+        x=0.01, ha="left", fontsize=9,
+    )  # fmt: skip
     return figure
 
 

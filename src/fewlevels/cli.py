@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -13,15 +14,18 @@ import typer
 from fewlevels import __version__
 from fewlevels.cli_devices import devices
 from fewlevels.cli_fit import fit
-from fewlevels.cli_options import option as _option
+from fewlevels.cli_interrupt import GOES_ON, INTERRUPTED, leave, leaving_soon, on_interrupt
+from fewlevels.cli_options import SAMPLES, Model, option as _option
 from fewlevels.cli_output import ShownStream
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
+from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
-from fewlevels.errors import ConfigError, FewlevelsError, UsageError
+from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, UsageError
 
 if TYPE_CHECKING:
     from fewlevels.hardware import CircuitOptions
+    from fewlevels.study.run import StudyResult
 
 app = typer.Typer(
     name="fewlevels",
@@ -33,7 +37,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-INTERRUPTED = 130
 LONGEST_ERROR = 2000
 ParseError: Any = typer.BadParameter.__base__
 
@@ -60,8 +63,7 @@ def _root(
 def study(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
     dataset: Annotated[
-        Optional[str],
-        _option("--dataset", "digits5, digits7, or a glyph file or .npz with X and y. [digits5]", "NAME|FILE"),
+        Optional[str], _option("--dataset", f"Samples to train on: {SAMPLES}. [digits5]", "NAME|FILE")
     ] = None,
     preset: Annotated[
         Optional[str], _option("--preset", "paper: 60 x 100 models; quick: a tenth of them. [paper]", "paper|quick")
@@ -88,6 +90,14 @@ def study(
         Optional[str],
         _option("--quantizer", "midpoint (of magnitudes, signs kept) or midpoint-signed. [midpoint]", "NAME"),
     ] = None,
+    instruction_set: Annotated[
+        Optional[str],
+        _option(
+            "--instruction-set",
+            "v4 (AVX-512), v3 (AVX2) or baseline: training rounds differently in each. [the best here]",
+            "NAME",
+        ),
+    ] = None,
     jobs: Annotated[Optional[int], _option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -95,6 +105,7 @@ def study(
 
     Stopped at any time, the same command goes on where it was.
     """
+    on_interrupt(GOES_ON)
     from fewlevels.datasets import NAMES
     from fewlevels.report import write_report
     from fewlevels.study.config import PRESETS, make_config, read_config
@@ -111,7 +122,7 @@ def study(
     options = {
         "dataset": dataset, "seed": seed, "seeds": seeds, "repeats": repeats, "epochs": epochs,
         "iterations": iterations, "hidden": hidden, "learning_rate": learning_rate, "init": init, "alpha": alpha,
-        "q_max": q_max, "quantizer": quantizer,
+        "q_max": q_max, "quantizer": quantizer, "instruction_set": instruction_set,
     }  # fmt: skip
     values |= {key: value for key, value in options.items() if value is not None}
     beside = config.parent if config and dataset is None else Path()
@@ -124,13 +135,13 @@ def study(
             print(message, flush=True)
 
     with shown_progress("training and searching", "models", quiet) as on_progress:
-        run_study(
+        result = run_study(
             study_config, out, Threads(jobs), on_progress=on_progress,
             on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
-    report_path = write_report(out)
+    report_path = write_report(out, result)
     if not quiet:
-        _print_summary(out)
+        _print_summary(result)
     say(f"report: {report_path}")
 
 
@@ -148,17 +159,17 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Print the summary of a study."""
+    from fewlevels.study.run import load_study
+
     if not as_json:
-        return _print_summary(folder)
+        return _print_summary(load_study(folder))
     from fewlevels.report import summary_json
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.run import load_study
 
     print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
     return None
 
 
-Model = Annotated[str, _option("--model", "best, or the index of a model. [best]", "best|INDEX")]
 InputVolt = Annotated[str, _option("--input-volt", "Input voltages, with commas between. [1,5,10]", "V,...")]
 Design = Annotated[str, _option("--design", "Stage design; a wrong name lists them. [differential-pair]", "NAME")]
 RMin = Annotated[float, _option("--r-min-ohm", "Resistance of the largest weight. [10000]", "X")]
@@ -194,7 +205,7 @@ def simulate_command(
     store_simulation(folder, index, simulation)
     if as_json:
         return print(json.dumps({"model": index, **simulation.as_dict()}, indent=1))
-    print(f"model {index}: {simulation.requested_levels} levels, design {design}, engine {engine}\n")
+    print(f"model {index}: {counted(simulation.requested_levels, 'level')}, design {design}, engine {engine}\n")
     print(simulation.resistances)
     print(
         f"\n{'input':>7}  recognition  largest gap  smallest margin  residual"
@@ -223,13 +234,13 @@ def netlist(
 ) -> None:
     """Write a model's circuit as a SPICE or Spectre deck. It is driven by a sample and says what to expect of it."""
     from fewlevels.hardware import choose_model, netlist_of
+    from fewlevels.storage.files import write_file
     from fewlevels.study.run import load_study
-    from fewlevels.study.store import Store
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
-    Store(out.parent).write(out.name, deck.encode())
-    print(f"netlist: {out}")
+    is_file = write_file(out, deck.encode())
+    print(f"netlist: {out}", file=sys.stdout if is_file else sys.stderr)
 
 
 @app.command()
@@ -277,20 +288,21 @@ def _circuit_options(
     )
 
 
-def _print_summary(folder: Path) -> None:
+def _print_summary(result: StudyResult) -> None:
     from fewlevels.report import summary_rows
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.run import load_study
 
-    rows = summary_rows(summarise(load_study(folder)))
+    rows = summary_rows(summarise(result))
     width = max(len(quantity) for quantity, _ in rows)
     for quantity, value in rows:
         print(f"{quantity:<{width}}  {value}")
 
 
+@leaving_soon()
 def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
     sys.stdout, sys.stderr = ShownStream(sys.stdout), ShownStream(sys.stderr)
+    warnings.formatwarning = _in_words
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is said below
@@ -309,10 +321,7 @@ def main() -> None:
             _say(f"{error.format_message()} See 'fewlevels --help'.")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        resumes = {"study", "fit"} & set(sys.argv[1:3])  # a command, after --debug or not
-        _say("interrupted" + "; the same command goes on where it was" * bool(resumes))
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)  # without waiting for groups that are not stored yet
+        leave()
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         _drop_output()
         sys.exit(1)
@@ -328,6 +337,14 @@ def main() -> None:
 def _say(message: str) -> None:
     """One line on standard error, whatever is named in the message."""
     print(f"fewlevels: {printable(message, LONGEST_ERROR)}", file=sys.stderr)
+
+
+def _in_words(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Of a warning that is ours, its sentence; of another, where it comes from, too."""
+    where = "" if issubclass(category, FewlevelsWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    return f"fewlevels: {printable(where + str(message), LONGEST_ERROR)}\n"
 
 
 def _drop_output() -> None:

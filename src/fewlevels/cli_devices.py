@@ -152,13 +152,13 @@ def _write_figure(device: Device, needs: int | None, k_sigma: float, after_secon
 
     from fewlevels.device_figures import separability_figure
     from fewlevels.figures import STYLE
-    from fewlevels.study.store import Store
+    from fewlevels.storage.files import write_file
 
     picture = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure = separability_figure(device, needs, k_sigma=k_sigma, after_seconds=after_seconds)
         figure.savefig(picture, format=out.suffix[1:], dpi=200)
-    Store(out.parent).write(out.name, picture.getvalue())
+    write_file(out, picture.getvalue())
 
 
 def _micro(siemens: FloatArray) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -25,3 +25,19 @@ def _real(text: str) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"a number is expected, got {text!r}.") from None
+
+
+NETWORKS = "The folder of a study, or a .npz with W1, W2 …"
+SAMPLES = "digits5, digits7, the training part of digits8 or mnist5000, or a glyph file or .npz with X and y"
+
+Data = Annotated[
+    Optional[str],
+    option("--data", f"Samples to choose settings and fine-tune on: {SAMPLES}. [the study's own]", "NAME|FILE"),
+]
+Test = Annotated[
+    Optional[str],
+    option(
+        "--test", "Held-out samples that alone judge; of digits8 or mnist5000 the test part. [the data]", "NAME|FILE"
+    ),
+]
+Model = Annotated[str, option("--model", "best, or the index of a model. [best]", "best|INDEX")]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from fewlevels.cli_options import option
+from fewlevels.cli_interrupt import on_interrupt
+from fewlevels.cli_options import NETWORKS, Data, Test, option
 
 
 def search(
-    source: Annotated[
-        Path, typer.Argument(metavar="DIR|NET.npz", help="A study, or networks W1, W2 …", show_default=False)
-    ],
+    source: Annotated[Path, typer.Argument(metavar="DIR|NET.npz", help=NETWORKS, show_default=False)],
     method: Annotated[
         str,
         option(
@@ -25,23 +25,8 @@ def search(
             "M,...",
         ),
     ] = "paper,clipped,qat:ternary",
-    data: Annotated[
-        Optional[str],
-        option(
-            "--data",
-            "Samples that settings are chosen and fine-tuned on, in place of a study's own: digits5, digits7, the "
-            "training part of digits8 or mnist5000, or a glyph file or .npz with X and y.",
-            "NAME|FILE",
-        ),
-    ] = None,
-    test: Annotated[
-        Optional[str],
-        option(
-            "--test",
-            "Held-out samples that alpha is judged on; of digits8 or mnist5000 the test part. [the data]",
-            "NAME|FILE",
-        ),
-    ] = None,
+    data: Data = None,
+    test: Test = None,
     alpha: Annotated[float, option("--alpha", "Recognition to keep. [1.0]", "X")] = 1.0,
     relative: Annotated[
         bool, typer.Option("--relative", help="Alpha is a fraction of each network's own unquantized recognition.")
@@ -66,21 +51,24 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
-    from fewlevels.comparison import describe, networks_and_samples, sentences, store_comparison, table
-    from fewlevels.datasets import samples_of
+    on_interrupt("nothing was stored")
+    from fewlevels.comparison import describe, require_room, sentences, store_comparison, table
     from fewlevels.methods import compare_methods
-    from fewlevels.study.store import Store
+    from fewlevels.study.inputs import read_inputs
 
-    networks, samples = networks_and_samples(source, data)
-    comparison = compare_methods(
-        networks, samples, method, test=None if test is None else samples_of(test, test=True),
-        alpha=alpha, relative=relative, q_max=q_max, share=share,  # type: ignore[arg-type]  # any text, checked there
-        minimise=minimise, seed=seed,  # type: ignore[arg-type]
-    )  # fmt: skip
-    data = Store(source).config().dataset if data is None else data
     out = source if out is None and source.is_dir() else out
-    files = [] if out is None else store_comparison(out, comparison, data, test)
-    found = describe(comparison, data, test)
+    if out is not None:
+        require_room(out, source)
+    inputs = read_inputs(source, data, test)
+    comparison = compare_methods(
+        inputs.networks, inputs.samples, method, test=inputs.test, alpha=alpha, relative=relative, q_max=q_max,
+        share=share, minimise=minimise, seed=seed,  # type: ignore[arg-type]  # any text, checked there
+    )  # fmt: skip
+    files = []
+    if out is not None:
+        stored = partial(on_interrupt, "search.json and search.npz were stored")
+        files = store_comparison(out, comparison, inputs.data_name, inputs.test_name, on_stored=stored)
+    found = describe(comparison, inputs.data_name, inputs.test_name)
     if as_json:
         return print(json.dumps(found, indent=1))
     print(*sentences(found), "", table(found), sep="\n")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
-from fewlevels.datasets import DATASETS, samples_of
-from fewlevels.errors import UsageError
+from fewlevels.errors import StoreError
 from fewlevels.methods import MethodComparison
-from fewlevels.networks import Networks, load_networks, refuse_transposed
-from fewlevels.samples import Samples
-from fewlevels.search import check_classes
-from fewlevels.study.run import load_study
-from fewlevels.study.store import Store
+from fewlevels.storage.folder import Folder, checksum
+from fewlevels.storage.kinds import require_kind
+from fewlevels.study.inputs import part_of
 
 COLUMNS = {
     "method": "\nmethod", "solved": "\nsolved", "recognition_before": "recognition\nbefore",
@@ -27,26 +26,6 @@ COLUMNS = {
     "states_per_device_offset_column_median": "median states,\noffset column",
 }  # fmt: skip
 """The two lines above each column of a comparison's table."""
-
-
-def networks_and_samples(source: Path, data: str | None) -> tuple[Networks, Samples]:
-    """The networks of a study's folder with its samples or, as for the networks of a NET.npz, which brings none, with
-    those that `data` names (see samples_of).
-
-    Raises UsageError where there is no such path or a file comes without data, and what reading any of them raises.
-    """
-    if source.is_dir():
-        study = load_study(source)
-        samples = study.samples if data is None else samples_of(data)
-        check_classes(study.samples, samples)
-        return study.found.networks, samples
-    if not source.is_file():
-        raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
-    if data is None:
-        raise UsageError(f"{source} brings no samples; give them with --data")
-    networks, samples = load_networks(source), samples_of(data)
-    refuse_transposed(networks, samples, printable(source))
-    return networks, samples
 
 
 def describe(comparison: MethodComparison, data: str, test: str | None) -> dict[str, Any]:
@@ -61,16 +40,18 @@ def sentences(stored: dict[str, Any]) -> list[str]:
     aim = own if stored["relative"] else f"{stored['trained']} of them trained to {alpha}"
     choosing = "settings are chosen and fine-tuning trains"
     if test is None:
-        judged = f"Recognition is of {_part(data, 'training')}, on which {choosing} too."
+        judged = f"Recognition is of {part_of(data, 'training')}, on which {choosing} too."
     else:
-        judged = f"Recognition is of the held-out {_part(test, 'test')}; {choosing} on {_part(data, 'training')}."
-    networks = "1 network" if stored["models"] == 1 else f"{stored['models']} networks"
+        judged = f"Recognition is of the held-out {part_of(test, 'test')}; {choosing} on {part_of(data, 'training')}."
+    nothing = stored.get("recognise_nothing", 0)
     return [
-        f"{networks}, {aim}; levels are shared by {stored['share']}, at most {stored['q_max']}, and a "
-        f"search finds the fewest {stored['minimises']}.",
+        f"{counted(stored['models'], 'network')}, {aim}; levels are shared by {stored['share']}, at most "
+        f"{stored['q_max']}, and a search finds the fewest {stored['minimises']}.",
         judged,
+        *([f"Before quantizing {nothing} of them {'recognises' if nothing == 1 else 'recognise'} nothing: there is "
+           "nothing to keep, and no method solves them."] if nothing else []),
         "The table is over the networks that a method solves; recognition is a mean.",
-    ]
+    ]  # fmt: skip
 
 
 def table(stored: dict[str, Any]) -> str:
@@ -96,25 +77,49 @@ def checked(stored: Any) -> dict[str, Any]:
     for name, q in stored["q"].items():
         if not all(isinstance(number, int) for number in (stored["q_max"], *q)):
             raise TypeError(f"levels of {name} are not whole numbers")
+    if not isinstance(stored["npz_checksum"], str):
+        raise TypeError("npz_checksum is no text")
     return dict(stored)
 
 
-def store_comparison(folder: Path, comparison: MethodComparison, data: str, test: str | None) -> list[Path]:
+def require_whole(folder: Path, stored: dict[str, Any]) -> None:
+    """Raises StoreError where search.npz is not the one that search.json was written with."""
+    if Folder(folder).checksum_of("search.npz") != stored["npz_checksum"]:
+        raise StoreError(
+            f"{folder / 'search.npz'} is missing, damaged or of another search than search.json beside it; run the "
+            "search again, or remove both"
+        )
+
+
+def require_room(folder: Path, source: Path) -> None:
+    """Raises StoreError where a search of the networks of `source` is not to be stored: in a folder of a fit, or of
+    another study than its own."""
+    if not (folder.is_dir() and source.is_dir() and folder.samefile(source)):
+        require_kind(folder, "search")
+
+
+def store_comparison(
+    folder: Path, comparison: MethodComparison, data: str, test: str | None, *,
+    on_stored: Callable[[], None] = lambda: None,
+) -> list[Path]:  # fmt: skip
     """Write a comparison into a folder, a study's own or any; returns the files.
 
-    search.json: `describe`, and q of every trained network by method. search.npz: for every method, in the order of
-    `methods`, q, stable_q (methods, models), the traces over all numbers of levels (methods, models, q_max), and the
-    weights at q as W1, W2 … (methods, models, fan_in, fan_out), NaN where a network is unsolved.
-    figures/levels_by_method: as PNG and SVG. Raises StoreError where they cannot be written.
+    search.npz: for every method, in the order of `methods`, q, stable_q (methods, models), the traces over all numbers
+    of levels (methods, models, q_max), and the weights at q as W1, W2 … (methods, models, fan_in, fan_out), NaN where a
+    network is unsolved. search.json: `describe`, q of every trained network by method, and the checksum of search.npz:
+    written after it, it says that both are of one search. figures/levels_by_method: as PNG and SVG.
+    on_stored: called once the search is stored, all but its figure. Raises StoreError where they cannot be written.
     """
     from fewlevels.figures import store_figure
     from fewlevels.method_figures import levels_by_method
 
-    store, name = Store(folder), "levels_by_method"
-    stored = {**describe(comparison, data, test), "q": comparison.levels()}
+    store, name = Folder(folder), "levels_by_method"
+    figure, certificate = levels_by_method(comparison.levels(), comparison.q_max), _certificate(comparison)
+    stored = {**describe(comparison, data, test), "q": comparison.levels(), "npz_checksum": checksum(certificate)}
+    store.write("search.npz", certificate)
     store.write("search.json", json.dumps(stored, indent=1).encode())
-    store.write("search.npz", _certificate(comparison))
-    store_figure(store, name, levels_by_method(comparison.levels(), comparison.q_max))
+    on_stored()
+    store_figure(store, name, figure)
     return [folder / file for file in ("search.json", "search.npz", f"figures/{name}.png", f"figures/{name}.svg")]
 
 
@@ -131,7 +136,3 @@ def _certificate(comparison: MethodComparison) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the keys for allow_pickle
     return buffer.getvalue()
-
-
-def _part(name: str, part: str) -> str:
-    return f"{part} samples of {name}" if name in DATASETS else f"samples of {printable(name)}"

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fewlevels.common.counts import counted
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import (
     SeparableLevels,
@@ -80,7 +81,7 @@ def _counts(axes: Axes, offered: list[SeparableLevels], needed: int | None) -> N
 
 def _places(axes: Axes, device: Device, offered: list[SeparableLevels], needed: int | None) -> None:
     """Rows of levels, each with its mean and the interval of k standard deviations around it."""
-    rows = [(f"{len(found.level_siemens)} levels\n{when(found.after_seconds)}", found.level_siemens, found)
+    rows = [(f"{counted(len(found.level_siemens), 'level')}\n{when(found.after_seconds)}", found.level_siemens, found)
             for found in offered if found.level_siemens is not None]  # fmt: skip
     last = offered[-1]
     if needed is not None and device.level_siemens is None and last.count < needed:

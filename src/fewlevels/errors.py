@@ -5,6 +5,10 @@ class FewlevelsError(Exception):
     """Anything this package raises on purpose."""
 
 
+class FewlevelsWarning(UserWarning):
+    """What a user should know of a result that is right all the same."""
+
+
 class UsageError(FewlevelsError, ValueError):
     """An argument, option or file that cannot be used as given."""
 

@@ -10,19 +10,23 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
+from fewlevels.common.counts import counted
 from fewlevels.common.words import in_figure
 from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
 from fewlevels.samples import Samples
+from fewlevels.storage.folder import Folder
 from fewlevels.study import paper
-from fewlevels.study.analysis import rank_correlation, regression, solved_at
+from fewlevels.study.analysis import FEWEST_FOR_BAND, NEIGHBOURS, quantile_band, rank_correlation, solved_at
 from fewlevels.study.run import StudyResult
-from fewlevels.study.store import Store
 
 INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
+POINT = "#5a6b7b"  # of one model among thousands: dark enough to be seen alone
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -35,12 +39,17 @@ STYLE: dict[Any, Any] = {
 }
 WIDTH_INCHES = 7.2
 LAYER_SPACING = 7.0
-NOISY_SAMPLES = 5000
+MOST_NAMED_LEVELS = 8
+"""Of Figure 3; the names of more would lie on each other."""
+SHOWN_MODELS = 10
+"""Of each start in Figure 5."""
+RANDOM_FLIPS, MOST_FLIPS = 5000, 5
+"""Flipped samples that are drawn where there are too many to try them all, and the most pixels flipped in each."""
 NAME_LETTERS = 14
 """Of a class, below its sample."""
 
 
-def store_figure(store: Store, name: str, figure: Figure) -> bytes:
+def store_figure(store: Folder, name: str, figure: Figure) -> bytes:
     """Write figures/NAME.png and .svg, the same bytes for the same figure, into a folder; returns the PNG."""
     content = b""
     for kind in ("svg", "png"):
@@ -59,7 +68,7 @@ def draw(result: StudyResult) -> dict[str, Figure]:
         "figure2_quantization": quantization,
         "figure3_weights_and_levels": weights_and_levels,
         "figure4_levels_against_range": levels_against_range,
-        "figure5_zones": zones,
+        "figure5_starts": starts,
         "solved_at_each_number_of_levels": solved_at_each,
         "recognition_under_flipped_pixels": under_flips,
     }
@@ -128,10 +137,13 @@ def weights_and_levels(result: StudyResult) -> Figure:
     counts, levels = quantized.counts()[0], quantized.levels[0]
     ends = np.cumsum(counts)
     for count, level, end in zip(counts, levels, ends, strict=True):
-        axes.annotate(f"{count} weights at {level:.2f}", (end - count / 2, level), (-6, 6), color=ACCENT,
+        if len(levels) > MOST_NAMED_LEVELS:
+            break
+        axes.annotate(f"{counted(count, 'weight')} at {level:.2f}", (end - count / 2, level), (-6, 6), color=ACCENT,
                       textcoords="offset points", ha="right" if end > weights.size / 2 else "center", va="bottom",
                       annotation_clip=False)  # fmt: skip
-    axes.set_title(f"Model {best}: {weights.size} weights become {quantized.occupied()[0]} values, "
+    what = "value" if (levels < 0).any() else "magnitude"
+    axes.set_title(f"Model {best}: {weights.size} weights become {counted(quantized.occupied()[0], what)}, "
                    f"recognition {result.found.recognition_trace[best, quantized.requested - 1]:.0%}")  # fmt: skip
     axes.legend(loc="upper left")
     return figure
@@ -141,22 +153,15 @@ def levels_against_range(result: StudyResult) -> Figure:
     """Figure 4: the fewest levels against the weight range, and the weights of the models nearest the paper's points A
     and B or, where the paper says nothing of the data, of the models with the smallest and the largest range.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 6.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCHES, 6.8), layout="constrained")
     used = np.flatnonzero(result.counted)
     if used.size < 4:
         return _nothing(figure, "fewer than four models were solved")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1), squeeze=False)[:, 0]
+    top, bottom = figure.subfigures(2, 1, height_ratios=(2.2, 1), squeeze=False)[:, 0]
     axes = top.subplots()
     ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
-    axes.scatter(ranges, q, s=5, color=INK, alpha=0.25, linewidths=0, rasterized=True, label=f"{used.size} models")
-    line = regression(ranges, q, np.linspace(ranges.min(), ranges.max(), 100))
-    axes.plot(line.x, line.line, color=ACCENT, linewidth=1.5,
-              label="regression" + f", Pearson {line.pearson:.2f}" * (not math.isnan(line.pearson)))  # fmt: skip
-    axes.fill_between(line.x, line.line - line.point_half_width, line.line + line.point_half_width, color=ACCENT,
-                      alpha=0.12, linewidth=0, label="95 % band of a single model")  # fmt: skip
-    axes.plot(line.x, line.line - line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--",
-              label="95 % band of the line")  # fmt: skip
-    axes.plot(line.x, line.line + line.line_half_width, color=ACCENT, linewidth=0.6, linestyle="--")
+    axes.scatter(ranges, q, s=7, color=POINT, linewidths=0, rasterized=True, label=counted(used.size, "model"))
+    _quantiles(axes, ranges, q)
     shown = {"Smallest range": used[ranges.argmin()], "Largest range": used[ranges.argmax()]}
     axes.set(xlim=(0, ranges.max() * 1.02), ylim=(0, q.max() + 2))
     if paper.applies(result):
@@ -168,16 +173,33 @@ def levels_against_range(result: StudyResult) -> Figure:
         "(a) No rank correlation: every model has the same q" if math.isnan(rho) else
         f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})"
     )  # fmt: skip
-    axes.set(title=correlation, xlabel="weight range, max W − min W", ylabel="fewest levels q")  # fmt: skip
-    axes.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=0.9)
+    axes.set(title=correlation, xlabel="weight range, max W − min W", ylabel="fewest levels q")
+    top.legend(loc="outside lower center", fontsize=8, ncols=3)
     panels = bottom.subplots(1, 2, sharey=True)
     for panel, letter, (what, model) in zip(panels, "bc", shown.items(), strict=True):
         weights = result.found.networks[model].joint()[0]
         panel.hist(weights, bins=60, color=INK)
         panel.set(title=f"({letter}) {what}: model {model}, range {np.ptp(weights):.0f}, q = {result.found.q[model]}",
-                  xlabel="weight", yscale="log")  # fmt: skip
+                  xlabel="weight W", yscale="log")  # fmt: skip
     panels[0].set_ylabel("number of weights")
     return figure
+
+
+def _quantiles(axes: Axes, ranges: np.ndarray, q: np.ndarray) -> None:
+    """The band of q given the range and, where it varies, the least-squares line."""
+    from scipy.stats import linregress
+
+    band = quantile_band(ranges, q)
+    if band is None:
+        axes.plot([], [], linestyle="", label=f"no quantile band below {FEWEST_FOR_BAND} models")
+    else:
+        axes.fill_between(band.x, band.low, band.high, color=ACCENT, alpha=0.25, linewidth=0,
+                          label=f"5 to 95 % of the {NEIGHBOURS} nearest in range")  # fmt: skip
+        axes.plot(band.x, band.median, color=ACCENT, linewidth=1.5, label="their median")
+    if np.ptp(ranges) > 0 and np.ptp(q) > 0:
+        line, ends = linregress(ranges, q), np.array([ranges.min(), ranges.max()])
+        axes.plot(ends, line.intercept + line.slope * ends, color=ACCENT, linewidth=1, linestyle="--",
+                  label=f"least-squares line, Pearson {line.rvalue:.2f}")  # fmt: skip
 
 
 def _papers_marks(axes: Axes) -> None:
@@ -186,41 +208,52 @@ def _papers_marks(axes: Axes) -> None:
     right, top = max(axes.get_xlim()[1], 67.0), max(axes.get_ylim()[1], high + 2)
     axes.add_patch(Rectangle((paper.WIDE_RANGE, low), right - paper.WIDE_RANGE, high - low, fill=False, edgecolor=INK,
                              linestyle=":", label="paper: range > 60, q 10 to 40"))  # fmt: skip
-    axes.axvline(paper.RANGE_AT_FOUR, color=GREY, linestyle="-.", linewidth=1, label="paper: q = 4 at range ≈ 21")
-    for name, (levels, weight_range) in paper.POINTS.items():
-        axes.plot([weight_range], [levels], marker="D", markersize=6, color="white", markeredgecolor=INK, linestyle="")
-        axes.annotate(f"{name} (paper)", (weight_range, levels), (0, 8), textcoords="offset points", fontweight="bold",
-                      ha="center", bbox={"color": "white", "linewidth": 0, "alpha": 0.7, "pad": 1})  # fmt: skip
+    axes.axvline(paper.RANGE_AT_FOUR, color=INK, linestyle="-.", linewidth=0.8, label="paper: q = 4 at range ≈ 21")
+    for (name, (levels, weight_range)), marker in zip(paper.POINTS.items(), "Ds", strict=True):
+        axes.plot([weight_range], [levels], marker=marker, markersize=8, markerfacecolor="none", markeredgewidth=1.5,
+                  markeredgecolor=INK, linestyle="", path_effects=[withStroke(linewidth=3, foreground="white")],
+                  label=f"paper: point {name}, q = {levels} at range {weight_range:g}")  # fmt: skip
     axes.set(xlim=(0, right), ylim=(0, top))
 
 
-def zones(result: StudyResult) -> Figure:
-    """Figure 5: weight range of five starts, and recognition at a fixed number of levels while three of them train."""
-    figure = Figure(figsize=(WIDTH_INCHES, 4.8), layout="constrained")
+def starts(result: StudyResult) -> Figure:
+    """Figure 5: weight range after training from each start, and recognition while three of them train, before
+    quantizing and at a fixed number of levels.
+    """
+    figure = Figure(figsize=(WIDTH_INCHES, 5.2), layout="constrained")
     axes = figure.subplots(2, 2).ravel()
-    config = result.config.zones
-    letters = [chr(ord("A") + zone) for zone in range(len(config.starts))]
-    axes[0].boxplot(list(result.zone_ranges), tick_labels=letters, widths=0.6, medianprops={"color": ACCENT},
+    config, named = result.config.zones, paper.applies(result)
+    letters = [chr(ord("A") + start) for start in range(len(config.starts))]
+    labels = [f"{letter}\n{start.replace(':', chr(10))}" for letter, start in zip(letters, config.starts, strict=True)]
+    axes[0].boxplot(list(result.zone_ranges), tick_labels=labels, widths=0.6, medianprops={"color": ACCENT},
                     flierprops={"markersize": 3, "markeredgecolor": GREY})  # fmt: skip
-    axes[0].set(title=f"(a) {config.models} models of each start", xlabel="zone", ylabel="weight range after training")
+    axes[0].tick_params(axis="x", labelsize=6.5, rotation=0 if len(letters) <= 5 else 60)
+    axes[0].set(title=f"(a) {counted(config.models, 'model')} of each start", ylabel="weight range after training")
     chosen = sorted({0, len(letters) // 2, len(letters) - 1})
-    for panel, label, zone in zip(axes[1:], "bcd", chosen, strict=False):
-        recognition = result.zone_recognition[zone]
-        for model in recognition[:10]:
+    for panel, label, start in zip(axes[1:], "bcd", chosen, strict=False):
+        quantized, before = result.zone_recognition[start], result.zone_recognition_before[start]
+        for model in quantized[:SHOWN_MODELS]:
             panel.plot(config.at_epochs, model, color=GREY, linewidth=0.5)
-        panel.plot([], [], color=GREY, linewidth=0.5, label="ten models")
-        panel.plot(config.at_epochs, recognition.mean(axis=0), color=INK, linewidth=2, label=f"mean of {config.models}")
-        if zone in paper.ZONE_CLAIMS and config.levels == paper.ZONE_LEVELS and paper.applies(result):
-            _, level, epoch = paper.ZONE_CLAIMS[zone]
-            panel.hlines(level, min(epoch, config.epochs * 0.9), config.epochs, color=ACCENT, linestyle="--",
-                         label=f"paper: {level:.0%}")  # fmt: skip
-        panel.set(title=f"({label}) Zone {letters[zone]}, start {in_figure(config.starts[zone])}, q = {config.levels}",
-                  xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))  # fmt: skip
+        panel.plot(config.at_epochs, before.mean(axis=0), color=INK, linestyle="--", linewidth=1.2)
+        panel.plot(config.at_epochs, quantized.mean(axis=0), color=ACCENT, linewidth=2)
+        letter = f"Start {letters[start]}"
+        if named and start in paper.START_CLAIMS and config.levels == paper.START_LEVELS:
+            claim = paper.START_CLAIMS[start]
+            letter += f" (paper: Seed {claim.letter})"
+            panel.hlines(claim.recognition, min(claim.since_epoch, config.epochs * 0.9), config.epochs, color=INK,
+                         linestyle=":", linewidth=2)  # fmt: skip
+        panel.set(title=f"({label}) {letter}, {in_figure(config.starts[start])}", xlabel="epoch", ylabel="recognition",
+                  ylim=(0, 1.05))  # fmt: skip
         panel.yaxis.set_major_formatter(PercentFormatter(1))
-        panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8, frameon=True,
-                     edgecolor="none", framealpha=0.9)  # fmt: skip
     for panel in axes[1 + len(chosen) :]:
         panel.set_axis_off()
+    marks = [
+        Line2D([], [], color=INK, linestyle="--", linewidth=1.2, label="before quantizing, mean"),
+        Line2D([], [], color=ACCENT, linewidth=2, label=f"q = {config.levels}, mean"),
+        Line2D([], [], color=GREY, linewidth=0.5, label=f"q = {config.levels}, single models"),
+        *([Line2D([], [], color=INK, linestyle=":", linewidth=2, label="paper says")] if named else []),
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=4, fontsize=8)
     return figure
 
 
@@ -240,37 +273,45 @@ def solved_at_each(result: StudyResult) -> Figure:
     axes.plot(q, [np.mean((first > 0) & (first <= n)) for n in q], color=ACCENT, linestyle="--",
               label="with q levels or fewer")  # fmt: skip
     axes.set(xlabel="number of levels q", ylabel=f"models at α = {result.config.alpha:.0%}", ylim=(0, 1.03),
-             xlim=(0, q[-1] + 1), title=f"{trained} models that reached α before quantizing; "
-             f"{len(result.found.trained) - trained} did not and are left out")  # fmt: skip
+             xlim=(0, q[-1] + 1), title=f"{counted(trained, 'model')} reached α before quantizing; left out: "
+             f"{len(result.found.trained) - trained}")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower right")
     return figure
 
 
 def under_flips(result: StudyResult) -> Figure:
-    """Recognition of the best model with flipped pixels, before and after quantizing; the band is of 95 %."""
+    """The best model's recognition of flipped pixels, before and after quantizing, exact or with its 95 % interval."""
     figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
     best, samples = result.best, result.samples
     if best < 0:
         return _nothing(figure, "no model was solved")
     if not np.isin(samples.x, (0.0, 1.0)).all():
         return _nothing(figure, "only binary samples have pixels to flip")
-    copies = max(1, NOISY_SAMPLES // len(samples))
-    flips = range(min(5, samples.inputs) + 1)
+    copies = max(1, RANDOM_FLIPS // len(samples))
+    flips = range(min(MOST_FLIPS, samples.inputs) + 1)
     seen = recognition_under_flips(
         result.found.networks[best], result.found.quantized(best), samples, flips=flips, copies=copies
     )
-    axes = figure.subplots()
-    drawn = (("before", seen.before[0], INK, "--"), (f"q = {result.found.q[best]}", seen.after[0], ACCENT, "-"))
-    for label, recognition, color, line in drawn:
-        low, high = wilson(recognition * len(samples) * copies, len(samples) * copies)
+    axes, tried = figure.subplots(), np.array(seen.tried)
+    for label, recognition, color, line, lift in (
+        ("before quantizing", seen.before[0], INK, "--", 6),
+        (f"q = {result.found.q[best]}", seen.after[0], ACCENT, "-", -13),
+    ):
         axes.plot(seen.flips, recognition, color=color, linestyle=line, marker="o", markersize=3, label=label)
-        axes.fill_between(seen.flips[1:], low[1:], high[1:], color=color, alpha=0.15, linewidth=0)
-        for k, value in zip(seen.flips, recognition, strict=True):
-            axes.annotate(f"{value:.0%}", (k, value), (0, 6 if line == "--" else -13), textcoords="offset points",
-                          ha="center", color=color, fontsize=8)  # fmt: skip
-    axes.set(title=f"Model {best}, {copies} noisy copies of each sample, the same before and after", ylim=(0, 1.12),
-             xlabel=f"flipped pixels of {samples.inputs}", ylabel="recognition", xticks=seen.flips)  # fmt: skip
+        for k, value, of, exact in zip(seen.flips, recognition, tried, seen.exact, strict=True):
+            axes.annotate(f"{value:.1%}" if exact else f"{value:.0%}", (k, value), (0, lift), color=color, fontsize=8,
+                          textcoords="offset points", ha="center")  # fmt: skip
+            if not exact:
+                low, high = wilson(np.rint(value * of), of)
+                axes.vlines(k, low, high, color=color, linewidth=3, alpha=0.4)
+    every, whole = sum(seen.exact) - 1, all(seen.exact)
+    how = "every choice of pixels" if whole else f"every choice of up to {counted(every, 'pixel')}" if every else ""
+    random = "" if whole else f"{counted(copies, 'random choice')} for each sample{' beyond' if every else ''}"
+    axes.set(title=f"Model {best}: {', '.join(filter(None, (how, random)))}", ylim=(0, 1.12),
+             xlabel=f"flipped pixels, of {samples.inputs}", ylabel="recognition", xticks=seen.flips)  # fmt: skip
+    if not whole:
+        axes.vlines([], 0, 0, color=GREY, linewidth=3, alpha=0.6, label="95 % interval of random choices")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower left")
     return figure
@@ -298,6 +339,8 @@ def _image(axes: Axes, pixels: np.ndarray, name: str) -> None:
     axes.set(xticks=np.arange(pixels.shape[1] + 1) - 0.5, yticks=np.arange(pixels.shape[0] + 1) - 0.5)
     axes.tick_params(length=0, labelbottom=False, labelleft=False)
     axes.grid(color=GREY, linewidth=0.4)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set(color=GREY, linewidth=0.8)
     axes.set_xlabel(in_figure(name, NAME_LETTERS))
 
 

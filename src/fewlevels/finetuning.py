@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy.typing as npt
 
 from fewlevels import _kernels
 from fewlevels.common.checks import fraction, instance, number, positive, real_array, shown, whole_number
+from fewlevels.common.memory import MEMORY_BYTES, at_once
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import FinetuningError
 from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
@@ -19,9 +20,11 @@ from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
-from fewlevels.training import FLOAT32_MAX, FLOAT32_MIN, available_cores
+from fewlevels.training import FLOAT32_MAX, FLOAT32_MIN
 
 MANY_SAMPLES, BATCH = 200, 50
+COPIES = 8
+"""Arrays as large as the weights of the models under way that fine-tuning holds."""
 LOSSES = ("cross-entropy", "squared")
 
 
@@ -94,7 +97,8 @@ class Finetuned:
 
     quantized: networks and their hardware's needs (see QuantizedNetworks). recognition: (models,), of the quantized
     networks on the samples (on `validation` where given). recognition_before: (models,), quantized without
-    fine-tuning. steps: (models,), until the best was found. target: (models,), the recognition to reach.
+    fine-tuning. steps: (models,), until the best was found. target: (models,), the recognition to reach; NaN where it
+    is relative to that of a network that recognises nothing, which is unsolved.
     """
 
     quantized: QuantizedNetworks
@@ -166,8 +170,11 @@ def finetune(
             )
     best, steps = np.empty_like(joint), np.zeros(len(joint), np.intp)
     before, after = np.empty(len(joint)), np.empty(len(joint))
-    jobs = jobs or available_cores()
-    size = max(16, -(-len(joint) // (jobs * 16)) * 16)
+    jobs = threads_for(jobs)
+    lanes = at_once(
+        16 * 8 * COPIES * joint.shape[1], most=-(-len(joint) // (jobs * 16)), memory_bytes=MEMORY_BYTES // jobs
+    )
+    size = 16 * lanes
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
@@ -177,8 +184,7 @@ def finetune(
         best[part], steps[part] = group.best, group.best_step
         before[part], after[part] = group.recognition_before, group.best_recognition
 
-    with ThreadPoolExecutor(jobs) as threads:
-        list(threads.map(run, range(0, len(joint), size)))
+    in_order(run, range(0, len(joint), size), jobs)
     quantized = describe(best, networks.shapes, quantizer, levels, share)
     return Finetuned(quantized, after, before, steps, target)
 
@@ -221,6 +227,7 @@ class _Group:
 
     def run(self) -> None:
         for step in range(self.config.steps + 1):
+            checkpoint()
             values = next(sweep_joint(self.latent, self.shapes, self.quantizer, [self.levels], self.share))
             hard = min(1.0, step / (self.config.ramp * self.config.steps)) if self.config.ramp else 1.0
             gradient, fraction = self._gradient(hard * values + (1.0 - hard) * self.latent if hard < 1.0 else values)

@@ -16,9 +16,11 @@ from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.solve import ENGINES
-from fewlevels.errors import SearchError, UsageError
+from fewlevels.common.counts import counted
+from fewlevels.errors import UsageError
+from fewlevels.storage.folder import Folder
+from fewlevels.study.inputs import best_of, model_index
 from fewlevels.study.run import StudyResult
-from fewlevels.study.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,25 +56,19 @@ def choose_model(result: StudyResult, model: str, options: CircuitOptions) -> in
     """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit,
     with these options, has the largest margin at its worst voltage. Raises SearchError where there is no such model.
     """
-    if model == "best":
-        if result.best < 0:
-            raise SearchError("no model of this study was solved, so there is none to build")
-        if options == CircuitOptions():
-            return result.best
-        margins = [simulate_model(result, candidate, options).margin for candidate in result.fewest]
-        return int(result.fewest[np.argmax(margins)])
-    try:
-        index = int(model)
-    except ValueError:
-        raise SearchError(f"model must be 'best' or an index, got {model!r}") from None
-    if not 0 <= index < len(result.found.q):
-        raise SearchError(f"model must be 0 to {len(result.found.q) - 1}, got {index}")
-    return index
+    index = model_index(model, len(result.found.q))
+    if index is not None:
+        return index
+    best = best_of(result)
+    if options == CircuitOptions():
+        return best
+    margins = [simulate_model(result, candidate, options).margin for candidate in result.fewest]
+    return int(result.fewest[np.argmax(margins)])
 
 
 def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:
     """Write circuit.json, and the table of resistors as resistances.csv, into a study's folder."""
-    store = Store(folder)
+    store = Folder(folder)
     store.write("circuit.json", json.dumps({"model": model, **simulation.as_dict()}, indent=1).encode())
     table, text = simulation.resistances, io.StringIO()
     rows = csv.writer(text)
@@ -95,7 +91,7 @@ def store_agreement(folder: Path, model: int, options: CircuitOptions, agreement
     rows = [dict(zip(("input_volt", "layer", "difference"), row, strict=True)) for row in agreement.rows]
     found = {"model": model, **asdict(options), "ngspice": agreement.ngspice, "tolerance": agreement.tolerance,
              "rows": rows}  # fmt: skip
-    Store(folder).write("agreement.json", json.dumps(found, indent=1).encode())
+    Folder(folder).write("agreement.json", json.dumps(found, indent=1).encode())
 
 
 def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, sample: int, dialect: str) -> str:
@@ -104,7 +100,7 @@ def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, samp
         raise UsageError(f"sample must be 0 to {len(result.samples) - 1}, got {sample}")
     circuit = simulate_model(result, model, options).circuit
     data, name = Path(result.config.dataset).name, result.samples.classes[result.samples.y[sample]]
-    title = f"fewlevels: model {model} of {data}, {result.found.q[model]} levels, showing '{name}'"
+    title = f"fewlevels: model {model} of {data}, {counted(result.found.q[model], 'level')}, showing '{name}'"
     return network_deck(
         circuit, result.samples.x[sample], options.input_volts[0], dialect=cast(Dialect, dialect), title=title
     )

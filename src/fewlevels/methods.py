@@ -107,7 +107,8 @@ class MethodComparison:
     def to_json(self) -> dict[str, object]:
         """Plain numbers and lists, ready for `json.dumps`."""
         return {
-            "models": len(self.trained), "trained": int(self.trained.sum()), "alpha": self.alpha,
+            "models": len(self.trained), "trained": int(self.trained.sum()),
+            "recognise_nothing": int((self.recognition == 0).sum()), "alpha": self.alpha,
             "relative": self.relative, "q_max": self.q_max, "share": self.share, "minimises": COUNTS[self.minimise],
             "methods": self.rows(),
         }  # fmt: skip

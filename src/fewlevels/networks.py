@@ -21,6 +21,9 @@ from fewlevels.samples import FloatArray, Samples
 INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
 """The widest instruction set that this processor runs and the kernels are compiled for."""
 
+INSTRUCTION_SETS = ("v4", "v3", "baseline")
+"""All that kernels may be compiled for: x86-64-v4 (AVX-512), x86-64-v3 (AVX2), and what every processor runs."""
+
 
 TRANSPOSED = "W1 is (inputs, outputs), which is the transpose of a PyTorch layer's weight"
 

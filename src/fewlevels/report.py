@@ -7,80 +7,93 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fewlevels import comparison
+from fewlevels.common.counts import counted
 from fewlevels.common.words import in_page
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.proportions import percent
+from fewlevels.storage.folder import Folder
 from fewlevels.study import paper
 from fewlevels.study.analysis import Summary, summarise
 from fewlevels.study.run import StudyResult, load_study
-from fewlevels.study.store import Store
 
 CAPTIONS = {
     "figure1_digits_and_network": "Figure 1. What is recognised, and by what.",
     "figure2_quantization": "Figure 2. The search on the best model, and its weights at 1, 2 and the fewest levels.",
     "figure3_weights_and_levels": "Figure 3. The best model's weights in ascending order, before and after quantizing.",
-    "figure4_levels_against_range": "Figure 4. The fewest levels of every model against its weight range.",
-    "figure5_zones": "Figure 5. Five starts of growing weight range, quantized while they train.",
+    "figure4_levels_against_range": "Figure 4. The fewest levels of every model against its weight range. The band "
+    "holds 90 % of the models of like range; it ends where there are too few neighbours to say.",
+    "figure5_starts": "Figure 5. Starts of growing weight range: recognition while they train, before quantizing and "
+    "at a fixed number of levels. Where the first is low, training fails and not the quantizer.",
     "figure6a_circuit": "Figure 6a. The circuit: a differential pair of columns for each output, a diode in each cell.",
     "figure6b_current_gap": "Figure 6b. Circuit current against the computed one, for each digit and input voltage.",
     "current_gap_by_cause": "What the current gap is made of, quantization included; without that, it is Figure 6b's.",
-    "currents_and_voltages_with_wires": "Currents and voltages of the first layer where the wires have resistance.",
+    "currents_and_voltages_with_wires": "Not this circuit, whose wires are ideal: layer 1 with wires of resistance.",
     "solved_at_each_number_of_levels": "How many models keep their recognition at each number of levels.",
-    "recognition_under_flipped_pixels": "Beyond the samples: the best model's recognition with flipped pixels.",
+    "recognition_under_flipped_pixels": "Beyond the samples: the best model's recognition with flipped pixels, exact "
+    "where every choice of pixels is tried.",
 }
 CIRCUIT = ("figure6a_circuit", "figure6b_current_gap", "current_gap_by_cause", "currents_and_voltages_with_wires")
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, result: StudyResult | None = None) -> Path:
     """Draw all figures (PNG and SVG) and write report.html into a study's folder; returns the report's path.
 
-    Raises ConfigError or StoreError where the folder holds no complete study or cannot be written.
+    result: the folder's study, where it is loaded already. Raises ConfigError or StoreError where the folder holds no
+    complete study or cannot be written.
     """
     from fewlevels import circuit_figures, figures
     from fewlevels.method_figures import levels_by_method
 
-    result, compared = load_study(folder), _stored(folder, "search.json", comparison.checked)
-    store = Store(folder)
-    images: dict[str, str] = {}
-    drawn, options = figures.draw(result), CircuitOptions()
-    model = None if result.best < 0 else result.best
-    if model is not None:
-        drawn |= circuit_figures.draw_circuit(result, model, options)
+    result = load_study(folder) if result is None else result
+    compared = _stored(folder, "search.json", comparison.checked)
     if compared is not None:
-        drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
-    for name, figure in drawn.items():
-        images[name] = base64.b64encode(figures.store_figure(store, name, figure)).decode()
-    store.write("report.html", _page(result, images, model, folder).encode())
+        comparison.require_whole(folder, compared)
+    store, images = Folder(folder), dict[str, str]()
+    with store.held():
+        drawn, options = figures.draw(result), CircuitOptions()
+        model = None if result.best < 0 else result.best
+        if model is not None:
+            drawn |= circuit_figures.draw_circuit(result, model, options)
+        if compared is not None:
+            drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
+        for name, figure in drawn.items():
+            images[name] = base64.b64encode(figures.store_figure(store, name, figure)).decode()
+        store.write("report.html", _page(result, images, model, folder).encode())
     return folder / "report.html"
 
 
 def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     """The summary as a table a person reads: (quantity, value)."""
     low, high = summary.rank_correlation_interval
-    solved = summary.fewest_levels > 0
+    solved, models = summary.fewest_levels > 0, partial(counted, noun="model")
     return [
         ("models", f"{summary.models}"),
         ("weights in each", f"{summary.weights}"),
         ("trained to alpha before quantizing", percent(summary.trained)),
         ("solved: also at alpha with q levels", percent(summary.solved)),
         ("not trained to alpha, yet at alpha quantized", percent(summary.untrained_but_solved)),
-        ("fewest levels q", f"{summary.fewest_levels} ({summary.models_at_fewest} models)" if solved else "none"),
-        ("levels occupied there, best model",
-         f"{summary.occupied_at_fewest} (model {summary.best_model})" if solved else "none"),
+        ("fewest levels requested, q",
+         f"{summary.fewest_levels} ({models(summary.models_at_fewest)})" if solved else "none"),
+        ("fewest levels occupied, of a model at its q",
+         f"{summary.fewest_occupied} ({models(summary.models_at_fewest_occupied)})" if solved else "none"),
+        ("best model; levels it occupies", f"{summary.best_model}; {summary.occupied_at_fewest}" if solved else "none"),
         ("weight range at the fewest levels, median", _number(summary.range_at_fewest_levels)),
-        ("models with 4 levels; their median weight range",
+        ("models with q = 4; their median weight range",
          f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}" if summary.models_at_four else "none"),
-        ("median q", _number(summary.median_levels)),
+        ("median of levels requested, q", _number(summary.median_levels)),
+        ("median of levels occupied at q", _number(summary.median_occupied)),
+        ("models that leave some of their q levels empty", percent(summary.with_empty_levels)),
         ("median of the q from which all larger ones pass", _number(summary.median_stable_levels)),
         ("rank correlation of q and weight range",
          "none" if math.isnan(low) else f"{summary.rank_correlation:.3f} (95 % interval {low:.3f} to {high:.3f})"),
-        ("reduction of distinct values", percent(summary.reduction_percent / 100, 1)),
+        ("reduction, from weights to levels", percent(summary.reduction_percent / 100, 1)),
         ("wall time", f"{summary.seconds:.1f} s"),
     ]  # fmt: skip
 
@@ -141,6 +154,7 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
         circuit=None if model is None else simulate_model(result, model, CircuitOptions()),
         agreement=_stored(folder, "agreement.json", _agreement),
         comparison=_stored(folder, "search.json", comparison.checked),
+        counted=counted,
         columns=comparison.COLUMNS,
         cell=comparison.cell,
         percent=percent,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,18 +14,24 @@ from fewlevels.errors import SearchError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray, Samples, flip_pixels
 
+MOST_EXACT = 20_000
+"""Flipped samples that are tried one and all; of more, random ones are drawn."""
+
 
 @dataclass(frozen=True)
 class Robustness:
     """Recognition of samples with flipped pixels.
 
-    flips: pixels flipped. before, after: (models, flips), the fraction of noisy samples that the network recognises
-    before and after quantizing; both see the same samples.
+    flips: pixels flipped. before, after: (models, flips), the fraction of flipped samples that the network recognises
+    before and after quantizing; both see the same ones. tried: how many these are. exact: whether they are all there
+    are, every choice of pixels of every sample; if not, they are random ones.
     """
 
     flips: tuple[int, ...]
     before: FloatArray
     after: FloatArray
+    tried: tuple[int, ...]
+    exact: tuple[bool, ...]
 
 
 def recognition_under_flips(
@@ -37,7 +45,9 @@ def recognition_under_flips(
 ) -> Robustness:
     """Recognition under k flipped pixels, of the same networks before and after quantizing.
 
-    samples: binary. copies: noisy copies of each sample, the same for all networks. seed: of the pixels, with k.
+    samples: binary. Every choice of k pixels of every sample is tried where these are at most MOST_EXACT, as one and
+    two flips of the paper's digits are. copies: of each sample, at random, where they are more; the same for all
+    networks. seed: of their pixels, with k.
     Raises SearchError where the two are not as many networks, or for arguments out of range, SamplesError where pixels
     cannot be flipped.
     """
@@ -49,9 +59,23 @@ def recognition_under_flips(
     if not isinstance(flips, list | tuple | range) or len(flips) == 0:
         raise SearchError(f"flips must list at least one number of pixels, got {shown(flips)}")
     seed, flips = whole_number("seed", seed, SearchError), [whole_number("flips", k, SearchError) for k in flips]
-    noisy = [
+    exact = tuple(0 < len(samples) * math.comb(samples.inputs, k) <= MOST_EXACT for k in flips)
+    flipped = [
+        _every_flip(samples, k) if every else
         flip_pixels(samples, k, copies, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
-        for k in flips
-    ]
-    before, after = (np.stack([n.recognition(x) for x in noisy], axis=1) for n in (networks, quantized))
-    return Robustness(tuple(flips), before, after)
+        for k, every in zip(flips, exact, strict=True)
+    ]  # fmt: skip
+    before, after = (np.stack([n.recognition(x) for x in flipped], axis=1) for n in (networks, quantized))
+    return Robustness(tuple(flips), before, after, tuple(map(len, flipped)), exact)
+
+
+def _every_flip(samples: Samples, pixels: int) -> Samples:
+    """Each sample with each choice of so many of its pixels flipped, those of one sample side by side."""
+    choices = list(itertools.combinations(range(samples.inputs), pixels))
+    copies = flip_pixels(samples, 0, len(choices), np.random.default_rng(0))  # refuses what has no pixels to flip
+    x = copies.x.reshape(len(samples), len(choices), samples.inputs)
+    if pixels:
+        flipped = np.array(choices)
+        for sample in x:
+            np.put_along_axis(sample, flipped, 1.0 - np.take_along_axis(sample, flipped, axis=1), axis=1)
+    return replace(copies, x=x.reshape(len(copies), samples.inputs))

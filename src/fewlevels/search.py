@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.checks import fraction, instance, jobs_or_all, whole_number
+from fewlevels.common.memory import MEMORY_BYTES, at_once
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
@@ -25,10 +26,12 @@ from fewlevels.quantization.sharing import (
     sweep_joint,
 )
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.training import available_cores
 
 CHUNK = 128
-"""Models quantized together: their weights stay in the second-level cache."""
+"""Models quantized together, at most: their weights stay in the second-level cache."""
+
+COPIES = 8
+"""Arrays as large as the weights of a chunk that quantizers hold, at most."""
 
 NEVER = np.iinfo(np.intp).max
 """The count of a number of levels that does not reach alpha."""
@@ -131,13 +134,15 @@ class FewestLevels:
 
 
 def reaches(recognition: FloatArray, target: float | FloatArray) -> npt.NDArray[np.bool_]:
-    """recognition >= target, for fractions that were divided out and a target that was typed in."""
-    return recognition >= target - 1e-12
+    """recognition >= target, for fractions that were divided out and a target that was typed in. To recognise nothing
+    reaches no target, and a target of NaN is not reached."""
+    return (recognition > 0) & (recognition >= target - 1e-12)
 
 
 def targets(recognition: FloatArray, alpha: float, relative: bool) -> FloatArray:
-    """What networks of this recognition before quantizing must reach, (models,): alpha, or that fraction of it."""
-    return alpha * recognition if relative else np.full_like(recognition, alpha)
+    """What networks of this recognition before quantizing must reach, (models,): alpha, or that fraction of it; NaN
+    where they recognise nothing, so that there is no fraction of it to keep."""
+    return np.where(recognition > 0, alpha * recognition, np.nan) if relative else np.full_like(recognition, alpha)
 
 
 def in_words(alpha: float, relative: bool) -> str:
@@ -165,7 +170,8 @@ def fewest_levels(
     states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
     test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
     on `samples` alone. Where None, the samples decide both.
-    relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant.
+    relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant;
+    a network that recognises nothing has nothing to keep and is unsolved.
     Every q up to q_max is tried, because recognition does not only rise with q.
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
@@ -184,6 +190,8 @@ def fewest_levels(
         judged = targets(before, alpha, relative)
     numbers = range(whole.least_levels, min(q_max, whole.most_levels or q_max) + 1)
     models = len(networks)
+    model_bytes = 8 * (COPIES * joint.shape[1] + len(samples))
+    chunk = at_once(model_bytes, most=CHUNK, memory_bytes=MEMORY_BYTES // threads_for(jobs))
     trace, margin_trace = np.full((q_max, models), np.nan), np.full((q_max, models), np.nan)
     trace[numbers.start - 1 : numbers.stop - 1] = -1.0
     setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
@@ -194,6 +202,7 @@ def fewest_levels(
 
     def judge(part: slice, test: Samples) -> None:
         for at in numbers:
+            checkpoint()
             weights, chosen = joint[part], setting_trace[at - 1, part]
             values, _ = _quantize_chosen(weights, shapes, settings, np.full(len(weights), at), chosen, share)
             trace[at - 1, part] = recognised(values, shapes, test).mean(axis=1)
@@ -201,12 +210,13 @@ def fewest_levels(
             counts[at - 1, part] = np.where(passes, count(values, at), NEVER)
 
     def search(begin: int) -> None:
-        part = slice(begin, begin + CHUNK)
+        part = slice(begin, begin + chunk)
         weights = joint[part]
         margins = np.empty((len(weights), len(samples)))
         for index, setting in enumerate(settings):
             swept = sweep_joint(weights, shapes, setting, numbers, share)
             for at, values in zip(numbers, swept, strict=True):
+                checkpoint()
                 best, best_margin, least = trace[at - 1, part], margin_trace[at - 1, part], counts[at - 1, part]
                 recognition = recognised(values, shapes, samples, margins).mean(axis=1)
                 margin = margins.min(axis=1)
@@ -224,8 +234,7 @@ def fewest_levels(
         chosen = setting_trace[q[solved] - 1, solved]
         _, occupied[solved] = _quantize_chosen(joint[solved], shapes, settings, q[solved], chosen, share)
 
-    with ThreadPoolExecutor(jobs or available_cores()) as threads:
-        list(threads.map(search, range(0, models, CHUNK)))
+    in_order(search, range(0, models, chunk), jobs)
     trace, margin_trace, setting_trace = (np.ascontiguousarray(each.T) for each in (trace, margin_trace, setting_trace))
     return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, before, trace, margin_trace,
                         setting_trace, share, minimise, relative)  # fmt: skip

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy.typing as npt
 
 from fewlevels import _kernels
 from fewlevels.common.checks import instance, is_whole, jobs_or_all, positive, shown, whole_number
+from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import TrainingError
 from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.samples import Samples
@@ -21,7 +20,10 @@ GROUP = 16
 """Models that the widest kernel trains side by side."""
 
 PIECES = 8
-"""Pieces of work for each thread, so that a core that is slow for a while holds up little."""
+"""Pieces of work for each thread, at least, so that a core that is slow for a while holds up little."""
+
+LARGEST_PIECE = 4 * GROUP
+"""Models of one piece, at most: an interrupted training ends with the pieces under way."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_MIN = float(np.finfo(np.float32).tiny)
@@ -94,15 +96,19 @@ def train(
     models: int | Sequence[ModelKey] = 600,
     seed: int = 1,
     jobs: int | None = None,
+    instruction_set: str | None = None,
 ) -> Networks:
     """Train networks as the paper does: mean squared error, one uniformly random sample a step, float32.
 
     models: how many, which stands for the keys (0, 0), (0, 1) …, or the keys themselves. seed: the root seed.
-    jobs: threads; all cores where None. A model depends on samples, config, seed and its key, on nothing else.
+    jobs: threads; all cores where None. instruction_set: 'v4', 'v3' or 'baseline', this processor's best where None;
+    each rounds in its own way. A model depends on samples, config, seed, its key and the instruction set alone.
     Returns the networks in the order of the keys. Raises TrainingError for arguments that cannot be run.
     """
     instance("config", config, TrainingConfig, TrainingError)
-    return trajectory(samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs)[0]
+    return trajectory(
+        samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs, instruction_set=instruction_set
+    )[0]
 
 
 def trajectory(
@@ -113,6 +119,7 @@ def trajectory(
     models: int | Sequence[ModelKey] = 600,
     seed: int = 1,
     jobs: int | None = None,
+    instruction_set: str | None = None,
 ) -> list[Networks]:
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
     instance("config", config, TrainingConfig, TrainingError)
@@ -127,30 +134,27 @@ def trajectory(
         raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got "
                             f"{shown(at_steps)}")  # fmt: skip
     require_trainable(samples)
+    instruction_set = require_instruction_set(instruction_set)
     w1, w2, streams = _starts(samples, config, keys, seed)
     limit = 0.0 if config.range_limit is None else config.range_limit / 2
     if limit:
         w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
     snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
-    jobs = jobs or available_cores()
-    size = max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP)
+    jobs = threads_for(jobs)
+    size = min(max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP), LARGEST_PIECE)
+    x = samples.x.astype(np.float32)
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
-            samples.x.astype(np.float32), samples.y, w1[part], w2[part], streams[part], config.learning_rate,
-            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], INSTRUCTION_SET, limit,
+            x, samples.y, w1[part], w2[part], streams[part], config.learning_rate,
+            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], instruction_set, limit,
         )  # fmt: skip
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own
 
-    begins = range(0, len(keys), size)
-    if len(begins) == 1:
-        run(0)
-    else:
-        with ThreadPoolExecutor(jobs) as threads:
-            list(threads.map(run, begins))
+    in_order(run, range(0, len(keys), size), jobs)
     finite = np.logical_and.reduce([np.isfinite(w).all(axis=(0, 2, 3)) for w in snapshots])
     if not finite.all():
         raise TrainingError(f"training left float32 in {np.count_nonzero(~finite)} of {len(finite)} models; a smaller "
@@ -181,9 +185,12 @@ def _keys(models: int | Sequence[ModelKey]) -> list[ModelKey]:
     return [(int(index), int(repeat)) for index, repeat in keys]
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def require_instruction_set(name: str | None) -> str:
+    """The instruction set of this name, this processor's best where None. Raises TrainingError where it cannot run."""
+    runs = _kernels.instruction_sets()
+    if name is not None and name not in runs:
+        raise TrainingError(f"instruction_set must be one that this processor runs, {' or '.join(runs)}, got {name!r}")
+    return name or INSTRUCTION_SET
 
 
 def _starts(

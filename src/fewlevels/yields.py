@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,18 +12,18 @@ import numpy as np
 from fewlevels.circuit.crossbar import check_conductance
 from fewlevels.circuit.network_circuit import margins
 from fewlevels.common.checks import fraction, instance, is_whole, jobs_or_all, real_array, shown, whole_number
+from fewlevels.common.memory import MEMORY_BYTES, at_once
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
-from fewlevels.devices.variation import Chips, Conditions, draw_chips, read
+from fewlevels.devices.variation import Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.proportions import wilson
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.training import available_cores
 
 CHIPS_AT_ONCE = 250
-READS_AT_ONCE = 2**24
-"""Of devices, with read noise, which takes conductances of their own for each sample: 128 MiB."""
+"""At most: more at once are no faster."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Yield:
         """Of each chip, (chips,): the margin of the sample that decides whether it reaches alpha, positive where it
         does. At alpha = 1 the smallest, else the smallest but for the samples that may fail."""
         samples = self.margin.shape[1]
-        may_fail = samples - math.ceil(self.alpha * samples - 1e-9)
+        may_fail = samples - max(math.ceil(self.alpha * samples - 1e-9), 1)
         return np.partition(self.margin, may_fail, axis=1)[:, may_fail]
 
     @property
@@ -91,11 +90,14 @@ def estimate_yield(
     conditions: Conditions | None = None,
     seed: int = 1,
     jobs: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Yield:
     """Draw chips (so many, or these), run the samples through each one's circuit, and count those that recognise.
 
-    Each sample is one read. The circuit is the mapping's, with its wires. jobs: threads; the result does not depend on
-    them. Raises DeviceError and CircuitError for what cannot be, NotConvergedError where a circuit does not converge.
+    Each sample is one read. The circuit is the mapping's, with its wires. jobs: threads. memory_bytes: what all of them
+    together hold at once, beside the result: 512 MB unless given, and no less than one chip each. The result depends on
+    neither of the two.
+    Raises DeviceError and CircuitError for what cannot be, NotConvergedError where a circuit does not converge.
     """
     conditions = Conditions() if conditions is None else conditions
     for name, value, kind in (("mapping", mapping, Mapping), ("device", device, Device), ("samples", samples, Samples),
@@ -108,30 +110,32 @@ def estimate_yield(
     if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
         raise DeviceError(f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
                           f"would get {highest_volt:g} V; lower input_volt")  # fmt: skip
-    reads = len(samples) * sum(target.size for target in mapping.target_siemens)
-    at_once = min(CHIPS_AT_ONCE, max(1, READS_AT_ONCE // reads)) if device.read_noise > 0 else CHIPS_AT_ONCE
-    parts = [numbers[begin : begin + at_once] for begin in range(0, len(numbers), at_once)]
+    devices, is_noisy = sum(target.size for target in mapping.target_siemens), device.read_noise > 0
+    own_bytes = memory_bytes // threads_for(jobs) - drawing_bytes(devices)
+    read_bytes = 8 * devices if is_noisy else 0
+    signals = 6 * 8 * max(target.shape[1] for target in mapping.target_siemens)  # currents, voltages, activations
+    chip_bytes = 8 * devices + 2 * read_bytes + (1 if is_noisy else len(samples)) * signals
+    chips_at_once = at_once(chip_bytes, most=CHIPS_AT_ONCE, memory_bytes=own_bytes)
+    reads_at_once = at_once(chips_at_once * read_bytes, most=len(samples), memory_bytes=own_bytes // 2)
+    parts = [numbers[begin : begin + chips_at_once] for begin in range(0, len(numbers), chips_at_once)]
 
-    def run(part: Sequence[int]) -> tuple[FloatArray, Chips]:
+    def run(part: Sequence[int]) -> tuple[FloatArray, FloatArray, FloatArray]:
         drawn = draw_chips(mapping, device, part, conditions, seed=seed)
         volt, circuit = conditions.input_volt, mapping.circuit
         try:
             if device.read_noise > 0:
-                seen = read(drawn, device, part, len(samples), seed=seed)
+                seen = reads(drawn, device, part, len(samples), seed=seed, at_once=reads_at_once)
                 output = np.concatenate([
-                    circuit.run_chips(samples.x[s : s + 1], volt, [np.ascontiguousarray(g[:, s]) for g in seen], 1)
-                    for s in range(len(samples))
+                    circuit.run_chips(x[None], volt, each, 1)
+                    for x, each in zip(samples.x, _one_by_one(seen), strict=True)
                 ], axis=1)  # fmt: skip
             else:
                 output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
         except NotConvergedError as error:
             raise NotConvergedError(f"{device.name}: {error}") from None
-        return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn
+        return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn.pulses, drawn.missed
 
-    with ThreadPoolExecutor(jobs or available_cores()) as threads:
-        found = list(threads.map(run, parts))
-    margin = np.concatenate([margin for margin, _ in found])
-    pulses, missed = (np.concatenate([getattr(drawn, name) for _, drawn in found]) for name in ("pulses", "missed"))
+    margin, pulses, missed = (np.concatenate(each) for each in zip(*in_order(run, parts, jobs), strict=True))
     return Yield(margin, pulses, missed, alpha)
 
 
@@ -165,6 +169,14 @@ def _chips(chips: int | Sequence[int]) -> Sequence[int]:
     if not isinstance(chips, list | tuple | range) or len(chips) == 0:
         raise DeviceError(f"chips must be at least 1, or a list of their numbers, got {shown(chips)}")
     return [whole_number("chips", chip, DeviceError) for chip in chips] if not isinstance(chips, range) else chips
+
+
+def _one_by_one(reads: Iterable[tuple[FloatArray, ...]]) -> Iterator[list[FloatArray]]:
+    """The conductances (chips, word lines, bit lines) of each sample's read."""
+    for seen in reads:
+        for sample in range(seen[0].shape[1]):
+            checkpoint()
+            yield [np.ascontiguousarray(layer[:, sample]) for layer in seen]
 
 
 def _wilson(successes: float, trials: int) -> tuple[float, float]:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from fewlevels import _kernels
 from fewlevels.circuit.cell import Selector, current_of, is_native, law_numbers
+from fewlevels.common.parallel import threads_for
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
-from fewlevels.training import available_cores
 
 PARALLEL_CELLS = 20_000
 """Cell evaluations below which starting threads costs more than it saves."""
@@ -58,7 +58,7 @@ def solve_columns(
     output, foot, residual = np.empty((3, draws, samples, bit_lines))
     converged, steps = np.empty(residual.shape, bool), np.empty(draws * bit_lines, np.int32)
     if threads is None:
-        threads = available_cores() if draws * samples * word_lines * bit_lines > PARALLEL_CELLS else 1
+        threads = threads_for() if draws * samples * word_lines * bit_lines > PARALLEL_CELLS else 1
     _kernels.columns(conductance_siemens, input_volt, reference_ohm, law_numbers(selector), output, foot, residual,
                      converged, steps, threads, INSTRUCTION_SET)  # fmt: skip
     return Columns(output, foot, residual, converged, steps.reshape(draws, bit_lines))

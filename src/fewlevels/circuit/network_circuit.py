@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
@@ -26,11 +27,13 @@ from fewlevels.common.checks import (
     shown,
     whole_number,
 )
+from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
 
 DRAWS_AT_ONCE = 2000
+"""Draws whose random numbers stand together, layer by layer."""
 LARGEST_SPREAD = 10.0
 FLOOR_VOLT = 1e-150
 """Smaller voltages leave float64 where they are divided by."""
@@ -206,12 +209,23 @@ class NetworkCircuit:
         if not_negative("spread", spread, CircuitError) > LARGEST_SPREAD:
             raise CircuitError(f"spread must be at most {LARGEST_SPREAD:g}, got {spread}; 5 % is 0.05")
         instance("rng", rng, np.random.Generator, CircuitError)
+        layers = [crossbar.conductance_siemens for crossbar in self.crossbars]
+        widest = max(g.shape[1] for g in layers)
+        most = at_once(8 * (3 * sum(g.size for g in layers) + 6 * len(x) * widest), most=DRAWS_AT_ONCE)
         outputs = []
         for begin in range(0, draws, DRAWS_AT_ONCE):
-            chips = min(DRAWS_AT_ONCE, draws - begin)
-            drawn = [c.conductance_siemens * np.exp(spread * rng.standard_normal((chips, *c.conductance_siemens.shape)))
-                     for c in self.crossbars]  # fmt: skip
-            outputs.append(self.run_chips(x, input_volt, drawn))
+            ends = range(begin, min(begin + DRAWS_AT_ONCE, draws), most)
+            counts = [min(most, begin + DRAWS_AT_ONCE - start, draws - start) for start in ends]
+            luck = [rng] * len(layers)
+            if len(counts) > 1:  # in pieces, each layer's numbers are drawn where they would stand without
+                for layer, g in enumerate(layers):
+                    luck[layer] = copy.deepcopy(rng)
+                    for chips in counts:
+                        rng.standard_normal((chips, *g.shape))
+            for chips in counts:
+                drawn = [g * np.exp(spread * own.standard_normal((chips, *g.shape)))
+                         for g, own in zip(layers, luck, strict=True)]  # fmt: skip
+                outputs.append(self.run_chips(x, input_volt, drawn))
         return np.concatenate(outputs)
 
     def run_chips(
@@ -259,6 +273,16 @@ class NetworkCircuit:
         """Voltage that the next word lines are driven at: the signal, raised where the design says so."""
         raised = share > self.design.firing_share if self.design.raised == "firing" else True
         return share * input_volt + np.where(raised, self.threshold_volt, 0.0)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The imperfections that this circuit has, as `without` names them."""
+        has = {
+            "diode": self.selector is not None,
+            "wires": self.word_wire_ohm > 0 or self.bit_wire_ohm > 0,
+            "loading": self.design.reading == "buffered",
+        }
+        return tuple(cause for cause, there in has.items() if there)
 
     def without(self, cause: str) -> NetworkCircuit:
         """The same circuit with one imperfection switched off: 'diode', 'wires' or 'loading' (of the columns)."""

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +16,9 @@ import numpy as np
 
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.netlist import bit_node, crossbar_deck, word_nodes
+from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
 from fewlevels.samples import FloatArray
-from fewlevels.training import available_cores
 
 if TYPE_CHECKING:
     from fewlevels.circuit.solve import OperatingPoint
@@ -50,8 +49,7 @@ def solve_by_ngspice(
                 bit[i] = [values[f"v({bit_node(crossbar, '', i, j, feet)})"] for j in range(shape[1])]
         return output, drop, bit
 
-    with ThreadPoolExecutor(available_cores()) as pool:
-        points = list(pool.map(run, input_volt))
+    points = in_order(run, input_volt)
     output, drop, bit = (np.array(part) for part in zip(*points, strict=True))
     samples = len(input_volt)
     return OperatingPoint(crossbar, input_volt, output, drop if nodes else None, bit if nodes else None,

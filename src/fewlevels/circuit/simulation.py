@@ -24,7 +24,6 @@ from fewlevels.samples import FloatArray, Samples
 
 INPUT_VOLTS = (1.0, 5.0, 10.0)
 """The paper's (Figure 6b)."""
-CAUSES = ("diode", "wires", "loading")
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,8 @@ def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine:
 def gap_by_cause(
     circuit: NetworkCircuit, samples: Samples, input_volt: float, *, unquantized: Networks | None = None
 ) -> dict[str, FloatArray]:
-    """The current gap of each sample, whole and with one cause switched off at a time: {'all': …, 'diode': …, …}.
+    """The current gap of each sample, whole and with one cause switched off at a time: {'all': …, 'diode': …, …}; a
+    cause that the circuit does not have has no entry.
 
     What a cause contributes is 'all' minus its entry. unquantized: the network before quantizing; with it, 'all' counts
     against its computed currents, at the same scale of weights onto conductances, and 'quantization' is a cause too.
@@ -170,7 +170,7 @@ def gap_by_cause(
         gaps["quantization"] = current_gap(point.output_ampere, computed, samples.y)
         computed = _computed_from(circuit, unquantized, samples.x, input_volt)
     gaps["all"] = current_gap(point.output_ampere, computed, samples.y)
-    for cause in CAUSES:
+    for cause in circuit.causes:
         off = circuit.without(cause).run(samples.x, input_volt)
         gaps[cause] = current_gap(off.output_ampere, computed, samples.y)
     return gaps

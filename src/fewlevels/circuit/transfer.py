@@ -10,10 +10,10 @@ from fewlevels import _kernels
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.wired import PARALLEL_CELLS
 from fewlevels.common.checks import instance
+from fewlevels.common.parallel import threads_for
 from fewlevels.errors import CircuitError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
-from fewlevels.training import available_cores
 
 IDEAL = 2.0**-400
 """Ohm of an ideal wire, by the ohm of all cells in parallel: what it loses is far below rounding."""
@@ -41,7 +41,7 @@ def transfer_matrix(crossbar: Crossbar) -> FloatArray:
                            f"{LONGEST / unit:g} ohm, got {max(wires):g}")  # fmt: skip
     word, bit, foot = (1 / max(ohm * unit, IDEAL / conductance.size) for ohm in wires)
     transfer = np.empty_like(conductance)
-    threads = available_cores() if conductance.size > PARALLEL_CELLS else 1
+    threads = threads_for() if conductance.size > PARALLEL_CELLS else 1
     _kernels.transfer(conductance / unit, word, bit, foot, transfer, threads, INSTRUCTION_SET)
     if crossbar.word_wire_ohm == 0 or crossbar.foot_ohm == 0:
         transfer[conductance == 0] = 0  # an ideal wire holds one end of the cell, where a short one lets a little pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,9 @@ from fewlevels import _kernels
 from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.direct import solve_directly
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
-from fewlevels.training import available_cores
 
 MAX_STEPS = 50
 MAX_ITERATIONS = 1000
@@ -56,7 +55,7 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     counts, converged = np.zeros((2, samples), np.int64), np.zeros(samples, bool)
     if is_native(crossbar.selector) and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
         if samples <= CHUNK or rows * columns > PARALLEL_CELLS:
-            threads = available_cores() if rows * columns > PARALLEL_CELLS else 1
+            threads = threads_for() if rows * columns > PARALLEL_CELLS else 1
             _kernels.wired(*crossbar.wired_arguments, tolerance, MAX_STEPS, MAX_ITERATIONS, input_volt, drop, bit,
                            output, counts, residual, converged, threads, INSTRUCTION_SET)  # fmt: skip
         else:
@@ -71,12 +70,12 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
                 )  # fmt: skip
                 counts[:, part] = part_counts
 
-            with ThreadPoolExecutor(available_cores()) as pool:
-                list(pool.map(run, range(0, samples, CHUNK)))
+            in_order(run, range(0, samples, CHUNK))
         if converged.all():
             return Solved(output, drop, bit, counts[0], counts[1], residual, converged, 0)
     left = np.flatnonzero(~converged)
     for sample in left:
+        checkpoint()
         found = solve_directly(crossbar, input_volt[sample], tolerance=tolerance, max_steps=MAX_STEPS)
         if not found.converged and residual[sample] <= found.residual:
             continue  # NaN is never the better one

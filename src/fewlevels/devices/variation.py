@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from fewlevels.devices.retention import Drift
 from fewlevels.errors import DeviceError
 from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples import FloatArray
+
+DRAWN_AT_ONCE = 2**16
+"""Devices that are drawn together: their arrays stay in the cache, and a chip of many devices holds its own once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,59 +72,101 @@ def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], condition
     A negative draw is an open device.
     Raises DeviceError where the device was not measured there, or for a tolerance as wide as its window.
     """
-    target = np.concatenate([t.ravel() for t in mapping.target_siemens])
-    programmed = np.concatenate([p.ravel() for p in mapping.programmed])
-    varies = programmed * conditions.sigma_factor
-    known, after = device.spread_is_known, conditions.after_seconds
-    if device.lowest_siemens is not None:
-        device.mean_siemens(target[programmed])  # refuses what lies outside the window
-    start = mean = target
-    sigma = later = np.zeros(len(target))
-    if known:
-        start = mean = np.where(programmed, device.mean_siemens(target), target)
-        sigma = later = device.sigma_siemens(target) * varies
-    if after is not None:
-        mean = np.where(programmed, device.mean_siemens(target, after), target)
-        later = device.sigma_siemens(target, after) * varies if known else sigma
-    error, luck, fate = (np.empty((len(chips), len(target))) for _ in range(3))
-    for index, chip in enumerate(chips):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 0)))
-        rng.standard_normal(out=error[index])
-        rng.standard_normal(out=luck[index])
-        rng.random(out=fate[index])
-    stuck = _stuck(fate, programmed, device, conditions.stuck_rate)
-    pulses, missed = np.full(len(chips), float(np.count_nonzero(programmed))), np.zeros(len(chips))
-    if (tolerance := conditions.tolerance_siemens) is not None:
-        _check_tolerance(tolerance, device)
+    devices = _Devices(mapping, device, conditions, seed)
+    layers = tuple(np.empty((len(chips), *t.shape)) for t in mapping.target_siemens)
+    pulses, missed = np.empty((2, len(chips)))
+    at_once = max(1, DRAWN_AT_ONCE // len(devices.target))
+    for part in (slice(begin, begin + at_once) for begin in range(0, len(chips), at_once)):
+        conductance, pulses[part], missed[part] = devices.draw(chips[part])
+        ends = np.cumsum([layer[0].size for layer in layers])[:-1]
+        for layer, drawn in zip(layers, np.split(conductance, ends, axis=1), strict=True):
+            layer[part] = drawn.reshape(-1, *layer.shape[1:])
+    return Chips(layers, pulses, missed)
+
+
+def drawing_bytes(devices: int) -> int:
+    """What `draw_chips` holds for chips of so many devices, beside what it returns."""
+    return 8 * 8 * max(DRAWN_AT_ONCE, devices)
+
+
+def reads(
+    chips: Chips, device: Device, numbers: Sequence[int], samples: int, *, seed: int, at_once: int
+) -> Iterator[tuple[FloatArray, ...]]:
+    """The conductances that each sample's read sees, of so many samples at once, (chips, samples, word lines, bit
+    lines): read noise is relative and drawn anew for each."""
+    layers = chips.conductance_siemens
+    luck = [[np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 2, layer))) for chip in numbers]
+            for layer in range(len(layers))]  # fmt: skip
+    for begin in range(0, samples, at_once):
+        count = min(at_once, samples - begin)
+        seen = tuple(np.empty((len(g), count, *g.shape[1:])) for g in layers)
+        for layer, rngs, g in zip(seen, luck, layers, strict=True):
+            for index, rng in enumerate(rngs):
+                rng.standard_normal(out=layer[index])
+                layer[index] *= device.read_noise
+                layer[index] += 1
+                layer[index] *= g[index]
+            np.maximum(layer, OPEN_SIEMENS, out=layer)
+        yield seen
+
+
+class _Devices:
+    """All devices of a mapping in one row, and what they are programmed to and drift to."""
+
+    def __init__(self, mapping: Mapping, device: Device, conditions: Conditions, seed: int) -> None:
+        self.device, self.conditions, self.seed = device, conditions, seed
+        self.target = target = np.concatenate([t.ravel() for t in mapping.target_siemens])
+        self.programmed = programmed = np.concatenate([p.ravel() for p in mapping.programmed])
+        varies = programmed * conditions.sigma_factor
+        known, after = device.spread_is_known, conditions.after_seconds
+        if device.lowest_siemens is not None:
+            device.mean_siemens(target[programmed])  # refuses what lies outside the window
+        start = mean = target
+        sigma = later = np.zeros(len(target))
+        if known:
+            start = mean = np.where(programmed, device.mean_siemens(target), target)
+            sigma = later = device.sigma_siemens(target) * varies
+        if after is not None:
+            mean = np.where(programmed, device.mean_siemens(target, after), target)
+            later = device.sigma_siemens(target, after) * varies if known else sigma
+        if conditions.tolerance_siemens is not None:
+            _check_tolerance(conditions.tolerance_siemens, device)
+        self.start, self.mean, self.sigma = start, mean, sigma
+        self.after_seconds = 0.0 if after is None else after
+        self.drift = device.retention if after is not None and isinstance(device.retention, Drift) else None
+        self.kept = later if self.drift is not None else np.minimum(sigma, later)
+        self.grown = np.sqrt(np.maximum(later**2 - self.kept**2, 0.0))
+
+    def draw(self, chips: Sequence[int]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Conductances (chips, devices), pulses (chips,) and missed devices (chips,)."""
+        error, luck, fate = np.empty((3, len(chips), len(self.target)))
         for index, chip in enumerate(chips):
-            again = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 1)))
-            off = _Verify(target, start, sigma, stuck[index], tolerance)
-            pulses[index] += off.program(error[index], conditions.max_pulses, again)
-            missed[index] = np.count_nonzero(off(error[index]))
-    if after is not None and isinstance(device.retention, Drift) and device.retention.differs:
-        factors = np.where(programmed, _drifts(device.retention, target, after, chips, conditions, seed), 1.0)
-        conductance = (start + sigma * error) * factors
-    else:
-        kept = later if isinstance(device.retention, Drift) else np.minimum(sigma, later)
-        conductance = mean + kept * error + np.sqrt(np.maximum(later**2 - kept**2, 0.0)) * luck
-    conductance = np.where(np.isnan(stuck), np.maximum(conductance, OPEN_SIEMENS), stuck)
-    sizes = np.cumsum([t.size for t in mapping.target_siemens])[:-1]
-    layers = np.split(conductance, sizes, axis=1)
-    shaped = (part.reshape(-1, *t.shape) for part, t in zip(layers, mapping.target_siemens, strict=True))
-    return Chips(tuple(map(np.ascontiguousarray, shaped)), pulses, missed)
+            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chip, 0)))
+            rng.standard_normal(out=error[index])
+            rng.standard_normal(out=luck[index])
+            rng.random(out=fate[index])
+        stuck = _stuck(fate, self.programmed, self.device, self.conditions.stuck_rate)
+        pulses, missed = np.full(len(chips), float(np.count_nonzero(self.programmed))), np.zeros(len(chips))
+        if (tolerance := self.conditions.tolerance_siemens) is not None:
+            for index, chip in enumerate(chips):
+                again = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chip, 1)))
+                off = _Verify(self.target, self.start, self.sigma, stuck[index], tolerance)
+                pulses[index] += off.program(error[index], self.conditions.max_pulses, again)
+                missed[index] = np.count_nonzero(off(error[index]))
+        if self.drift is not None and self.drift.differs:
+            conductance = (self.start + self.sigma * error) * self._drifted(self.drift, chips)
+        else:
+            conductance = self.mean + self.kept * error + self.grown * luck
+        return np.where(np.isnan(stuck), np.maximum(conductance, OPEN_SIEMENS), stuck), pulses, missed
 
-
-def read(chips: Chips, device: Device, numbers: Sequence[int], samples: int, *, seed: int) -> tuple[FloatArray, ...]:
-    """The conductances that each sample's read sees, (chips, samples, word lines, bit lines): read noise is relative
-    and drawn anew for each."""
-    noise = []
-    for layer, g in enumerate(chips.conductance_siemens):
-        seen = np.repeat(g[:, None], samples, axis=1)
-        for index, chip in enumerate(numbers):
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 2, layer)))
-            seen[index] *= 1 + device.read_noise * rng.standard_normal(seen[index].shape)
-        noise.append(np.maximum(seen, OPEN_SIEMENS, out=seen))
-    return tuple(noise)
+    def _drifted(self, drift: Drift, chips: Sequence[int]) -> FloatArray:
+        """By which the conductance of each device has changed, (chips, devices). Every device keeps its own luck."""
+        luck = np.empty((2, len(chips), len(self.target)))
+        for index, chip in enumerate(chips):
+            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chip, 3)))
+            luck[:, index] = rng.standard_normal((2, len(self.target)))
+        factors = drift.drawn_factors(self.target, self.after_seconds, self.conditions.sigma_factor * luck)
+        return np.where(self.programmed, factors, 1.0)
 
 
 @dataclass(frozen=True)
@@ -148,17 +193,6 @@ class _Verify:
             pulses += len(off)
             error[off] = rng.standard_normal(len(off))
         return pulses
-
-
-def _drifts(
-    drift: Drift, target: FloatArray, seconds: float, chips: Sequence[int], conditions: Conditions, seed: int
-) -> FloatArray:
-    """By which the conductance of each device has changed, (chips, devices). Every device keeps its own luck."""
-    luck = np.empty((2, len(chips), len(target)))
-    for index, chip in enumerate(chips):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 3)))
-        luck[:, index] = rng.standard_normal((2, len(target)))
-    return drift.drawn_factors(target, seconds, conditions.sigma_factor * luck)
 
 
 def _check_tolerance(tolerance: float, device: Device) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.common.counts import counted
 from fewlevels.devices.model import Device
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, levels_of, placements
@@ -15,6 +16,7 @@ from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks import Networks
+from fewlevels.proportions import percent
 from fewlevels.quantization import Quantizer, Table
 from fewlevels.yields import Yield
 
@@ -40,18 +42,18 @@ def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, li
     device, config, sentences = problem.device, problem.config, []
     if limiting == "network":
         own = float(problem.network.recognition(problem.samples)[0])
-        sentences.append(f"the network itself recognises {own:.2%} of the samples before quantizing, less than the "
-                         f"{config.alpha:.2%} asked for: ask for less, or train it better")  # fmt: skip
+        sentences.append(f"the network itself recognises {percent(own)} of the samples before quantizing, less than "
+                         f"the {percent(config.alpha)} asked for: ask for less, or train it better")  # fmt: skip
     elif limiting in limits and limiting != "spread":
-        share = f"{limits[limiting].value:.1%}"
-        sentences.append(f"without {limiting} {share} of chips recognise with {best.states} states")
+        share = percent(limits[limiting].value, 1)
+        sentences.append(f"without {limiting} {share} of chips recognise with {counted(best.states, 'state')}")
     if device.spread_is_known and limiting not in ("network", "levels"):
         sentences.append(_less_spread(problem, best, estimate))
     if device.level_siemens is not None:
         sentences.append(_more_levels(problem, estimate))
     else:
         sentences.append(
-            f"none of up to {problem.most_states} states that were tried suffices: the best is {best.states}"
+            f"none of up to {counted(problem.most_states, 'state')} that were tried suffices: the best is {best.states}"
         )
     sentence, tuned = _finetuned(problem, estimate)
     return Advice((*sentences, *([sentence] if sentence else [])), tuned)
@@ -70,7 +72,8 @@ def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
 
     estimate.expect("spread to reach", (1 + BISECTIONS) * config.chips)
     if (without := value(0.0)) < config.yield_target:
-        return f"less spread does not help: with none at all {without:.1%} of chips recognise with {best.states} states"
+        return (f"less spread does not help: with none at all {percent(without, 1)} of chips recognise with "
+                f"{counted(best.states, 'state')}")  # fmt: skip
     low, high = 0.0, 1.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
@@ -78,8 +81,9 @@ def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
     factor = math.floor(100 * low) / 100
     widest = problem.device.sigma_siemens(mapping.level_siemens, conditions.after_seconds).max()
     micro = 1e6 * factor * conditions.sigma_factor * float(widest)
-    return (f"with {best.states} states, {config.yield_target:.0%} of chips recognise where the spread is {factor:.2f} "
-            f"times what it is, or less: a standard deviation of {micro:.2g} µS where it is widest")  # fmt: skip
+    return (f"with {counted(best.states, 'state')}, {percent(config.yield_target, 0)} of chips recognise where the "
+            f"spread is {factor:.2f} times what it is, or less: a standard deviation of {micro:.2g} µS where it is "
+            f"widest")  # fmt: skip
 
 
 def _more_levels(problem: Problem, estimate: Estimator) -> str:
@@ -96,10 +100,11 @@ def _more_levels(problem: Problem, estimate: Estimator) -> str:
             trial = confirm(finer, trial, estimate)
         found.append((trial.found.value, count))
         if trial.found.value >= config.yield_target:
-            return f"with {count} levels instead of {there}, in the same window, {found[-1][0]:.1%} of chips recognise"
+            share = f"{percent(trial.found.value, 1)} of chips recognise"
+            return f"with {counted(count, 'level')} instead of {there}, in the same window, {share}"
     value, count = max(found, key=lambda item: (item[0], -item[1]), default=(0.0, there))
     return (f"more levels in the same window do not suffice: of {there + 1} to {there + MOST_ADDED} the best is "
-            f"{count}, with {value:.1%} of chips")  # fmt: skip
+            f"{count}, with {percent(value, 1)} of chips")  # fmt: skip
 
 
 def _finer(device: Device, count: int) -> Device:
@@ -119,7 +124,7 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
     estimate.expect("fine-tuning", len(numbers) * (PILOTS + config.chips))
     found: list[Trial] = []
     for states in numbers:
-        trial = try_candidates(problem, _copies(problem, states), states, estimate)
+        trial = try_candidates(problem, _copies(problem, states, estimate.jobs), states, estimate)
         if trial is None:
             continue
         if trial.found.value >= config.yield_target:
@@ -133,14 +138,15 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
     enough = best.found.value >= config.yield_target
     judged = "the same samples" if problem.data is problem.samples else "other samples"
     return (
-        f"fine-tuning the network for the device {'would do' if enough else 'does not suffice'}: with {best.states} "
-        f"states {best.found.value:.1%} of chips recognise (trained on {len(problem.data)} samples, judged on "
+        f"fine-tuning the network for the device {'would do' if enough else 'does not suffice'}: with "
+        f"{counted(best.states, 'state')} {percent(best.found.value, 1)} of chips recognise (trained on "
+        f"{counted(len(problem.data), 'sample')}, judged on "
         f"{judged})",
         best.network if enough else None,
     )
 
 
-def _copies(problem: Problem, states: int) -> list[Candidate]:
+def _copies(problem: Problem, states: int, jobs: int | None) -> list[Candidate]:
     """The likeliest of the network's fine-tuned copies, of every placement and noise."""
     ranked: dict[tuple[bytes, float], tuple[float, Candidate]] = {}
     copies = problem.network[np.zeros(COPIES, np.intp)]
@@ -148,7 +154,7 @@ def _copies(problem: Problem, states: int) -> list[Candidate]:
         for noise in _noises(problem):
             tuned = finetune(copies, problem.data, quantizer=quantizer, levels=levels_of(problem, states),
                              alpha=problem.config.alpha, config=FinetuningConfig(steps=STEPS, noise=noise),
-                             seed=problem.config.seed).quantized.networks  # fmt: skip
+                             seed=problem.config.seed, jobs=jobs).quantized.networks  # fmt: skip
             for network in (tuned[copy] for copy in np.flatnonzero(tuned.joint().any(axis=1)).tolist()):
                 for top in _tops(problem, network, quantizer):
                     if len(problem.put_on(network, top_siemens=top).level_siemens) <= states:

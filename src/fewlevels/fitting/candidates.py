@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,10 +51,9 @@ def ranked(problem: Problem, states: int) -> list[Candidate]:
     safest: tuple[tuple[float, ...], Candidate | None] = (-1.0,), None
     shapes = problem.network.shapes
     widest = max(len(problem.data), 1) * max(max(shape) for shape in shapes)
+    at_once = max(1, CHUNK // max(widest, problem.network.joint().shape[1]))
     for placement, values, top_siemens in _values(problem, states):
-        values = values[_states(values, problem) == states]
-        at_once = max(1, CHUNK // max(widest, values.shape[1]))
-        for part in (values[begin : begin + at_once] for begin in range(0, len(values), at_once)):
+        for part in _in_parts((each[_states(each, problem) == states] for each in values), at_once):
             found = likelihood(problem, part, np.full(len(part), top_siemens))
             first, quiet = _safest(problem, part)
             for i in _first_of_each(part, np.argsort(-found, kind="stable")):
@@ -95,24 +94,38 @@ def levels_of(problem: Problem, states: int) -> int:
     return states if problem.config.scheme == "differential-pair" else (states + 1) // 2
 
 
-def _values(problem: Problem, states: int) -> Iterator[tuple[str, FloatArray, float]]:
-    """Of every placement, quantized weights (candidates, weights) and the conductance of their largest weight."""
+def _values(problem: Problem, states: int) -> Iterator[tuple[str, Iterable[FloatArray], float]]:
+    """Of every placement, quantized weights (candidates, weights), piece by piece, and the conductance of their largest
+    weight."""
     joint, levels = problem.network.joint(), levels_of(problem, states)
     _, highest = problem.window_siemens
     for name, quantizer in placements(problem, states):
         settings, largest = searchable(quantizer).settings(), np.abs(joint).max()
         if not isinstance(quantizer, Table):
-            yield name, np.concatenate([setting.quantize(joint, levels).values for setting in settings]), highest
+            yield name, (setting.quantize(joint, levels).values for setting in settings), highest
             continue
         table = np.array(quantizer.table)
         for subset in _subsets(table, levels):
             tops = SCALES[:, None] * largest
             values = assigned_values(np.repeat(joint, len(SCALES), axis=0), tops * subset / subset[-1])
-            yield name, values, conductance_of(problem, float(subset[-1]))
+            yield name, [values], conductance_of(problem, float(subset[-1]))
         for clip in CLIPS if math.comb(len(table) - 1, levels - 1) > SUBSETS else ():
             found = replace(quantizer, clip=clip).quantize(joint, levels)
             above = float(found.levels[0, -1] / (clip * largest / table[-1]))
-            yield name, found.values, conductance_of(problem, above)
+            yield name, [found.values], conductance_of(problem, above)
+
+
+def _in_parts(pieces: Iterable[FloatArray], most: int) -> Iterator[FloatArray]:
+    """The rows of all pieces, in parts of so many rows each, the last of what is left."""
+    rows: list[FloatArray] = []
+    for piece in pieces:
+        for row in piece:
+            rows.append(row)
+            if len(rows) == most:
+                yield np.array(rows)
+                rows = []
+    if rows:
+        yield np.array(rows)
 
 
 def conductance_of(problem: Problem, above_siemens: float) -> float:

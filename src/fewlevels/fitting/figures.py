@@ -23,12 +23,19 @@ NAME_LETTERS = 14
 LETTERS_ACROSS = 40
 """That fit side by side below a panel; names of more stand upright."""
 
-BELOW: dict[str, Any] = {"fontsize": 6.5, "loc": "upper center", "bbox_to_anchor": (0.5, -0.24), "ncols": 2}
+BELOW: dict[str, Any] = {
+    "fontsize": 7,
+    "loc": "upper center",
+    "bbox_to_anchor": (0.45, -0.24),
+    "ncols": 3,
+    "columnspacing": 1.0,
+    "handletextpad": 0.4,
+}
 SWEEPS = {
     "spread_factor": ("Yield and spread", "spread, times the device's"),
     "spread_percent": ("Yield and a spread that is not given", "spread, were it so many % of the window"),
     "stuck_rate": ("Yield and faults", "share of stuck devices"),
-    "after_seconds": ("Yield and time", "seconds after programming"),
+    "after_seconds": ("Yield and time", "time after programming (s)"),
 }  # fmt: skip
 """Title and axis of each sweep of Fit.against."""
 
@@ -36,7 +43,7 @@ SWEEPS = {
 def draw_fit(fit: Fit) -> Figure:
     """One figure of six panels, or seven with retention, that says whether the network works on the device, and why."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_INCHES, 7.2), layout="constrained")
+        figure = Figure(figsize=(WIDTH_INCHES, 7.8), layout="constrained")
         last = "eeefff" if len(fit.against) == 2 else "eeffgg"
         panels = figure.subplot_mosaic(f"aaabbb;cccddd;{last}")
         _against_states(panels["a"], fit)
@@ -46,7 +53,7 @@ def draw_fit(fit: Fit) -> Figure:
         for letter, (name, points) in zip("efg", fit.against.items(), strict=False):
             _against(panels[letter], points, fit.problem.config.yield_target)
             title, label = SWEEPS[name]
-            panels[letter].set(title=f"({letter}) {title}", xlabel=label)
+            panels[letter].set(title=f"({letter}) {title}", xlabel=label, ylabel="chips" if letter == "e" else "")
             if name == "stuck_rate":
                 panels[letter].xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             if name == "after_seconds":
@@ -67,19 +74,20 @@ def _against_states(axes: Axes, fit: Fit) -> None:
                       mfc=INK if filled else "white", label=label)  # fmt: skip
 
     able = [t for t in fit.trials if t.quiet_recognition >= config.alpha - 1e-12]
-    draw(able, True)
-    draw([t for t in fit.trials if t not in able], False, "fails even without variation")
+    draw(able, True, "able without variation")
+    draw([t for t in fit.trials if t not in able], False, "not able")
     axes.plot([fit.best.states], [fit.best.found.value], "D", ms=8, mfc="none", color=ACCENT, label="chosen, confirmed")
     _wanted(axes, config.yield_target)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("states per device")
+    axes.set(xlabel="states per device", ylabel="chips")
     axes.set_title("(a) Chips that recognise " + ("all" if config.alpha == 1 else f"{100 * config.alpha:.4g} %"))
     axes.legend(**BELOW)
 
 
 def _margins(axes: Axes, fit: Fit) -> None:
     found, mapping, conditions = fit.best.found, fit.best.mapping, fit.problem.config.conditions
-    axes.hist(found.chip_margin, bins=40, color=GREY)
+    spread = np.ptp(found.chip_margin)
+    axes.hist(found.chip_margin, bins=40 if spread > 0 else found.chip_margin[0] + [-0.01, 0.01], color=GREY)
     quiet = measured_chip(mapping, mapping.target_siemens, fit.problem.samples, alpha=found.alpha,
                           input_volt=conditions.input_volt)  # fmt: skip
     axes.axvline(quiet.chip_margin[0], color=INK, lw=1.2, label="without variation")
@@ -103,7 +111,7 @@ def _samples(axes: Axes, fit: Fit) -> None:
         axes.tick_params(axis="x", labelrotation=90, labelsize=6.5)
     axes.set_xlabel("sample" if len(shown) == len(samples) else f"the {WORST_SAMPLES} worst of {len(samples)} samples")
     axes.set_ylabel("margin, full devices")
-    axes.set_title("(c) Margin of each sample, 5 to 95 % of chips")
+    axes.set_title("(c) Margins: median and 5 to 95 % of chips")
 
 
 def _levels(axes: Axes, fit: Fit) -> None:
@@ -111,16 +119,18 @@ def _levels(axes: Axes, fit: Fit) -> None:
     problem, mapping = fit.problem, fit.best.mapping
     config = problem.config
     drawn = draw_chips(mapping, problem.device, range(DRAWN_CHIPS), config.conditions, seed=config.seed)
-    held = np.concatenate([g.reshape(DRAWN_CHIPS, -1) for g in drawn.conductance_siemens], axis=1)
-    target = np.concatenate([t.ravel() for t in mapping.target_siemens])
+    layers = list(zip(drawn.conductance_siemens, mapping.target_siemens, strict=True))
     for state, level in enumerate(mapping.level_siemens):
-        low, high = np.quantile(1e6 * held[:, target == level], (0.00135, 0.99865))
+        held = np.concatenate([g[:, target == level].ravel() for g, target in layers])
+        held *= 1e6
+        low, high = np.quantile(held, (0.00135, 0.99865), overwrite_input=True)
         axes.plot([low, high], [state, state], color=GREY, marker="|", lw=1.2)
-    axes.plot([], [], color=GREY, marker="|", lw=1.2, label="99.7 % of devices")
+    if any((g != target).any() for g, target in layers):
+        axes.plot([], [], color=GREY, marker="|", lw=1.2, label="99.7 % of devices")
     axes.plot(1e6 * mapping.level_siemens, range(len(mapping.level_siemens)), "D", ms=4, color=ACCENT, label="target")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="conductance (µS)", ylabel="state", title="(d) The states and what devices hold")
-    axes.legend(fontsize=6.5, loc="lower right")
+    axes.legend(fontsize=7.5, loc="lower right")
 
 
 def _against(axes: Axes, points: list[tuple[float, Yield]], wanted: float) -> None:
@@ -132,7 +142,7 @@ def _against(axes: Axes, points: list[tuple[float, Yield]], wanted: float) -> No
 
 def _wanted(axes: Axes, target: float) -> None:
     axes.axhline(target, color=GREY, lw=0.8, zorder=0)
-    axes.text(1, target - 0.02, "wanted", color=GREY, fontsize=6.5, ha="right", va="top",
+    axes.text(1, target - 0.02, "wanted", color=INK, fontsize=7.5, ha="right", va="top",
               transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set_ylim(-0.03, 1.05)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

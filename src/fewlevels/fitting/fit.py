@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.common.counts import counted
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, separable_levels
 from fewlevels.errors import DeviceError, MappingError
@@ -120,7 +121,9 @@ def fit_network(
             trials[trial.states] = trial
             on_trial(trial)
     if not trials:
-        raise MappingError(f"no weights are left with at most {numbers[-1]} states per device, {config.scheme}")
+        raise MappingError(
+            f"no weights are left with at most {counted(numbers[-1], 'state')} per device, {config.scheme}"
+        )
     best = _best(problem, list(trials.values()), estimate)
     recognition = float(networks.recognition(samples)[0])
     needed = min((t.states for t in trials.values() if _enough(t.quiet_recognition, config)), default=None)
@@ -229,7 +232,8 @@ def _assumed(problem: Problem) -> Iterator[str]:
     if device.iv_fit is not None and device.iv_fit.is_poor:
         yield f"the law fitted to the I-V curve of {device.name} describes it poorly: R² {device.iv_fit.r_squared:.3f}"
     if device.states is not None:
-        yield f"{device.name} is said to have {device.states} states; where they lie is not given and chosen here"
+        states = counted(device.states, "state")
+        yield f"{device.name} is said to have {states}; where they lie is not given and chosen here"
     if device.retention is None:
         yield f"no drift or retention is given for {device.name}: none is taken"
     if device.stuck_on_rate + device.stuck_off_rate == 0 and conditions.stuck_rate is None:

@@ -74,6 +74,8 @@ class Problem:
             instance(name, getattr(self, name), kind, MappingError)
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
+        if not self.network.joint().any():
+            raise MappingError("the weights of the network are all zero: it recognises nothing and cannot be mapped")
         if self.device.level_siemens is not None and self.config.scheme != "differential-pair":
             raise MappingError(f"{self.config.scheme} puts zero between the levels of {self.device.name}; its level "
                                f"table needs the scheme differential-pair")  # fmt: skip

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.circuit.resistances import engineering
+from fewlevels.common.counts import counted
 from fewlevels.common.words import in_page
 from fewlevels.devices.separability import compare, when
 from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit
-from fewlevels.study.store import Store
+from fewlevels.proportions import percent
+from fewlevels.storage.folder import Folder
 
 
 def sentence(fit: Fit) -> str:
@@ -22,10 +24,11 @@ def sentence(fit: Fit) -> str:
     config, found = fit.problem.config, fit.best.found
     after = config.conditions.after_seconds
     low, high = found.interval
-    told = "" if fit.problem.device.spread_is_known else ", if every device hits its target,"
+    told = "," if fit.problem.device.spread_is_known else ", if every device hits its target,"
     answer = (
-        f"With {fit.best.states} states per device{told} {found.value:.1%} of chips ({low:.1%} to {high:.1%}) keep "
-        f"{100 * config.alpha:.4g} % recognition{'' if after is None else ' ' + when(after)}"
+        f"With {counted(fit.best.states, 'state')} per device{told} {percent(found.value, 1)} of chips "
+        f"({percent(low, 1)} to {percent(high, 1)}) keep {100 * config.alpha:.4g} % recognition"
+        f"{'' if after is None else ' ' + when(after)}"
     )
     if fit.needed_states is None:
         return f"{answer}; no number of states tried is enough, even without variation."
@@ -47,7 +50,7 @@ def remarks(fit: Fit) -> list[str]:
     if config.conditions.tolerance_siemens is not None:
         devices = sum(int(mask.sum()) for mask in fit.best.mapping.programmed)
         said.append(f"write-verify takes {found.pulses.mean() / devices:.3g} pulses a device and gives up on "
-                    f"{found.missed.mean() / devices:.2%} of them")  # fmt: skip
+                    f"{percent(found.missed.mean() / devices)} of them")  # fmt: skip
     return said
 
 
@@ -58,7 +61,7 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     """
     import jinja2
 
-    store = Store(folder)
+    store = Folder(folder)
     image = base64.b64encode(store_figure(store, "fit", draw_fit(fit))).decode()
     mapping = fit.best.mapping
     programmed = [t[mask] for t, mask in zip(mapping.target_siemens, mapping.programmed, strict=True)]
@@ -70,7 +73,8 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     page = environment.from_string(template).render(
         fit=fit, device=fit.problem.device, found=fit.best.found, sentence=sentence(fit), remarks=remarks(fit),
         image=image, asked=asked, command=command,
-        levels=[(g, engineering(1 / g), devices) for g, devices in zip(mapping.level_siemens, counts, strict=True)],
+        levels=[(g, engineering(1 / g).replace("ohm", "Ω"), devices)
+                for g, devices in zip(mapping.level_siemens, counts, strict=True)],
     )  # fmt: skip
     store.write("report.html", page.encode())
     return folder / "report.html"

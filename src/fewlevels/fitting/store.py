@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import time
 from collections.abc import Callable
@@ -23,13 +21,21 @@ from fewlevels.fitting.trial import Trial
 from fewlevels.networks import Networks
 from fewlevels.progress import Progress
 from fewlevels.samples import Samples
-from fewlevels.study.store import Store, as_matrix, as_rows
+from fewlevels.storage.columns import as_matrix, as_rows
+from fewlevels.storage.folder import Folder
+from fewlevels.storage.kinds import require_kind
+from fewlevels.storage.provenance import DIGEST, Provenance, digest
 from fewlevels.yields import Yield
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_CHIPS = 1000
+KEY_DIGITS = 16
+"""Of the digest of what chips depend on, in the names of their shards."""
+
+RESULTS_FORMAT = 1
+"""Of what is stored; to be raised when the same request gives other numbers or other columns."""
 
 
 def stored_fit(
@@ -49,14 +55,16 @@ def stored_fit(
     network.npz (quantized) there, and finetuned.npz where fine-tuning helps.
 
     Stopped at any instant it loses at most the chips in flight; the same call goes on and ends with the same files.
-    Progress is in chips, stage by stage. Raises ConfigError where the folder holds a different fit, StoreError where
-    it holds a study or cannot be written.
+    Whatever of these files is damaged or missing is made again. Progress is in chips, stage by stage.
+    Raises ConfigError where the folder holds a different fit, StoreError where it holds a study or a search, where
+    nothing says what it holds, or where it cannot be written.
     """
-    if (folder / "study.toml").exists():
-        raise StoreError(f"{folder} holds a study; give the fit a folder of its own")
-    store = Store(folder)
+    require_kind(folder, "fit")
+    data = samples if data is None else data
+    Problem(networks, samples, data, device, config)  # what cannot be fitted is refused before the folder is the fit's
+    store = Folder(folder)
     with store.locked():
-        _begin(store, networks, samples, samples if data is None else data, device, config)
+        _begin(store, networks, samples, data, device, config)
         for path in store.discard_damaged():
             on_damaged(path)
         estimate = _Stored(store, jobs, on_progress)
@@ -77,35 +85,42 @@ DIGESTS = {"device_content": "the device's description", "network": "the network
 
 
 def _begin(
-    store: Store, networks: Networks, samples: Samples, data: Samples, device: Device, config: FitConfig
+    store: Folder, networks: Networks, samples: Samples, data: Samples, device: Device, config: FitConfig
 ) -> None:
     """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
     asked = asdict(config)
     asked |= asked.pop("conditions")
-    asked |= {"version": __version__, "device": device.name, "device_content": _digest(device.content),
-              "network": _digest("None", *networks.weights),
-              "samples": _digest(repr(samples.classes), samples.x, samples.y),
-              "data": _digest(repr(data.classes), data.x, data.y)}  # fmt: skip
-    path = store.folder / "request.json"
-    if not path.exists() or not any(store.shards.iterdir()):
+    asked |= {"version": __version__, "device": device.name, "device_content": digest(device.content),
+              "network": digest(None, *networks.weights), "samples": digest(samples.classes, samples.x, samples.y),
+              "data": digest(data.classes, data.x, data.y)}  # fmt: skip
+    path = store.path / "request.json"
+    if not path.exists() or not (store.names() or (store.path / "fit.json").exists()):
         store.write(path.name, json.dumps(asked, indent=1).encode())
         return
     try:
-        stored = dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}; use another folder") from None
-    differing = [
-        f"{DIGESTS[key]} has changed" if key in DIGESTS else f"{key} is {stored.get(key)!r} there and {value!r} here"
-        for key, value in asked.items() if stored.get(key) != value
-    ]  # fmt: skip
+        stored = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        stored = None
+    if not isinstance(stored, dict):
+        raise StoreError(f"{path} is damaged; remove it to go on with the same fit, or use another folder")
+    differing = [_in_words(key, value, stored) for key, value in asked.items() if stored.get(key, _MISSING) != value]
     if differing:
-        raise ConfigError(f"{store.folder} holds a different fit: {'; '.join(differing)}; use another folder for this")
+        raise ConfigError(f"{store.path} holds a different fit: {'; '.join(differing)}; use another folder for this")
+
+
+_MISSING = object()
+
+
+def _in_words(key: str, value: object, stored: dict[str, object]) -> str:
+    if key not in stored:
+        return f"{key} is not told there"
+    return f"{DIGESTS[key]} has changed" if key in DIGESTS else f"{key} is {stored[key]!r} there and {value!r} here"
 
 
 class _Stored(Estimator):
     """Yields by what they depend on: each is estimated once."""
 
-    def __init__(self, store: Store, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, store: Folder, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
         super().__init__(jobs)
         self.store, self.on_progress = store, on_progress
         self.stage, self.began = "", time.perf_counter()
@@ -124,20 +139,31 @@ class _Stored(Estimator):
             self._tell()
 
     def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
-        key = _key(problem, mapping)
+        made_of = {"results_format": RESULTS_FORMAT, "version": __version__, "request": _digest_of(problem, mapping)}
+        key = str(made_of["request"]).removeprefix(DIGEST)[:KEY_DIGITS]
         tables = []
         for begin in range(chips.start, chips.stop, SHARD_CHIPS):
             numbers = range(begin, min(begin + SHARD_CHIPS, chips.stop))
             name = f"chips-{key}-{begin:010d}-{len(numbers)}"
-            if self.store.missing([name]):
-                self.store.write_shard(name, _table(super().__call__(problem, mapping, numbers)))
+            if self.store.missing({name: made_of}):
+                self.store.write_shard(name, _table(super().__call__(problem, mapping, numbers)), made_of)
                 self.done_now += len(numbers)
-            tables.append(self.store.read_shard(name))
+            tables.append(self._read(name, made_of, len(numbers), len(problem.samples)))
             self.done += len(numbers)
             self._tell()
         margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
         pulses, missed = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("pulses", "missed"))
         return Yield(margin, pulses, missed, problem.config.alpha)
+
+    def _read(self, name: str, made_of: Provenance, chips: int, samples: int) -> pa.Table:
+        table = self.store.read_shard(name, made_of)
+        if (
+            set(table.column_names) != {"margin", "pulses", "missed"}
+            or len(table) != chips
+            or (as_matrix(table["margin"]).shape != (chips, samples))
+        ):
+            raise StoreError(f"{self.store.shards / name} is not what a fit stores; remove it, or use another folder")
+        return table
 
     def _tell(self) -> None:
         seconds = time.perf_counter() - self.began
@@ -152,18 +178,9 @@ def _table(found: Yield) -> pa.Table:
     )
 
 
-def _key(problem: Problem, mapping: Mapping) -> str:
+def _digest_of(problem: Problem, mapping: Mapping) -> str:
+    """Of all that chips depend on but their numbers."""
     window = mapping.circuit.window.r_min_ohm, mapping.circuit.window.r_max_ohm, mapping.circuit.map.siemens_per_weight
     config, samples = problem.config, problem.samples
-    rest = map(repr, (config.conditions, mapping.scheme, config.wire_ohm, config.seed))
-    return _digest(f"({', '.join([problem.device.content, *rest])})", *mapping.target_siemens, samples.x, samples.y,
-                   np.array(window))  # fmt: skip
-
-
-def _digest(described: str, *arrays: np.ndarray) -> str:
-    digest = hashlib.sha256(described.encode())
-    for array in arrays:
-        buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(array))
-        digest.update(buffer.getvalue())
-    return digest.hexdigest()[:16]
+    described = [problem.device.content, repr((config.conditions, mapping.scheme, config.wire_ohm, config.seed))]
+    return digest(described, *mapping.target_siemens, samples.x, samples.y, np.array(window))

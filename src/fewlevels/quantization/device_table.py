@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from numbers import Real
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.common.checks import is_number, shown
+from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
@@ -67,10 +67,8 @@ class Table(Scaled):
         weights = check(self, weights, levels)
         if self.clip is not None or len(weights) < 2 * THREADED:
             return assign(weights, self._best_levels(weights, levels))
-        with ThreadPoolExecutor() as threads:
-            parts = np.array_split(weights, len(weights) // THREADED)
-            best = list(threads.map(lambda part: self._best_levels(part, levels), parts))
-        return assign(weights, np.concatenate(best))
+        parts = np.array_split(weights, len(weights) // THREADED)
+        return assign(weights, np.concatenate(in_order(lambda part: self._best_levels(part, levels), parts)))
 
     def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
         sorted_values = np.sort(np.abs(weights), axis=1)

@@ -11,6 +11,12 @@ from fewlevels.proportions import CONFIDENCE
 from fewlevels.samples import FloatArray
 from fewlevels.study.run import StudyResult
 
+NEIGHBOURS = 101
+"""Models, neighbours in the weight range, that each quantile of q is taken over."""
+
+FEWEST_FOR_BAND = 200
+"""Of fewer models no quantiles are estimated: half of them would have no complete neighbourhood."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -18,7 +24,9 @@ class Summary:
 
     Statistics of q are over the models that reached alpha before quantizing and again with q levels.
     trained: fraction of all models that reached alpha before quantizing. solved: fraction of all models that also
-    reach it quantized. occupied_at_fewest: levels that hold a weight in the best model.
+    reach it quantized. Levels are those requested, q, unless they are said to be occupied: those that hold a weight at
+    that q. occupied_at_fewest: of the best model. fewest_occupied: of any model. with_empty_levels: fraction of the
+    counted models that leave some of their q levels empty.
     range_at_fewest_levels: median weight range of the models with the fewest levels.
     rank_correlation: Spearman's, of q with the weight range; NaN where fewer than four models are solved.
     reduction_percent: 100 (1 - fewest / weights), as the paper counts it (350 -> 4 is 98.9 %).
@@ -33,9 +41,13 @@ class Summary:
     models_at_fewest: int
     models_at_four: int
     occupied_at_fewest: int
+    fewest_occupied: int
+    models_at_fewest_occupied: int
     range_at_fewest_levels: float
     range_at_four_levels: float
     median_levels: float
+    median_occupied: float
+    with_empty_levels: float
     median_stable_levels: float
     rank_correlation: float
     rank_correlation_interval: tuple[float, float]
@@ -48,8 +60,8 @@ def summarise(result: StudyResult) -> Summary:
     """The summary of a study; where no model is solved, levels are 0 and statistics of them NaN."""
     found = result.found
     ranges, used = found.networks.weight_range(), result.counted
-    q, weights = found.q[used], found.networks.joint().shape[1]
-    fewest = int(q.min()) if q.size else 0
+    q, occupied, weights = found.q[used], found.occupied[used], found.networks.joint().shape[1]
+    fewest, fewest_occupied = (int(levels.min()) if q.size else 0 for levels in (q, occupied))
     correlation, interval = rank_correlation(ranges[used], q)
     return Summary(
         models=len(found.networks),
@@ -61,9 +73,13 @@ def summarise(result: StudyResult) -> Summary:
         models_at_fewest=int((q == fewest).sum()),
         models_at_four=int((q == 4).sum()),
         occupied_at_fewest=int(found.occupied[result.best]) if q.size else 0,
+        fewest_occupied=fewest_occupied,
+        models_at_fewest_occupied=int((occupied == fewest_occupied).sum()),
         range_at_fewest_levels=_median(ranges[used][q == fewest]),
         range_at_four_levels=_median(ranges[used][q == 4]),
         median_levels=_median(q),
+        median_occupied=_median(occupied),
+        with_empty_levels=float((occupied < q).mean()) if q.size else math.nan,
         median_stable_levels=_median(found.stable_q[used][found.stable_q[used] > 0]),
         rank_correlation=correlation,
         rank_correlation_interval=interval,
@@ -88,31 +104,35 @@ def rank_correlation(x: FloatArray, y: np.ndarray) -> tuple[float, tuple[float, 
 
 
 @dataclass(frozen=True)
-class Regression:
-    """Least squares y = intercept + slope x, with the 95 % band of the line and of single points at `x`."""
+class QuantileBand:
+    """The 5 %, 50 % and 95 % quantiles of q among models of like weight range, at the ranges x, ascending."""
 
     x: FloatArray
-    line: FloatArray
-    line_half_width: FloatArray
-    point_half_width: FloatArray
-    slope: float
-    intercept: float
-    pearson: float
+    low: FloatArray
+    median: FloatArray
+    high: FloatArray
 
 
-def regression(x: FloatArray, y: np.ndarray, at: FloatArray) -> Regression:
-    """The regression line of y on x, evaluated at `at`, with the usual t bands for n - 2 degrees of freedom."""
-    from scipy.stats import linregress, t
+def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
+    """Quantiles of q given the range, each over NEIGHBOURS models around one in the order of their ranges.
 
-    fit = linregress(x, y)
-    n, mean = len(x), x.mean()
-    residual = math.sqrt(float(((y - fit.intercept - fit.slope * x) ** 2).sum()) / (n - 2))
-    leverage = 1 / n + (at - mean) ** 2 / ((x - mean) ** 2).sum()
-    quantile = t.ppf((1 + CONFIDENCE) / 2, n - 2)
-    return Regression(
-        at, fit.intercept + fit.slope * at, quantile * residual * np.sqrt(leverage),
-        quantile * residual * np.sqrt(1 + leverage), float(fit.slope), float(fit.intercept), float(fit.rvalue),
-    )  # fmt: skip
+    ranges, q: (models,). A q stands for q - 1/2 to q + 1/2, evenly, so that quantiles of whole numbers can lie between
+    them and 90 % of the models between the outer two. The band ends where a neighbourhood would be incomplete; None for
+    fewer than FEWEST_FOR_BAND models.
+    """
+    if len(q) < FEWEST_FOR_BAND:
+        return None
+    order = np.argsort(ranges, kind="stable")
+    near = np.sort(np.lib.stride_tricks.sliding_window_view(q[order], NEIGHBOURS), axis=1)
+
+    def quantile(share: float) -> FloatArray:
+        rank = share * NEIGHBOURS
+        value = near[:, [int(rank)]]
+        below, equal = (near < value).sum(axis=1), (near == value).sum(axis=1)
+        return value[:, 0] - 0.5 + (rank - below) / equal
+
+    middles = ranges[order][NEIGHBOURS // 2 :][: len(near)]
+    return QuantileBand(middles, quantile(0.05), quantile(0.5), quantile(0.95))
 
 
 def solved_at(result: StudyResult) -> np.ndarray:

@@ -12,6 +12,7 @@ from fewlevels.common.checks import shown
 from fewlevels.common.toml import read_toml
 from fewlevels.datasets import samples_of
 from fewlevels.errors import ConfigError, TrainingError
+from fewlevels.networks import INSTRUCTION_SETS
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
 from fewlevels.samples import Samples
@@ -65,6 +66,7 @@ class StudyConfig(_Strict):
 
     dataset: a name of `samples_of`, of a set that is split its training part, or the path of a glyph file or .npz.
     seeds x repeats models, each trained for epochs x iterations backpropagations. seed: the root of all randomness.
+    instruction_set: that training uses and its rounding depends on; None: of this processor the best.
     """
 
     dataset: str = "digits5"
@@ -79,6 +81,7 @@ class StudyConfig(_Strict):
     alpha: Annotated[float, Field(gt=0, le=1)] = 1.0
     q_max: Annotated[int, Field(ge=1, le=MOST_LEVELS)] = 64
     quantizer: str = "midpoint"
+    instruction_set: str | None = None
     zones: ZonesConfig = ZonesConfig()
 
     @field_validator("init")
@@ -91,6 +94,13 @@ class StudyConfig(_Strict):
     def _quantizer_is_known(cls, name: str) -> str:
         if name not in QUANTIZERS:
             raise ValueError(f"quantizer must be one of {', '.join(QUANTIZERS)}, got {name!r}")
+        return name
+
+    @field_validator("instruction_set")
+    @classmethod
+    def _instruction_set_is_known(cls, name: str | None) -> str | None:
+        if name not in (None, *INSTRUCTION_SETS):
+            raise ValueError(f"instruction_set must be one of {', '.join(INSTRUCTION_SETS)}, got {name!r}")
         return name
 
     @property
@@ -110,7 +120,7 @@ class StudyConfig(_Strict):
         return samples_of(self.dataset)
 
     def to_toml(self) -> str:
-        return tomlkit.dumps(self.model_dump())
+        return tomlkit.dumps(self.model_dump(exclude_none=True))
 
 
 PRESETS: dict[str, dict[str, object]] = {

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from fewlevels.training import available_cores
+from fewlevels.common.parallel import as_done
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Applies a function to tasks that do not depend on each other, and hands back each result as it comes."""
+    """Applies a function to tasks that do not depend on each other, and hands back each result as it comes; closed, it
+    begins no other."""
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]: ...
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[tuple[Task, Result], None, None]: ...
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,7 @@ class Threads:
 
     jobs: int | None = None
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
-        pool = ThreadPoolExecutor(self.jobs or available_cores())
-        try:
-            futures = {pool.submit(function, task): task for task in tasks}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Generator[tuple[Task, Result], None, None]:
+        return as_done(function, tasks, self.jobs)

@@ -1,14 +1,14 @@
-"""Run: the groups of models of a study, trained and searched, each stored as one shard; resumes what is missing."""
+"""Run: a study's groups computed and stored, what is missing only; and the whole of it read again."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,28 +19,18 @@ from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.progress import Progress
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples import FloatArray, Samples
-from fewlevels.search import FewestLevels, fewest_levels
+from fewlevels.search import FewestLevels
+from fewlevels.storage.columns import as_matrix
+from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.engine import Engine
-from fewlevels.study.store import Store, as_matrix, as_rows
-from fewlevels.training import TrainingConfig, require_trainable, train, trajectory
+from fewlevels.study.finish import finish, is_finished, read_run, this_machine
+from fewlevels.study.groups import Group, compute, groups_of, provenances
+from fewlevels.study.store import Store
+from fewlevels.training import require_instruction_set, require_trainable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
-
-GROUP_MODELS = 96
-WEIGHTS = ("weights.npz", "weights.mat")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Models that are computed and stored together: a slice of the study's models, or one zone of Figure 5."""
-
-    name: str
-    models: range
-    zone: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,8 @@ class StudyResult:
     """A complete study, as stored.
 
     found: what the search found, with the trained networks. zone_ranges: (zones, models), weight range at the end of
-    training. zone_recognition: (zones, models, epochs), at zones.levels levels.
+    training. zone_recognition: (zones, models, epochs), at zones.levels levels; zone_recognition_before: before
+    quantizing.
     seconds: wall time of the run that completed it.
     """
 
@@ -57,6 +48,7 @@ class StudyResult:
     found: FewestLevels
     zone_ranges: FloatArray
     zone_recognition: FloatArray
+    zone_recognition_before: FloatArray
     seconds: float
     machine: dict[str, str]
 
@@ -74,25 +66,21 @@ class StudyResult:
 
     @cached_property
     def best(self) -> int:
-        """Of the models with the fewest levels, the one whose circuit has the largest margin at its worst voltage, as
-        `simulate` builds it by default; -1 where none is solved.
+        """Of the models with the fewest levels, that whose circuit has the largest margin; -1 where none is solved."""
+        return int(self.fewest[np.argmax(self.fewest_margins)]) if self.fewest.size else -1
+
+    @cached_property
+    def fewest_margins(self) -> FloatArray:
+        """The least margin over voltages and samples of the circuit of each of these models, as `simulate` builds it by
+        default; positive where it recognises every sample at every voltage.
         """
-        margins = [self.circuit(model).margin for model in self.fewest]
-        return int(self.fewest[np.argmax(margins)]) if margins else -1
+        return np.array([self.circuit(model).margin for model in self.fewest])
 
     def circuit(self, model: int, **options: Any) -> Simulation:
         """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
         SearchError where the model is unsolved.
         """
         return simulate(self.found.networks[model], self.found.quantization(model), self.samples, **options)
-
-
-def groups_of(config: StudyConfig) -> list[Group]:
-    """All groups of a study, in the order of their models."""
-    begins = range(0, config.models, GROUP_MODELS)
-    groups = [Group(f"models-{begin:06d}", range(begin, min(begin + GROUP_MODELS, config.models))) for begin in begins]
-    zones = [Group(f"zone-{zone}", range(config.zones.models), zone) for zone in range(len(config.zones.starts))]
-    return groups + zones
 
 
 def run_study(
@@ -106,157 +94,104 @@ def run_study(
     """Run what is missing of a study and store it; returns the whole of it.
 
     Stopped at any instant, it loses at most the groups in flight; the same call goes on. The result depends on the
-    configuration alone. Raises ConfigError where the folder holds a different study, StoreError where it cannot write.
+    configuration alone; where that names no instruction set, the folder's study goes on with its own, and a new one
+    takes this processor's best. Raises ConfigError where the folder holds a different study, TrainingError where this
+    processor does not run the instruction set, StoreError where it cannot write.
     """
     began = time.perf_counter()
-    samples = config.samples()
+    store, samples = Store(folder), config.samples()
     config.training()  # what cannot be trained is refused here, before the folder is that study's
     require_trainable(samples)
-    store = Store(folder)
+    if not store.is_begun:
+        require_instruction_set(config.instruction_set)
+    if config.instruction_set is None:
+        stored = store.config().instruction_set if store.is_begun else None
+        config = config.model_copy(update={"instruction_set": stored or INSTRUCTION_SET})
     with store.locked():
-        store.begin(config, samples)
+        groups, made_of = {group.name: group for group in groups_of(config)}, provenances(config, samples)
+        store.begin(config, samples, made_of)
         for path in store.discard_damaged():
             on_damaged(path)
-        groups = {group.name: group for group in groups_of(config)}
-        missing = [groups[name] for name in store.missing(list(groups))]
+        missing = [groups[name] for name in store.missing(made_of)]
+        if missing:
+            require_instruction_set(config.instruction_set)
         total = sum(len(group.models) for group in groups.values())
         done = earlier = total - sum(len(group.models) for group in missing)
         on_progress(Progress(done, 0, total, 0.0))
-        for group, table in engine.run(lambda group: compute(config, samples, group), missing):
-            store.write_shard(group.name, table)
-            done += len(group.models)
-            on_progress(Progress(done, done - earlier, total, time.perf_counter() - began))
-        if missing or _read_run(folder) is None or not all((folder / name).exists() for name in WEIGHTS):
-            _finish(store, time.perf_counter() - began)
-        return load_study(folder)
-
-
-def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
-    """The shard of one group: a pure function of configuration and samples, on one thread."""
-    import pyarrow as pa
-
-    if group.zone is not None:
-        return _compute_zone(config, samples, group.zone)
-    keys = [divmod(model, config.repeats) for model in group.models]
-    networks = train(samples, config.training(), models=keys, seed=config.seed, jobs=1)
-    quantizer = QUANTIZERS[config.quantizer]
-    found = fewest_levels(networks, samples, quantizer=quantizer, alpha=config.alpha, q_max=config.q_max, jobs=1)
-    seed_index, repeat = np.array(keys, dtype=np.int32).T
-    columns: dict[str, Any] = {
-        "model": np.array(group.models, dtype=np.int32),
-        "seed_index": seed_index,
-        "repeat": repeat,
-        "weight_range": networks.weight_range(),
-        "weight_range_a": networks.weight_range_a(),
-        "recognition": found.recognition,
-        "q": found.q,
-        "stable_q": found.stable_q,
-        "occupied": found.occupied,
-        "recognition_trace": as_rows(found.recognition_trace),
-    }
-    for layer, w in enumerate(networks.weights, start=1):
-        columns[f"w{layer}"] = as_rows(w.astype(np.float32))
-    return pa.table(columns)
-
-
-def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
-    import pyarrow as pa
-
-    zones = config.zones
-    training = TrainingConfig(
-        hidden=config.hidden,
-        learning_rate=config.learning_rate,
-        init=zones.starts[zone],
-        steps=zones.epochs * config.iterations,
-    )
-    keys = [(config.seeds + zone, repeat) for repeat in range(zones.models)]
-    steps = [epoch * config.iterations for epoch in zones.at_epochs]
-    stages = trajectory(samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1)
-    recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
-    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition)})
-
-
-def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:
-    quantized = QUANTIZERS[config.quantizer].quantize(networks.joint(), config.zones.levels)
-    return Networks.from_joint(quantized.values, networks.shapes).recognition(samples)
-
-
-def _finish(store: Store, seconds: float) -> None:
-    """Write the weights for NumPy and MATLAB, and when and where the study ran."""
-    import io
-    from importlib.metadata import version
-
-    from scipy.io import savemat
-
-    config, samples = store.config(), store.samples()
-    found = _load_found(store, config, samples)
-    arrays: dict[str, np.ndarray] = {
-        f"W{layer}": w.astype(np.float32) for layer, w in enumerate(found.networks.weights, start=1)
-    }
-    arrays["q"] = found.q
-    store.write_npz("weights.npz", arrays)
-    buffer = io.BytesIO()
-    savemat(buffer, arrays, do_compression=True)
-    buffer.seek(0)
-    buffer.write(b"MATLAB 5.0 MAT-file, written by fewlevels".ljust(116))  # in place of a header with the time of day
-    store.write("weights.mat", buffer.getvalue())
-    machine = {
-        "processor": _processor(),
-        "instruction_set": INSTRUCTION_SET,
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("fewlevels", "numpy", "scipy", "pyarrow")},
-    }
-    store.write("run.json", json.dumps({"seconds": round(seconds, 1), "machine": machine}, indent=1).encode())
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+        with closing(engine.run(lambda group: compute(config, samples, group), missing)) as computed:
+            for group, table in computed:
+                store.write_shard(group.name, table, made_of[group.name])
+                done += len(group.models)
+                on_progress(Progress(done, done - earlier, total, time.perf_counter() - began))
+        result = _load(store)
+        if missing or not is_finished(store):
+            known = None if missing else read_run(store)
+            seconds = known.seconds if known else time.perf_counter() - began
+            run = finish(store, result.found, seconds, known.machine if known else this_machine(config.instruction_set))
+            result = replace(result, seconds=run.seconds, machine=run.machine)
+        return result
 
 
 def load_study(folder: Path) -> StudyResult:
     """A complete study from its folder alone. Raises ConfigError or StoreError where it is not one."""
+    return _load(Store(folder))
+
+
+def load_trained(folder: Path) -> tuple[StudyConfig, Samples, Networks]:
+    """A study's configuration, samples and trained networks alone, in two thirds of the time of `load_study`. Raises
+    what that does.
+    """
     store = Store(folder)
     config, samples = store.config(), store.samples()
-    found = _load_found(store, config, samples)
-    zones = [store.read_shard(f"zone-{zone}") for zone in range(len(config.zones.starts))]
-    run = _read_run(folder) or {"seconds": 0.0, "machine": {}}
+    made_of, weights = provenances(config, samples), _no_weights(config, samples)
+    names = [f"w{layer}" for layer in range(1, len(weights) + 1)]
+    for group in groups_of(config):
+        if group.zone is None:
+            _put_weights(weights, group, store.read_shard(group.name, made_of[group.name], names))
+    return config, samples, Networks(weights)
+
+
+def _load(store: Store) -> StudyResult:
+    config, samples = store.config(), store.samples()
+    made_of = provenances(config, samples)
+    found = _load_found(store, config, samples, made_of)
+    zones = [store.read_shard(group.name, made_of[group.name]) for group in groups_of(config) if group.zone is not None]
+    run = read_run(store)
     return StudyResult(
         config,
         samples,
         found,
         np.stack([zone["weight_range"].to_numpy() for zone in zones]),
         np.stack([as_matrix(zone["recognition"]) for zone in zones]),
-        run["seconds"],
-        run["machine"],
+        np.stack([as_matrix(zone["recognition_before"]) for zone in zones]),
+        run.seconds if run else 0.0,
+        run.machine if run else {},
     )
 
 
-def _read_run(folder: Path) -> dict[str, Any] | None:
-    """When and where the study ran, as `_finish` wrote it; None where that is missing or damaged."""
-    try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return {"seconds": float(run["seconds"]), "machine": dict(run["machine"])}
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+def _load_found(store: Store, config: StudyConfig, samples: Samples, made_of: Mapping[str, Provenance]) -> FewestLevels:
+    weights = _no_weights(config, samples)
+    trace = np.empty((config.models, config.q_max))
+    columns: dict[str, Any] = {"recognition": np.empty(config.models)}
+    columns |= {name: np.empty(config.models, np.intp) for name in ("q", "stable_q", "occupied")}
+    for group in groups_of(config):
+        if group.zone is not None:
+            continue
+        table, part = store.read_shard(group.name, made_of[group.name]), slice(group.models.start, group.models.stop)
+        _put_weights(weights, group, table)
+        trace[part] = as_matrix(table["recognition_trace"])
+        for name, column in columns.items():
+            column[part] = table[name].to_numpy()
+    quantizer = QUANTIZERS[config.quantizer]
+    return FewestLevels(Networks(weights), quantizer, config.alpha, recognition_trace=trace, **columns)
 
 
-def _load_found(store: Store, config: StudyConfig, samples: Samples) -> FewestLevels:
-    import pyarrow as pa
+def _no_weights(config: StudyConfig, samples: Samples) -> tuple[FloatArray, ...]:
+    """Room for the weights of all models, one array (models, fan_in, fan_out) per layer."""
+    shapes = itertools.pairwise([samples.inputs, config.hidden, len(samples.classes)])
+    return tuple(np.empty((config.models, *shape)) for shape in shapes)
 
-    table = pa.concat_tables([store.read_shard(group.name) for group in groups_of(config) if group.zone is None])
-    sizes = [samples.inputs, config.hidden, len(samples.classes)]
-    weights = [
-        as_matrix(table[f"w{layer}"]).reshape(-1, *shape)
-        for layer, shape in enumerate(itertools.pairwise(sizes), start=1)
-    ]
-    q, stable_q, occupied, recognition = (
-        table[name].to_numpy() for name in ("q", "stable_q", "occupied", "recognition")
-    )
-    networks = Networks(tuple(w.astype(np.float64) for w in weights))
-    trace = as_matrix(table["recognition_trace"])
-    return FewestLevels(networks, QUANTIZERS[config.quantizer], config.alpha, q, stable_q, occupied, recognition, trace)
+
+def _put_weights(weights: tuple[FloatArray, ...], group: Group, table: pa.Table) -> None:
+    for layer, w in enumerate(weights, start=1):
+        w[group.models.start : group.models.stop] = as_matrix(table[f"w{layer}"]).reshape(-1, *w.shape[1:])

@@ -1,0 +1,124 @@
+"""Threads: one function over many tasks. An error or an interrupt drops the tasks that have not begun."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+LOOK_SECONDS = 0.5
+"""How often a waiting caller wakes: some systems hand it an interrupt only then."""
+
+
+class Dropped(Exception):
+    """Ends a task whose result nobody waits for any more."""
+
+
+def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int | None = None) -> list[Result]:
+    """The function's results for the tasks, in their order. jobs: threads; all cores where None.
+
+    The caller only waits, so that an interrupt reaches it at once. It then leaves without waiting for tasks under way,
+    which end at their next `checkpoint`. An error is that of the first task that fails, whatever the threads; it is
+    raised when no task is under way any more. Within a task, the tasks of another pool run one by one in its thread.
+    """
+    tasks = list(tasks)
+    results = dict(_results(function, tasks, jobs))
+    return [results[index] for index in range(len(tasks))]
+
+
+def as_done(
+    function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int | None = None
+) -> Generator[tuple[Task, Result], None, None]:
+    """Each task with its result, as they come; else as `in_order`. To close the iterator drops what is left."""
+    tasks = list(tasks)
+    for index, result in _results(function, tasks, jobs):
+        yield tasks[index], result
+
+
+def checkpoint() -> None:
+    """For long tasks to call now and then: raises Dropped where the result is no longer waited for."""
+    if _here.dropped is not None and _here.dropped.is_set():
+        raise Dropped
+
+
+def threads_for(jobs: int | None = None) -> int:
+    """How many threads may work for this caller: `jobs`, or all cores where None; 1 within a task."""
+    return jobs or available_cores() if _here.dropped is None else 1
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Here(threading.local):
+    """Of this thread. dropped: set where its task's result is no longer waited for; None where it runs no task."""
+
+    dropped: threading.Event | None = None
+
+
+_here = _Here()
+
+
+def _results(
+    function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int | None
+) -> Iterator[tuple[int, Result]]:
+    """Index and result of every task that ends, as they come."""
+    if _here.dropped is not None:
+        for index, task in enumerate(tasks):
+            checkpoint()
+            yield index, function(task)
+        return
+    pool = _Pool(function, tasks)
+    try:
+        for _ in range(min(threads_for(jobs), len(tasks))):
+            threading.Thread(target=pool.work, name="fewlevels").start()
+        yield from pool.results()
+    finally:
+        pool.dropped.set()
+
+
+class _Pool:
+    """Tasks, and the threads that take one after the other until one fails."""
+
+    def __init__(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> None:
+        self.function, self.tasks = function, tasks
+        self.dropped = threading.Event()
+        self.lock, self.begun, self.failed = threading.Lock(), 0, False
+        self.ended: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+
+    def work(self) -> None:
+        _here.dropped = self.dropped
+        while True:
+            with self.lock:
+                index = self.begun
+                if self.failed or self.dropped.is_set() or index == len(self.tasks):
+                    return
+                self.begun += 1
+            try:
+                self.ended.put((index, self.function(self.tasks[index]), None))
+            except BaseException as error:
+                with self.lock:
+                    self.failed = True
+                self.ended.put((index, None, error))
+
+    def results(self) -> Iterator[tuple[int, Any]]:
+        errors: dict[int, BaseException] = {}
+        ended = 0
+        while ended < (self.begun if self.failed else len(self.tasks)):
+            try:
+                index, result, error = self.ended.get(timeout=LOOK_SECONDS)
+            except Empty:
+                continue
+            ended += 1
+            if error is None:
+                yield index, result
+            else:
+                errors[index] = error
+        if errors:
+            raise errors[min(errors)]

@@ -1,0 +1,1 @@
+"""Storage: folders of results and single files, whole or absent, whoever else writes there."""

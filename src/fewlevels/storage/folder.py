@@ -1,0 +1,271 @@
+"""Folder: where a command keeps its results, so that it can be stopped at any instant and go on.
+
+NAME                             any file, there whole or not at all
+shards/NAME-CHECKSUM.parquet     tables, each with what it was made of (its provenance) in its metadata
+lock                             held by the process that works here
+
+The lock saves work and is not needed to be right: two processes may write here at once. Temporary names are unique, a
+shard of the same content has the same name, and a rename replaces whole files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
+from fewlevels.storage.files import failures, remove_unfinished, write_whole
+from fewlevels.storage.lock import UNSUPPORTED, try_lock
+from fewlevels.storage.provenance import Provenance, differences
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+CHECKSUM_DIGITS = 16
+SHARD = re.compile(rf"(.+)-[0-9a-f]{{{CHECKSUM_DIGITS}}}\.parquet")
+"""The name of a shard's file; others in shards/ are a user's own."""
+
+METADATA = b"fewlevels"
+"""The key of a shard's provenance, as JSON, in the metadata of its Parquet schema."""
+
+FOLDERS = ("", "shards", "figures")
+"""Where a command's files lie."""
+
+
+def checksum(content: bytes) -> str:
+    """Of a file: the first digits of its SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:CHECKSUM_DIGITS]
+
+
+class Folder:
+    """A folder of results. Raises StoreError where it cannot be read or written.
+
+    The shards are listed once, when one is first asked for, and again when the folder is locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shards = path / "shards"
+        self._held: list[tuple[int, Path]] = []
+        self._listing: dict[str, list[Path]] | None = None
+        self._provenance: dict[Path, Provenance] = {}
+        self._tidied: set[Path] = set()
+        self._said: set[Path] = set()  # that were left aside
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder, made where it is missing, for this process; see also `held`.
+
+        Raises StoreError where another process holds it. Warns, and goes on, where the file system has no locks.
+        """
+        with failures(f"write in {self.path}"):
+            self.shards.mkdir(parents=True, exist_ok=True)
+            file = open(self.path / "lock", "a+b")  # noqa: SIM115  (held until the work ends)
+        with file, self.held():
+            try:
+                taken = try_lock(file.fileno())
+            except OSError as error:
+                if error.errno not in UNSUPPORTED:
+                    raise StoreError(f"cannot lock {self.path}: {(error.strerror or str(error)).lower()}") from None
+                taken = True
+                warnings.warn(
+                    f"the file system of {self.path} has no locks ({error.strerror}); results stay right, but a second "
+                    "command in this folder would do the same work again",
+                    FewlevelsWarning,
+                    stacklevel=3,
+                )
+            if not taken:
+                raise StoreError(f"another process works in {self.path}; wait for it, or use another folder")
+            self._held.append((file.fileno(), self.path / "lock"))
+            self._listing = None
+            yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stay with the folder that is there now: a write raises StoreError once it was removed or made anew."""
+        with ExitStack() as last:
+            last.callback(setattr, self, "_held", self._held)
+            self._held = list(self._held)
+            if hasattr(os, "O_DIRECTORY"):  # elsewhere the open lock keeps a folder from being removed
+                with failures(f"write in {self.path}"):
+                    descriptor = os.open(self.path, os.O_DIRECTORY)  # open, its number is not given to another folder
+                last.callback(os.close, descriptor)
+                self._held.append((descriptor, self.path))
+            yield
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file so that it is there whole or not at all, whenever the machine stops. The first one in its folder
+        also removes what writers that were killed left there."""
+        path = self.path / name
+        for descriptor, held in self._held:
+            if not _is_same(descriptor, held):
+                raise StoreError(f"{held} was removed or made anew while this ran; run the same command again")
+        with failures(f"write {path}"):
+            path.parent.mkdir(parents=not self._held, exist_ok=True)
+            if path.parent not in self._tidied:
+                remove_unfinished(path.parent)
+                self._tidied.add(path.parent)
+            write_whole(path, content)
+
+    def checksum_of(self, name: str) -> str | None:
+        """Of a file as it is now; None where it cannot be read."""
+        try:
+            return checksum((self.path / name).read_bytes())
+        except OSError:
+            return None
+
+    def write_npz(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        self.write(name, npz(arrays))
+
+    def write_shard(self, name: str, table: pa.Table, made_of: Provenance) -> None:
+        """Store a table, with what it was made of."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        provenance = _plain(name, made_of)
+        buffer = pa.BufferOutputStream()
+        metadata = {METADATA: json.dumps(provenance).encode()}
+        pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
+        content = buffer.getvalue().to_pybytes()
+        path = self.shards / f"{name}-{checksum(content)}.parquet"
+        self.write(f"shards/{path.name}", content)
+        paths = self._paths().setdefault(name, [])
+        paths += [path] if path not in paths else []
+        self._provenance[path] = provenance
+
+    def read_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
+        """The table of this name that was made of this, or these columns of it.
+
+        Raises StoreError where it is missing or damaged, ConfigError, which says what differs, where only one that was
+        made of something else is there.
+        """
+        shards = {path: _opened(path) for path in self._paths().get(name, [])}
+        for path, shard in shards.items():
+            if shard is None:
+                raise StoreError(
+                    f"{path} is damaged, its checksum does not match; run the same command again to mend it"
+                )
+        provenances = {path: shard.provenance for path, shard in shards.items() if shard is not None}
+        chosen = self._chosen(_plain(name, made_of), provenances)
+        shard = None if chosen is None else shards[chosen]
+        if shard is None:
+            raise StoreError(f"{self.path} is not complete: {name} is missing; run the same command again to go on")
+        return shard.file.read(columns, use_threads=False)
+
+    def missing(self, wanted: Mapping[str, Provenance]) -> list[str]:
+        """The names that have no shard made of this yet. Raises ConfigError, which says what differs, for a shard that
+        was made of something else.
+        """
+        return [name for name, made_of in wanted.items() if self._path_of(name, made_of) is None]
+
+    def names(self) -> list[str]:
+        """Of all shards that are there."""
+        return list(self._paths())
+
+    def discard_damaged(self) -> list[Path]:
+        """Remove shards whose content does not match their checksum, and unfinished files; returns the shards."""
+        for folder in FOLDERS:
+            with failures(f"read {self.path / folder}"):
+                remove_unfinished(self.path / folder)
+        damaged = []
+        for path in [path for paths in self._paths().values() for path in paths]:
+            if (shard := _opened(path)) is None:
+                with failures(f"remove {path}"):
+                    path.unlink(missing_ok=True)
+                damaged.append(path)
+            else:
+                self._provenance[path] = shard.provenance
+        self._listing = None if damaged else self._listing
+        return damaged
+
+    def _paths(self) -> dict[str, list[Path]]:
+        if self._listing is None:
+            self._listing = {}
+            with failures(f"read {self.shards}"), suppress(FileNotFoundError):
+                for match in filter(None, map(SHARD.fullmatch, sorted(os.listdir(self.shards)))):
+                    self._listing.setdefault(match[1], []).append(self.shards / match[0])
+        return self._listing
+
+    def _path_of(self, name: str, made_of: Provenance) -> Path | None:
+        known = {}
+        for path in self._paths().get(name, []):
+            if path in self._provenance:
+                known[path] = self._provenance[path]
+            elif (shard := _opened(path)) is not None:
+                known[path] = shard.provenance
+        return self._chosen(_plain(name, made_of), known)
+
+    def _chosen(self, wanted: Provenance, provenances: dict[Path, Provenance]) -> Path | None:
+        """The first path of this provenance. Of others it warns where they can be left aside, else it raises."""
+        differing = {path: differences(there, wanted) for path, there in provenances.items()}
+        chosen = next((path for path, differs in differing.items() if not differs), None)
+        for path, differs in differing.items():
+            there = provenances[path]
+            if not there and chosen is None:
+                raise StoreError(f"{path} comes from an earlier version and does not say of what; use another folder")
+            if "shard" in there and there["shard"] != wanted["shard"]:
+                differs = [f"it is of {there['shard']}"]
+            elif differs and chosen is None:
+                raise ConfigError(
+                    f"{self.path} holds results of something else: {'; '.join(differs)} ({path.name}); put back what "
+                    "was changed, or use another folder"
+                )
+            if differs and path not in self._said:
+                self._said.add(path)
+                warnings.warn(f"{path} is left aside: {'; '.join(differs)}", FewlevelsWarning, stacklevel=1)
+        return chosen
+
+
+@dataclass(frozen=True)
+class _Shard:
+    file: pq.ParquetFile
+    provenance: Provenance
+
+
+def _opened(path: Path) -> _Shard | None:
+    """A shard, read; None where it is not what its name says. Its provenance is empty where it says none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with failures(f"read {path}"):
+        content = path.read_bytes()
+    if not path.stem.endswith(f"-{checksum(content)}"):
+        return None
+    try:
+        # Not pq.read_table: a thread of Arrow's that holds `content` when the interpreter ends aborts the process.
+        file = pq.ParquetFile(pa.BufferReader(content))
+        provenance = json.loads((file.schema_arrow.metadata or {}).get(METADATA, b"{}"))
+    except (pa.ArrowException, ValueError):
+        return None
+    return _Shard(file, provenance if isinstance(provenance, dict) else {})
+
+
+def _plain(name: str, made_of: Provenance) -> Provenance:
+    """The provenance of a shard as JSON gives it back, its names in order."""
+    return json.loads(json.dumps({"shard": name, **made_of}, sort_keys=True))
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as the content of a NumPy .npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the keys for allow_pickle
+    return buffer.getvalue()

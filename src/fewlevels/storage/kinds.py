@@ -1,0 +1,25 @@
+"""Kinds: whose results a folder holds, so that no command puts its own among another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fewlevels.errors import StoreError
+
+MARKS = {
+    "study.toml": "study", "request.json": "fit", "fit.json": "fit", "search.json": "search", "search.npz": "search",
+}  # fmt: skip
+"""Files that show whose a folder is; a study's may also hold a search of its networks."""
+
+
+def kind_of(folder: Path) -> str | None:
+    """'study', 'fit' or 'search'; None for a folder that holds none of them, or is not there."""
+    return next((kind for name, kind in MARKS.items() if (folder / name).exists()), None)
+
+
+def require_kind(folder: Path, kind: str) -> None:
+    """Raises StoreError where a folder holds results of another kind."""
+    if (there := kind_of(folder)) not in (None, kind):
+        raise StoreError(f"{folder} holds a {there}; give the {kind} a folder of its own")
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder} is a file; name a folder for the {kind}")

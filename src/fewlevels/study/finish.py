@@ -1,0 +1,106 @@
+"""Finish: what a study leaves once all its groups are there: weights for other programs, and the record of its run."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import warnings
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from fewlevels.errors import FewlevelsWarning
+from fewlevels.search import FewestLevels
+from fewlevels.storage.folder import checksum, npz
+from fewlevels.study.store import Store
+
+MAT_VARIABLE_BYTES = 2_000_000_000
+"""Of the largest array that weights.mat holds; a MATLAB 5 file ends at 2^31 bytes a variable, its head included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """run.json. seconds: wall time of the run that completed the study. machine: where that was. files: the checksum of
+    each file of weights."""
+
+    seconds: float
+    machine: dict[str, str]
+    files: dict[str, str]
+
+
+def read_run(store: Store) -> Run | None:
+    """When and where the study ran, as `finish` wrote it; None where that is missing or damaged."""
+    try:
+        run = json.loads((store.path / "run.json").read_text(encoding="utf-8"))
+        files = dict(run.get("files", {}))
+        return Run(seconds=float(run["seconds"]), machine=dict(run["machine"]), files=files)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def is_finished(store: Store) -> bool:
+    """Whether all that `finish` writes is there, undamaged."""
+    run = read_run(store)
+    return run is not None and "weights.npz" in run.files and all(
+        store.checksum_of(name) == expected for name, expected in run.files.items()
+    )  # fmt: skip
+
+
+def finish(store: Store, found: FewestLevels, seconds: float, machine: dict[str, str]) -> Run:
+    """Write the weights for NumPy and MATLAB, and run.json.
+
+    Warns where weights.mat is left out because an array is too large for it.
+    """
+    arrays: dict[str, np.ndarray] = {
+        f"W{layer}": w.astype(np.float32) for layer, w in enumerate(found.networks.weights, start=1)
+    }
+    arrays["q"] = found.q
+    contents = {"weights.npz": npz(arrays)}
+    largest = max(arrays, key=lambda name: arrays[name].nbytes)
+    if arrays[largest].nbytes <= MAT_VARIABLE_BYTES:
+        contents["weights.mat"] = _mat(arrays)
+    else:
+        warnings.warn(
+            f"{store.path / 'weights.mat'} is left out: {largest} has {arrays[largest].nbytes / 1e9:.1f} GB, and a "
+            f"MATLAB 5 file holds {MAT_VARIABLE_BYTES / 1e9:g} GB a variable; weights.npz and shards/ hold the same",
+            FewlevelsWarning,
+            stacklevel=2,
+        )
+    for name, content in contents.items():
+        store.write(name, content)
+    files = {name: checksum(content) for name, content in contents.items()}
+    run = Run(seconds=round(seconds, 1), machine=machine, files=files)
+    store.write("run.json", json.dumps(asdict(run), indent=1).encode())
+    return run
+
+
+def this_machine(instruction_set: str | None) -> dict[str, str]:
+    """Where a study runs, and on which versions of what."""
+    from importlib.metadata import version
+
+    return {
+        "processor": _processor(),
+        "instruction_set": str(instruction_set),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("fewlevels", "numpy", "scipy", "pyarrow")},
+    }
+
+
+def _mat(arrays: dict[str, np.ndarray]) -> bytes:
+    from scipy.io import savemat
+
+    buffer = io.BytesIO()
+    savemat(buffer, arrays, do_compression=True)
+    buffer.seek(0)
+    buffer.write(b"MATLAB 5.0 MAT-file, written by fewlevels".ljust(116))  # in place of a header with the time of day
+    return buffer.getvalue()
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,114 @@
+"""Inputs: what a user names, the same for every command: networks, the samples they choose and judge on, a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewlevels.common.words import printable
+from fewlevels.datasets import DATASETS, samples_of
+from fewlevels.errors import SearchError, UsageError
+from fewlevels.networks import Networks, load_networks, refuse_transposed
+from fewlevels.samples import Samples
+from fewlevels.search import check_classes
+from fewlevels.study.run import StudyResult, load_study, load_trained
+
+BEST = "best"
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Networks, and the samples that a command works on.
+
+    networks: all of a study or a file. index: of the one that is meant, None where all are. samples: settings are
+    chosen and fine-tuning trains on them. test: held-out samples that alone judge, None where `samples` do.
+    data_name, test_name: what a user calls the samples.
+    """
+
+    networks: Networks
+    index: int | None
+    samples: Samples
+    test: Samples | None
+    data_name: str
+    test_name: str | None
+
+    @property
+    def one(self) -> Networks:
+        """The network that is meant."""
+        assert self.index is not None
+        return self.networks[self.index]
+
+    @property
+    def judge(self) -> Samples:
+        """The samples that judge."""
+        return self.samples if self.test is None else self.test
+
+    @property
+    def chosen_on(self) -> str:
+        """'training samples of digits8': the samples that choose, in words."""
+        return part_of(self.data_name, "training")
+
+    @property
+    def judged_on(self) -> str:
+        """'test samples of digits8': the samples that judge, in words."""
+        return self.chosen_on if self.test_name is None else part_of(self.test_name, "test")
+
+
+def read_inputs(source: Path, data: str | None = None, test: str | None = None, model: str | None = None) -> Inputs:
+    """What these names mean, each read once, and of a study no more than is needed.
+
+    source: the folder of a study, which brings its samples, or a .npz with W1, W2 … (see `load_networks`), which brings
+    none. data, test: samples by name or file (see `samples_of`); of a data set that is split the training part stands
+    for `data`, the test part for `test`. model: which network is meant, by its index; 'best' is the best of a study, or
+    a file's only one.
+    Raises UsageError where there is no such path or a file comes without data or with several networks to choose the
+    best of, SearchError where there is no such model or samples name their classes otherwise, and what reading any of
+    them raises.
+    """
+    if source.is_dir():
+        best = None
+        if model == BEST:
+            study = load_study(source)
+            config, samples, networks, best = study.config, study.samples, study.found.networks, best_of(study)
+        else:
+            config, samples, networks = load_trained(source)
+        if data is None:
+            data = config.dataset
+        else:
+            own, samples = samples, samples_of(data)
+            check_classes(own, samples)
+    elif not source.is_file():
+        raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
+    elif data is None:
+        raise UsageError(f"{source} brings no samples; give them with --data")
+    else:
+        networks, samples = load_networks(source), samples_of(data)
+        refuse_transposed(networks, samples, printable(source))
+        best = 0 if len(networks) == 1 else None
+    index = None if model is None else model_index(model, len(networks))
+    if model == BEST and (index := best) is None:
+        raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
+    judge = None if test is None else samples_of(test, test=True)
+    check_classes(samples, judge)
+    return Inputs(networks, index, samples, judge, data, test)
+
+
+def model_index(name: str, models: int) -> int | None:
+    """The index that a user names a model by, or None for 'best'. Raises SearchError where there is no such model."""
+    if name == BEST:
+        return None
+    if not (name.isascii() and name.isdecimal() and len(name) < 20 and int(name) < models):
+        raise SearchError(f"--model must be {BEST}, or 0 to {models - 1}, got {name!r}")
+    return int(name)
+
+
+def best_of(study: StudyResult) -> int:
+    """The index of a study's best model. Raises SearchError where none is solved."""
+    if study.best < 0:
+        raise SearchError("no model of this study was solved, so there is no best one; choose one with --model INDEX")
+    return study.best
+
+
+def part_of(name: str, part: str) -> str:
+    """'training samples of digits8', 'samples of own.npz': only a data set that is split has parts."""
+    return f"{part} samples of {name}" if name in DATASETS else f"samples of {printable(name)}"

@@ -1,0 +1,146 @@
+"""A fit's folder: what is damaged, edited, renamed or of another fit is made again or refused, never taken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from fewlevels import Networks, TrainingConfig, finetune, load_device, load_digits, train
+from fewlevels.devices.model import Device
+from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
+from fewlevels.fitting import store as fit_store
+from fewlevels.fitting.problem import FitConfig
+from fewlevels.fitting.store import stored_fit
+from fewlevels.storage.folder import METADATA, Folder
+
+SAMPLES = load_digits(5)
+CONFIG = FitConfig(chips=30, most_states=3)
+
+
+@pytest.fixture(scope="module")
+def network() -> Networks:
+    trained = train(SAMPLES, TrainingConfig(steps=60_000), models=1, seed=2)
+    return Networks(finetune(trained, SAMPLES).quantized_weights)
+
+
+@pytest.fixture(scope="module")
+def device() -> Device:
+    return load_device("cmo_hfox")
+
+
+@pytest.fixture(scope="module")
+def whole(network: Networks, device: Device, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fit") / "whole"
+    stored_fit(network, SAMPLES, device, CONFIG, folder)
+    return folder
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "fit"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("content", ["null", "[]", "3", '"fit"', "{", "", "[" * 100_000, "\xff"])
+def test_a_request_that_is_none_is_one_sentence_with_its_remedy(
+    content: str, folder: Path, whole: Path, network: Networks, device: Device
+) -> None:
+    (folder / "request.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(StoreError, match=r"request\.json is damaged; remove it to go on with the same fit, or use an"):
+        stored_fit(network, SAMPLES, device, CONFIG, folder)
+    (folder / "request.json").unlink()
+    stored_fit(network, SAMPLES, device, CONFIG, folder)
+    assert contents(folder) == contents(whole)
+
+
+def test_an_edited_request_is_refused_by_what_differs(folder: Path, network: Networks, device: Device) -> None:
+    request = json.loads((folder / "request.json").read_text())
+    for changed, said in (
+        (request | {"seed": 2}, "holds a different fit: seed is 2 there and 1 here; use another folder"),
+        (request | {"network": "x"}, "holds a different fit: the network has changed; use"),
+        ({key: value for key, value in request.items() if key not in ("alpha", "data")},
+         "holds a different fit: alpha is not told there; data is not told there; use"),
+        ({}, "alpha is not told there; .* samples is not told there"),
+    ):  # fmt: skip
+        (folder / "request.json").write_text(json.dumps(changed))
+        with pytest.raises(ConfigError, match=said):
+            stored_fit(network, SAMPLES, device, CONFIG, folder)
+
+
+def test_a_finished_fit_without_its_chips_is_not_written_over(
+    folder: Path, whole: Path, network: Networks, device: Device
+) -> None:
+    shutil.rmtree(folder / "shards")
+    with pytest.raises(ConfigError, match="chips is 30 there and 31 here"):
+        stored_fit(network, SAMPLES, device, replace(CONFIG, chips=31), folder)
+    stored_fit(network, SAMPLES, device, CONFIG, folder)
+    assert contents(folder) == contents(whole)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"damaged")])
+def test_answers_that_are_damaged_or_missing_are_written_again(
+    damage, folder: Path, whole: Path, network: Networks, device: Device
+) -> None:  # type: ignore[no-untyped-def]
+    for name in ("fit.json", "mapping.csv", "network.npz"):
+        damage(folder / name)
+    stored_fit(network, SAMPLES, device, CONFIG, folder)
+    assert contents(folder) == contents(whole)
+
+
+def test_a_shard_s_damage_inside_is_noticed(folder: Path, whole: Path, network: Networks, device: Device) -> None:
+    shard = max((folder / "shards").iterdir(), key=lambda path: path.stat().st_size)
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    damaged: list[Path] = []
+    stored_fit(network, SAMPLES, device, CONFIG, folder, on_damaged=damaged.append)
+    assert damaged == [shard] and contents(folder) == contents(whole)
+
+
+def test_a_renamed_shard_is_left_aside(folder: Path, whole: Path, network: Networks, device: Device) -> None:
+    one, other = sorted((folder / "shards").iterdir())[:2]
+    name, checksum = one.stem[:-17], other.stem[-16:]
+    one.unlink()
+    other.rename(one.with_name(f"{name}-{checksum}.parquet"))
+    with pytest.warns(FewlevelsWarning, match=f"left aside: it is of {other.stem[:-17]}"):
+        stored_fit(network, SAMPLES, device, CONFIG, folder)
+    assert contents(whole).items() <= contents(folder).items()
+
+
+def test_a_shard_of_another_seed_under_this_fit_s_name_is_left_aside(
+    folder: Path, whole: Path, network: Networks, device: Device, tmp_path: Path
+) -> None:
+    stored_fit(network, SAMPLES, device, replace(CONFIG, seed=2), tmp_path / "other")
+    (own, *_), (foreign, *_) = (sorted((each / "shards").iterdir()) for each in (folder, tmp_path / "other"))
+    own.unlink()
+    shutil.copy(foreign, own.with_name(f"{own.stem[:-17]}-{foreign.stem[-16:]}.parquet"))
+    with pytest.warns(FewlevelsWarning, match="left aside: it is of chips-"):
+        stored_fit(network, SAMPLES, device, CONFIG, folder)
+    assert contents(whole).items() <= contents(folder).items()
+
+
+def test_shards_of_another_version_are_refused(
+    folder: Path, network: Networks, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "request.json").unlink()
+    monkeypatch.setattr(fit_store, "__version__", "99")
+    with pytest.raises(ConfigError, match=r"holds results of something else: version is .* there and '99' here"):
+        stored_fit(network, SAMPLES, device, CONFIG, folder)
+
+
+def test_a_shard_of_other_rows_is_refused(folder: Path, network: Networks, device: Device) -> None:
+    shard = sorted((folder / "shards").iterdir())[0]
+    table = pq.read_table(shard)
+    provenance = json.loads(table.schema.metadata[METADATA])
+    shard.unlink()
+    Folder(folder).write_shard(provenance.pop("shard"), table.slice(1), provenance)
+    with pytest.raises(StoreError, match="is not what a fit stores; remove it, or use another folder"):
+        stored_fit(network, SAMPLES, device, CONFIG, folder)
