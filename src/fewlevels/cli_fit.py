@@ -95,7 +95,7 @@ def fit(
     def tell(trial: Trial) -> None:
         low, high = trial.found.interval
         if not quiet:
-            print(f"{counted(trial.states, 'state'):>9}, {trial.placement}: {trial.found.value:.1%} of chips "
+            print(f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.found.value:.1%} of chips "
                   f"({low:.1%} to {high:.1%})", file=sys.stderr, flush=True)  # fmt: skip
 
     with shown_progress("fitting", "chips", quiet) as on_progress:
