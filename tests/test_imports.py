@@ -21,6 +21,7 @@ STAGES = (
     "networks",
     "training",
     "quantization",
+    "contenders",
     "search",
     "circuit",
     "devices",

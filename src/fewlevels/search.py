@@ -10,10 +10,11 @@ from numbers import Integral
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
-from fewlevels.quantization.protocol import searchable
+from fewlevels.quantization.protocol import CuttingQuantizer, searchable
 from fewlevels.quantization.sharing import (
     Minimise,
     Share,
@@ -187,6 +188,7 @@ def fewest_levels(
     trace[numbers.start - 1 : numbers.stop - 1] = -1.0
     setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
     q, stable_q, occupied = np.zeros((3, models), np.intp)
+    screened = whole if minimise == "requested" and can_be_screened(whole, joint, shapes, share) else None
 
     def count(values: FloatArray, at: int) -> npt.ArrayLike:
         return at if minimise == "requested" else counts_of(values, shapes, whole, at, share)[minimise]
@@ -199,8 +201,13 @@ def fewest_levels(
             passes = reaches(trace[at - 1, part], judged[part])
             counts[at - 1, part] = np.where(passes, count(values, at), NEVER)
 
-    def search(begin: int) -> None:
-        part = slice(begin, begin + CHUNK)
+    def screen(part: slice, quantizer: CuttingQuantizer) -> None:
+        found = best_settings(joint[part], shapes, quantizer, numbers, share, samples)
+        for at, (recognition, margin, setting) in zip(numbers, found, strict=True):
+            trace[at - 1, part], margin_trace[at - 1, part], setting_trace[at - 1, part] = recognition, margin, setting
+            counts[at - 1, part] = np.where(reaches(recognition, target[part]), at, NEVER)
+
+    def try_all(part: slice) -> None:
         weights = joint[part]
         margins = np.empty((len(weights), len(samples)))
         for index, setting in enumerate(settings):
@@ -215,6 +222,13 @@ def fewest_levels(
                 if better.any():
                     best[better], best_margin[better], least[better] = recognition[better], margin[better], own[better]
                     setting_trace[at - 1, part][better] = index
+
+    def search(begin: int) -> None:
+        part = slice(begin, begin + CHUNK)
+        if screened is None:
+            try_all(part)
+        else:
+            screen(part, screened)
         if test is not None:
             judge(part, test)
         q[part] = least_count(counts[:, part].T, margin_trace[:, part].T)
