@@ -4,13 +4,15 @@
 # make paper   both full studies into docs/results/
 # make circuits  their best networks as circuits, after make paper
 # make fits    the worked examples' figures into docs/results/fits/
+# make sanitize  the native kernels' tests under the address and undefined-behaviour sanitizers
+# make bare    make study and make test in a bare Debian 12 under build/; needs root and debootstrap
 # make wheel   a wheel in dist/
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/fewlevels/_native/*)
 
-.PHONY: study test lint bench paper circuits fits wheel clean
+.PHONY: study test lint bench paper circuits fits bare sanitize wheel clean
 
 study: $(VENV)/installed
 	$(VENV)/bin/fewlevels study --preset quick --dataset digits5 --out studies/digits5
@@ -43,6 +45,12 @@ fits: $(VENV)/installed
 	mkdir -p studies/fits
 	cd studies/fits && for example in ../../examples/*.sh; do PATH=$(CURDIR)/$(VENV)/bin:$$PATH sh $$example || exit 1; done
 	for fit in taox wan wan_finetuned; do cp studies/fits/$$fit/figures/fit.png docs/results/fits/$$fit.png; done
+
+sanitize:
+	tools/sanitize
+
+bare:
+	tools/bare build/bare
 
 wheel: $(VENV)/developing
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .

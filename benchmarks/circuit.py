@@ -7,6 +7,7 @@ badcrossbar comes from PyPI (it needs libcairo2-dev), ngspice from the platform;
 Errors are of output currents, in the same run. `rival`: the largest relative one against the rival. `SuperLU`: the
 same, against SciPy's sparse LU of the nodal matrix. `Kirchhoff`: a bound on the sum of errors, relative to the sum of
 outputs: all imbalances that NumPy finds at the node voltages returned, since what a node has in excess leaves once.
+`processor`: how often the rival's processor time holds ours, all threads and subprocesses counted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import logging
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -29,6 +31,7 @@ from typing import Any
 import numpy as np
 
 import fewlevels as fl
+from fewlevels.circuit.direct import nested_dissection
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.ngspice import ngspice_version, run_deck
 from fewlevels.circuit.transfer import transfer_matrix
@@ -48,35 +51,41 @@ def output(crossbar: fl.Crossbar, volt: np.ndarray) -> np.ndarray:
     return fl.solve(crossbar, volt).output_ampere
 
 
-def clock(run: Callable[[], np.ndarray], least_seconds: float = 0.02) -> tuple[float, np.ndarray]:
-    """Seconds of one call, averaged over as many as fill least_seconds, and its result."""
-    calls, begin = 0, time.perf_counter()
+def processor_seconds() -> float:
+    """What this process, its threads and its finished subprocesses have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in used)
+
+
+def clock(run: Callable[[], np.ndarray], least_seconds: float = 0.0) -> tuple[float, float, np.ndarray]:
+    """Seconds of one call, averaged over as many as fill least_seconds, its processor seconds and its result."""
+    calls, begin, begin_processor = 0, time.perf_counter(), processor_seconds()
     while True:
         result = run()
         calls += 1
         if (spent := time.perf_counter() - begin) >= least_seconds:
-            return spent / calls, result
+            return spent / calls, (processor_seconds() - begin_processor) / calls, result
 
 
 def compare(
     name: str, ours: Callable[[], np.ndarray], rival: Callable[[], np.ndarray] | None, rounds: int, goal: str
 ) -> Row:
     ours()
-    own_times, other_times, error = [], [], 0.0
+    own_times, other_times, ratios, processor_ratios, error = [], [], [], [], 0.0
     for _ in range(rounds):
-        seconds, found = clock(ours)
+        seconds, processor, found = clock(ours, 0.02)
         own_times.append(seconds)
         if rival:
-            begin = time.perf_counter()
-            expected = rival()
-            other_times.append(time.perf_counter() - begin)
+            other_seconds, other_processor, expected = clock(rival)
+            other_times.append(other_seconds)
+            ratios.append(other_seconds / seconds)
+            processor_ratios.append(other_processor / processor)
             error = max(error, largest_error(found, expected))
     row: Row = {"name": name, "seconds": statistics.median(own_times), "spread": [min(own_times), max(own_times)],
                 "goal": goal}  # fmt: skip
     if rival:
-        row |= {"check": "rival", "error": error}
-        ratios = [theirs / own for theirs, own in zip(other_times, own_times, strict=True)]
-        row |= {"rival_seconds": statistics.median(other_times), "ratio": statistics.median(ratios)}
+        row |= {"check": "rival", "error": error, "rival_seconds": statistics.median(other_times),
+                "ratio": statistics.median(ratios), "processor_ratio": statistics.median(processor_ratios)}  # fmt: skip
     return row
 
 
@@ -84,10 +93,10 @@ def largest_error(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.max(np.abs(found / expected - 1)))
 
 
-def checked_by_superlu(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
-    """A linear crossbar with equal wires on virtual ground: word nodes and bit nodes as unknowns, assembled here."""
+def nodal_system(crossbar: fl.Crossbar, volt: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Kirchhoff's equations of a linear crossbar with equal wires on virtual ground, word nodes and then bit nodes:
+    conductances (nodes, nodes), and what the sources put in, (nodes, samples)."""
     from scipy.sparse import coo_array
-    from scipy.sparse.linalg import splu
 
     rows, columns = crossbar.conductance_siemens.shape
     word = np.arange(rows * columns).reshape(rows, columns)
@@ -97,11 +106,33 @@ def checked_by_superlu(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
     p, q, g = (np.concatenate([part.ravel() for part in parts]) for parts in zip(*links, strict=True))
     ends, end = np.concatenate([word[:, 0], bit[-1]]), np.full(rows + columns, 1 / crossbar.word_wire_ohm)
     at = np.concatenate([p, q, p, q, ends]), np.concatenate([p, q, q, p, ends])
-    nodal = coo_array((np.concatenate([g, g, -g, -g, end]), at)).tocsc()
-    injected = np.zeros(2 * word.size)
-    injected[word[:, 0]] = volt[0] / crossbar.word_wire_ohm
-    expected = splu(nodal).solve(injected)[bit[-1]] / crossbar.bit_wire_ohm
-    return {"check": "SuperLU", "error": largest_error(fl.solve(crossbar, volt).output_ampere[0], expected)}
+    injected = np.zeros((2 * word.size, len(volt)), order="F")
+    injected[word[:, 0]] = volt.T / crossbar.word_wire_ohm
+    return coo_array((np.concatenate([g, g, -g, -g, end]), at)).tocsc(), injected
+
+
+def superlu(crossbar: fl.Crossbar, volt: np.ndarray, order: str = "COLAMD", block: int = 1) -> np.ndarray:
+    """Output currents by SciPy's sparse LU, `block` samples at a time; see nodal_system. order: of elimination, one of
+    SuperLU's or "nested dissection"."""
+    from scipy.sparse.linalg import splu
+
+    nodal, injected = nodal_system(crossbar, volt)
+    feet = np.arange(len(injected) - crossbar.bit_lines, len(injected))
+    symmetric: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    if order == "COLAMD":
+        factors = splu(nodal)
+    elif order == "nested dissection":
+        nodes = nested_dissection(*crossbar.conductance_siemens.shape)
+        factors = splu(nodal[nodes][:, nodes].tocsc(), permc_spec="NATURAL", **symmetric)
+        injected, feet = np.asfortranarray(injected[nodes]), np.argsort(nodes)[feet]
+    else:
+        factors = splu(nodal, permc_spec=order, **symmetric)
+    parts = [factors.solve(injected[:, at : at + block])[feet] for at in range(0, len(volt), block)]
+    return np.concatenate(parts, axis=1).T / crossbar.bit_wire_ohm
+
+
+def checked_by_superlu(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
+    return {"check": "SuperLU", "error": largest_error(output(crossbar, volt), superlu(crossbar, volt))}
 
 
 def checked_by_kirchhoff(crossbar: fl.Crossbar, volt: np.ndarray) -> Row:
@@ -131,8 +162,28 @@ def cell_current(crossbar: fl.Crossbar, volt: np.ndarray) -> np.ndarray:
     return ampere + gap / (1 + ohm * (rising / diode.slope_volt + diode.gmin_siemens))
 
 
+def against_sparse_lu(rounds: int) -> list[Row]:
+    """The transfer matrix of a tile; its rival is SuperLU with one right side a word line, in the order and by blocks
+    of right sides that are its fastest here."""
+    rows = []
+    for wire, goal in ((1.0, "25 x"), (100.0, "12 x")):
+        crossbar = array((128, 128), wire)[0]
+        rivals = {
+            f"{order}, {block} right sides at a time": partial(superlu, crossbar, np.eye(128), order, block)
+            for order in ("COLAMD", "MMD_AT_PLUS_A", "nested dissection")
+            for block in (4, 128)
+        }
+        times = {which: clock(rival)[0] for which, rival in rivals.items()}
+        best = min(times, key=times.__getitem__)
+        print(f"SuperLU for {wire:g} ohm:", "; ".join(f"{which} {seconds:.2f} s" for which, seconds in times.items()))
+        print(f"the rival is {best}")
+        name = f"transfer matrix 128 x 128, {wire:g} ohm"
+        rows.append(compare(name, partial(transfer_matrix, crossbar), rivals[best], rounds, goal))
+    return rows
+
+
 def against_unit_solves(rounds: int) -> list[Row]:
-    """The transfer matrix by its block Riccati recursion, and by solving for one volt at each word line in turn."""
+    """The transfer matrix, and solving for one volt at each word line in turn."""
     rows = []
     for size, wire in ((16, 1.0), (64, 1.0), (256, 1.0), (512, 1.0), (256, 100.0)):
         crossbar = array((size, size), wire)[0]
@@ -237,9 +288,9 @@ def show(row: Row) -> str:
     low, high = row["spread"]
     ratio = f"{row['rival_seconds']:9.3g} s {row['ratio']:8.1f} x" if "ratio" in row else " " * 22
     checked = f"{row['check']:>9} {row['error']:.1e}" if "check" in row else " " * 17
-    return (
-        f"{row['name']:44} {row['seconds']:9.3g} s {f'({low:.2g} - {high:.2g})':19} {ratio}  {checked}  {row['goal']}"
-    )
+    processor = f", processor {row['processor_ratio']:.1f} x" if "processor_ratio" in row else ""
+    timed = f"{row['name']:44} {row['seconds']:9.3g} s {f'({low:.2g} - {high:.2g})':19}"
+    return f"{timed} {ratio}  {checked}  {row['goal']}{processor}"
 
 
 def main() -> None:
@@ -249,7 +300,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     print(f"{'circuit':44} {'ours (min - max)':31} {'rival':>11} {'times':>10}  {'check and error':17}  goal")
-    for part in (against_the_clock, against_unit_solves, against_badcrossbar, against_ngspice):
+    for part in (against_the_clock, against_sparse_lu, against_unit_solves, against_badcrossbar, against_ngspice):
         for row in part(arguments.rounds):
             print(show(row), flush=True)
             rows.append(row)

@@ -1,9 +1,11 @@
-"""Small studies that several test files read."""
+"""What several test files need: small studies, and a choice of the kernels' instruction set."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from fewlevels import networks
 from fewlevels.study.config import make_config
 from fewlevels.study.engine import Threads
 from fewlevels.study.run import StudyResult, run_study
@@ -15,6 +17,16 @@ SMALL = {
     "q_max": 24,
     "zones": {"models": 12, "epochs": 100, "every_epochs": 50},
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--instruction-set", default=networks.INSTRUCTION_SET, help="of the kernels that tests run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("fewlevels.") and hasattr(module, "INSTRUCTION_SET"):
+            module.INSTRUCTION_SET = config.getoption("--instruction-set")
 
 
 @pytest.fixture(scope="session")

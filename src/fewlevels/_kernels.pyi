@@ -81,6 +81,15 @@ def wired(
     threads: int,
     isa: str,
 ) -> None: ...
+def transfer(
+    conductance: npt.NDArray[np.float64],
+    word_siemens: float,
+    bit_siemens: float,
+    foot_siemens: float,
+    found: npt.NDArray[np.float64],
+    threads: int,
+    isa: str,
+) -> None: ...
 def assign_levels(
     weights: npt.NDArray[np.float64],
     levels: npt.NDArray[np.float64],

@@ -60,12 +60,22 @@ struct Wired {
   bool* converged;                     // (samples,)
 };
 
-#define DECLARE(isa)                                              \
-  namespace isa {                                                 \
-  void cells(const Cells& c);                                     \
-  void columns(const Columns& c, const Team& team);               \
-  int64_t wired_scratch(const Wired& w, int64_t workers);         \
-  void wired(const Wired& w, const Team& team, double* scratch);  \
+// The transfer matrix of one crossbar of linear cells; no wire is ideal.
+struct Transfer {
+  int64_t word_lines, bit_lines;
+  double word_siemens, bit_siemens, foot_siemens;  // of a segment; foot: as in Wired
+  const double* conductance;                       // (word_lines, bit_lines)
+  double* transfer;                                // the same shape, siemens
+};
+
+#define DECLARE(isa)                                                    \
+  namespace isa {                                                       \
+  void cells(const Cells& c);                                           \
+  void columns(const Columns& c, const Team& team);                     \
+  int64_t wired_scratch(const Wired& w, int64_t workers);               \
+  void wired(const Wired& w, const Team& team, double* scratch);        \
+  int64_t transfer_scratch(const Transfer& t);                          \
+  void transfer(const Transfer& t, const Team& team, double* scratch);  \
   }
 FEWLEVELS_FOR_EACH_ISA(DECLARE)
 #undef DECLARE

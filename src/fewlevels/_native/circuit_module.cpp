@@ -219,6 +219,24 @@ void solve_wired(Array<const double, 2> conductance, double word_ohm, double bit
 #undef RUN
 }
 
+void find_transfer(Array<const double, 2> conductance, double word_siemens, double bit_siemens, double foot_siemens,
+                   Array<double, 2> found, int64_t threads, const std::string& isa) {
+  Transfer t{};
+  t.word_lines = conductance.shape(0), t.bit_lines = conductance.shape(1);
+  require((int64_t)found.shape(0) == t.word_lines && (int64_t)found.shape(1) == t.bit_lines, "result does not fit");
+  t.word_siemens = word_siemens, t.bit_siemens = bit_siemens, t.foot_siemens = foot_siemens;
+  t.conductance = conductance.data(), t.transfer = found.data();
+#define RUN(set)                                            \
+  if (isa == #set) {                                        \
+    const nb::gil_scoped_release release;                   \
+    Scratch scratch(set::transfer_scratch(t));              \
+    Threads team(threads);                                  \
+    return set::transfer(t, team.team(), scratch.data());   \
+  }
+  DISPATCH(isa, RUN)
+#undef RUN
+}
+
 }  // namespace
 
 void bind_circuit(nb::module_& m) {
@@ -230,4 +248,6 @@ void bind_circuit(nb::module_& m) {
         "word_modes"_a, "word_values"_a, "bit_modes"_a, "bit_values"_a, "tolerance"_a, "max_steps"_a,
         "max_iterations"_a, "input"_a, "u"_a.none(), "b"_a.none(), "output"_a, "counts"_a, "residual"_a, "converged"_a,
         "threads"_a, "isa"_a, "Solves one crossbar with wires; see circuit/wired.py.");
+  m.def("transfer", &find_transfer, "conductance"_a, "word_siemens"_a, "bit_siemens"_a, "foot_siemens"_a, "found"_a,
+        "threads"_a, "isa"_a, "Writes the transfer matrix of a crossbar with wires; see circuit/transfer.py.");
 }

@@ -2,59 +2,45 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from fewlevels import _kernels
 from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.wired import PARALLEL_CELLS
 from fewlevels.errors import CircuitError
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
+from fewlevels.training import available_cores
+
+IDEAL = 2.0**-400
+"""Ohm of an ideal wire, by the ohm of all cells in parallel: what it loses is far below rounding."""
+LONGEST = 2.0**400
+"""Ohm of any wire, by the ohm of the most conducting cell, at most: beyond, currents leave the range of numbers."""
 
 
 def transfer_matrix(crossbar: Crossbar) -> FloatArray:
     """T (word lines, bit lines), siemens, with output_ampere = input_volt @ T.
 
-    A block Riccati recursion from the far ends of the word lines to their sources. Y, the conductance matrix that the
-    word lines see to their right, takes in one bit line M and one segment r of every word line at a time:
-    Y <- (Y + M) (1 + r (Y + M))^-1. It takes about 2 bit_lines word_lines^3 operations, whatever the wires.
-    Raises CircuitError with a selector.
+    Node after node gives way to conductances between its neighbours, in the order of nested dissection. Nothing is
+    subtracted: every entry is exact but for its last digits, where cells and wires lie within 1e50 of each other, and
+    otherwise those near the largest. n x n cells take some 32 n^3 operations and 140 n^2 bytes.
+    Raises CircuitError with a selector, and for wires beyond 1e120 times the ohm of the most conducting cell.
     """
-    from scipy.linalg.blas import dsymm
-    from scipy.linalg.lapack import dpotrf, dpotri
-
     if crossbar.selector is not None:
         raise CircuitError("only a crossbar without selectors is linear and has a transfer matrix; solve each input")
-    conductance, word = crossbar.conductance_siemens, crossbar.word_wire_ohm
-    rows = crossbar.word_lines
-    fall, own_ohm = _bit_lines(crossbar)
-    transfer = np.asfortranarray(conductance * np.exp(fall[-1] - fall[:-1]))
-    passed = np.eye(rows, order="F")  # 1 - r Y, which is (1 + r (Y + M))^-1 of the bit line before; its lower half
-    for j in reversed(range(crossbar.bit_lines)):
-        g, depth = conductance[:, j], fall[:-1, j]
-        line = np.minimum(depth - depth[:, None], 0)
-        np.exp(line, out=line)
-        line *= g[:, None]
-        line *= -word * own_ohm[:, j] * g
-        line -= passed.T
-        line.flat[:: rows + 1] += 2 + word * g
-        passed = dpotri(dpotrf(line.T, lower=1, overwrite_a=1)[0], lower=1, overwrite_c=1)[0]
-        transfer[:, j:] = dsymm(1.0, passed, transfer[:, j:], lower=1)
-    return transfer
-
-
-def _bit_lines(crossbar: Crossbar) -> tuple[FloatArray, FloatArray]:
-    """Bit lines by themselves, cells tied to ground, formed without a subtraction: a current into node k raises it by
-    own_ohm[k] times that current, and a node i above it by exp(fall[k] - fall[i]) of this.
-
-    fall: (word lines + 1, bit lines), its last the ground below the foot. own_ohm: (word lines, bit lines).
-    """
-    g = crossbar.conductance_siemens
-    ohm = np.full(len(g), crossbar.bit_wire_ohm)
-    ohm[-1] = crossbar.foot_ohm
-    above, below = g.copy(), np.empty_like(g)  # conductance of a node and all above; resistance of all below it
-    for k in range(1, len(g)):
-        above[k] += above[k - 1] / (1 + ohm[k - 1] * above[k - 1])
-    below[-1] = ohm[-1]
-    for k in range(len(g) - 2, -1, -1):
-        below[k] = ohm[k] + below[k + 1] / (1 + g[k + 1] * below[k + 1])
-    fall = np.zeros((len(g) + 1, g.shape[1]))
-    np.cumsum(-np.log1p(ohm[:, None] * above), axis=0, out=fall[1:])
-    return fall, below / (1 + above * below)
+    conductance = crossbar.conductance_siemens
+    wires = crossbar.word_wire_ohm, crossbar.bit_wire_ohm, crossbar.foot_ohm
+    largest = float(conductance.max())
+    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)  # siemens; a power of two, so that dividing rounds nothing
+    if not max(wires) * unit < LONGEST:
+        raise CircuitError(f"wires and reference resistors beside a cell of {largest:g} S must be below "
+                           f"{LONGEST / unit:g} ohm, got {max(wires):g}")  # fmt: skip
+    word, bit, foot = (1 / max(ohm * unit, IDEAL / conductance.size) for ohm in wires)
+    transfer = np.empty_like(conductance)
+    threads = available_cores() if conductance.size > PARALLEL_CELLS else 1
+    _kernels.transfer(conductance / unit, word, bit, foot, transfer, threads, INSTRUCTION_SET)
+    if crossbar.word_wire_ohm == 0 or crossbar.foot_ohm == 0:
+        transfer[conductance == 0] = 0  # an ideal wire holds one end of the cell, where a short one lets a little pass
+    return transfer * unit
