@@ -163,7 +163,7 @@ def test_a_selector_is_the_cell(tmp_path):
         ('name = "x"\n[levels]\ncsv = 3\n', "line 3: csv must be the name of a file, got 3"),
         ('name = "x"\n[selector]\nideality = -1\n', "line 3: a diode's ideality must be positive"),
         ('name = "x"\n[selector]\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 1\n', "nonlinearity and selector cannot"),
-        ('name = "x"\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 0\n', "line 2: nonlinearity needs a positive"),
+        ('name = "x"\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 0\n', "line 4: the scale_volt of a sinh law"),
         ("states = 4\n", "name is missing"),
         ("name = \n", "is not valid TOML"),
     ],

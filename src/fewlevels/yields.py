@@ -15,7 +15,7 @@ from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Chips, Conditions, draw_chips, read
-from fewlevels.errors import DeviceError
+from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.proportions import wilson
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.training import available_cores
@@ -112,7 +112,7 @@ def estimate_yield(
     def run(part: Sequence[int]) -> tuple[FloatArray, Chips]:
         drawn = draw_chips(mapping, device, part, conditions, seed=seed)
         volt, circuit = conditions.input_volt, mapping.circuit
-        with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused below
+        try:
             if device.read_noise > 0:
                 seen = read(drawn, device, part, len(samples), seed=seed)
                 output = np.concatenate([
@@ -121,13 +121,13 @@ def estimate_yield(
                 ], axis=1)  # fmt: skip
             else:
                 output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
+        except NotConvergedError as error:
+            raise NotConvergedError(f"{device.name}: {error}") from None
         return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn
 
     with ThreadPoolExecutor(jobs or available_cores()) as threads:
         found = list(threads.map(run, parts))
     margin = np.concatenate([margin for margin, _ in found])
-    if np.isnan(margin).any():
-        raise DeviceError(f"{device.name}: a current beyond float64 at {highest_volt:g} V; lower input_volt")
     pulses, missed = (np.concatenate([getattr(drawn, name) for _, drawn in found]) for name in ("pulses", "missed"))
     return Yield(margin, pulses, missed, alpha)
 

@@ -74,21 +74,21 @@ def crossbar_elements(
     """Elements between the nodes that drive the word lines and those where the bit lines end.
 
     Word node, bit node and the node between device and diode of cell (i, j) are w{i}_{j}, b{i}_{j} and m{i}_{j} after
-    the prefix. An ideal wire's nodes are the one at its end.
+    the prefix. An ideal wire's nodes are the one at its end. An open cell, of 0 S, has no elements.
     """
     rows, columns = crossbar.word_lines, crossbar.bit_lines
-    ohms = 1 / crossbar.conductance_siemens
     for i in range(rows):
         word = word_nodes(crossbar, prefix, i, inputs[i])
         if crossbar.word_wire_ohm > 0:
             for j, (left, right) in enumerate(zip([inputs[i], *word], word, strict=False)):
                 yield resistor(f"R{prefix}W{i}_{j}", left, right, crossbar.word_wire_ohm, dialect)
-        for j in range(columns):
+        for j in map(int, np.flatnonzero(crossbar.conductance_siemens[i])):
             name, bit = f"{prefix}{i}_{j}", bit_node(crossbar, prefix, i, j, feet)
+            ohm = 1 / float(crossbar.conductance_siemens[i, j])
             if crossbar.selector is None:
-                yield resistor(f"R{name}", word[j], bit, float(ohms[i, j]), dialect)
+                yield resistor(f"R{name}", word[j], bit, ohm, dialect)
             else:
-                yield resistor(f"R{name}", word[j], f"{prefix}m{i}_{j}", float(ohms[i, j]), dialect)
+                yield resistor(f"R{name}", word[j], f"{prefix}m{i}_{j}", ohm, dialect)
                 yield (f"D{name} ({prefix}m{i}_{j} {bit}) selector" if dialect == "spectre" else
                        f"D{name} {prefix}m{i}_{j} {bit} selector")  # fmt: skip
     for j in range(columns):

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import Diode, Selector
-from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.crossbar import Crossbar, check_conductance
 from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
-from fewlevels.circuit.ideal import MAX_STEPS, solve_columns
+from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
@@ -43,6 +43,11 @@ class NetworkPoint:
 
     input_volt: float
     stages: tuple[Stage, ...]
+
+    def __repr__(self) -> str:
+        samples = len(self.output_ampere)
+        return (f"<NetworkPoint: {samples} {'sample' if samples == 1 else 'samples'} at {self.input_volt:g} V, "
+                f"{len(self.stages)} stages, residual up to {self.residual:.1g}>")  # fmt: skip
 
     @property
     def output_ampere(self) -> FloatArray:
@@ -119,6 +124,12 @@ class NetworkCircuit:
         if not np.isfinite(self.threshold_volt) or self.threshold_volt < 0:
             raise CircuitError(f"threshold_volt must be at least 0, got {self.threshold_volt}")
 
+    def __repr__(self) -> str:
+        shape = "-".join(map(str, [len(self.weights[0]), *(w.shape[1] for w in self.weights)]))
+        law = "" if self.selector is None else f", {self.selector}"
+        return (f"<NetworkCircuit: {shape}, {self.design.name}, {self.window.r_min_ohm:g} to {self.window.r_max_ohm:g} "
+                f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>")  # fmt: skip
+
     @cached_property
     def map(self) -> DeviceMap:
         """How the weights sit on devices."""
@@ -193,7 +204,7 @@ class NetworkCircuit:
     ) -> FloatArray:
         """Output currents (chips, samples, outputs) of this circuit with other devices in it.
 
-        conductance_siemens: of each layer, (chips, word lines, bit lines), positive. With ideal wires all chips are
+        conductance_siemens: of each layer, (chips, word lines, bit lines), at least 0. With ideal wires all chips are
         solved at once by as many threads as pay, or as are given; else one by one.
         Raises CircuitError and NotConvergedError as `run` does.
         """
@@ -203,9 +214,13 @@ class NetworkCircuit:
                              for chip in zip(*conductance_siemens, strict=True)])  # fmt: skip
         drive = self._input_drive(x * input_volt)[None]
         for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
-            columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
-                                    reference_ohm=crossbar.reference_ohm, threads=threads)  # fmt: skip
-            if columns.steps.max() >= MAX_STEPS:
+            check_conductance(conductance)
+            columns = solve_columns(conductance, drive, selector=self.selector, reference_ohm=crossbar.reference_ohm,
+                                    threads=threads)  # fmt: skip
+            if not np.isfinite(columns.residual).all():
+                raise NotConvergedError("a current is beyond float64 in a circuit driven by up to "
+                                        f"{np.abs(drive).max():g} V; lower the voltage")  # fmt: skip
+            if not columns.converged.all():
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
             drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
         return self.signal(columns.output_ampere)

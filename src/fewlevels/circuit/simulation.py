@@ -68,9 +68,10 @@ class Simulation:
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON; a value that is not finite is None."""
-        table = asdict(self.resistances)
+        ohms, rest = [_finite(ohm) for ohm in self.resistances.ohm], self.resistances.rest_ohm
+        table = asdict(self.resistances) | {"ohm": ohms, "rest_ohm": None if rest is None else _finite(rest)}
         return {
-            "q": self.requested_levels, "resistances_ohm": list(self.resistances.ohm), "resistance_table": table,
+            "q": self.requested_levels, "resistances_ohm": ohms, "resistance_table": table,
             "engine": self.engine, "design": self.circuit.design.name, "r_min_ohm": self.circuit.window.r_min_ohm,
             "voltages": [{
                 "input_volt": at.input_volt, "recognition": at.recognition,

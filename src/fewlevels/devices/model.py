@@ -76,8 +76,6 @@ class Device:
         stuck = self.stuck_on_rate + self.stuck_off_rate
         if stuck > 1:
             raise DeviceError(f"stuck_on_rate and stuck_off_rate must sum to at most 1, got {stuck}")
-        if self.nonlinearity is not None and not 0 < self.nonlinearity.scale_volt < math.inf:
-            raise DeviceError(f"nonlinearity needs a positive scale_volt, got {self.nonlinearity.scale_volt}")
         if self.nonlinearity is not None and self.selector is not None:
             raise DeviceError("nonlinearity and selector cannot be combined: give one of them")
 
