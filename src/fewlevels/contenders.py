@@ -121,7 +121,7 @@ def _contenders(
 
         def of_models(arrays: Sequence[FloatArray | None], models: int = len(contender)) -> FloatArray | None:
             given = [_by_model(array, models) for array in arrays if array is not None]
-            return np.concatenate(given, axis=1) if given else None
+            return (np.concatenate(given, axis=1) if len(given) > 1 else given[0]) if given else None
 
         _kernels.screen(
             sizes, _groups(shapes, share), rank[part], ordered[part], scale[part], list(levels),

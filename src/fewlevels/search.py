@@ -161,7 +161,8 @@ def fewest_levels(
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
 
-    quantizer: Midpoint() where None, the paper's; all its settings are tried. alpha: target recognition, in (0, 1].
+    quantizer: Midpoint() where None, the paper's; all its settings are tried, or a coarser choice of them
+    (`tried_in_full`) where something else than requested levels is minimised. alpha: target recognition, in (0, 1].
     share: which weights share levels. minimise: 'requested' levels, 'occupied' ones, 'distinct' signed weights, or the
     states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
     test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
@@ -188,6 +189,7 @@ def fewest_levels(
     trace[numbers.start - 1 : numbers.stop - 1] = -1.0
     setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
     q, stable_q, occupied = np.zeros((3, models), np.intp)
+    tried = range(len(settings)) if minimise == "requested" else whole.tried_in_full()
     screened = whole if minimise == "requested" and can_be_screened(whole, joint, shapes, share) else None
 
     def count(values: FloatArray, at: int) -> npt.ArrayLike:
@@ -210,8 +212,8 @@ def fewest_levels(
     def try_all(part: slice) -> None:
         weights = joint[part]
         margins = np.empty((len(weights), len(samples)))
-        for index, setting in enumerate(settings):
-            swept = sweep_joint(weights, shapes, setting, numbers, share)
+        for index in tried:
+            swept = sweep_joint(weights, shapes, settings[index], numbers, share)
             for at, values in zip(numbers, swept, strict=True):
                 best, best_margin, least = trace[at - 1, part], margin_trace[at - 1, part], counts[at - 1, part]
                 recognition = recognised(values, shapes, samples, margins).mean(axis=1)

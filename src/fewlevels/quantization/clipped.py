@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,14 +15,19 @@ from fewlevels.samples import FloatArray
 CLIPS: tuple[float, ...] = tuple(float(clip) for clip in np.geomspace(1.0, 0.04, 28))
 """Fractions of a model's largest magnitude among which the clip of least squared error is searched."""
 
+FINER = 11
+"""Steps of a search's clips for one of CLIPS."""
+
 SEARCHED_CLIPS: tuple[float, ...] = (
     tuple(
-        float(clip) for near, far in itertools.pairwise(CLIPS) for clip in np.geomspace(near, far, 11, endpoint=False)
+        float(clip) for near, far in itertools.pairwise(CLIPS)
+        for clip in np.geomspace(near, far, FINER, endpoint=False)
     )
     + CLIPS[-1:]
-)
-"""The 298 clips that a search tries: CLIPS and ten between each two. Recognition jumps where a weight changes its
-level, so that a finer grid finds fewer levels: see docs/benchmarks.md."""
+)  # fmt: skip
+"""The 298 clips that a search of requested levels tries: CLIPS and ten between each two. Recognition jumps where a
+weight changes its level, so that a finer grid finds fewer levels: see docs/benchmarks.md. A search that minimises
+something else tries CLIPS, because it must quantize and judge each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +35,8 @@ class Scaled(CuttingQuantizer):
     """Levels of a fixed pattern, times a scale: magnitudes, every weight keeping its sign.
 
     clip: the top of the range as a fraction of the model's largest magnitude, in (0, 1]; a larger magnitude falls in
-    the top level. None searches: CLIPS by squared error when quantizing, SEARCHED_CLIPS by recognition in a search.
+    the top level. None searches: CLIPS by squared error when quantizing, SEARCHED_CLIPS by recognition in a search, or
+    CLIPS where it minimises something else than requested levels.
     """
 
     clip: float | None = None
@@ -67,6 +74,9 @@ class Scaled(CuttingQuantizer):
     def settings(self) -> tuple[Quantizer, ...]:
         return (self,) if self.clip is not None else tuple(replace(self, clip=clip) for clip in SEARCHED_CLIPS)
 
+    def tried_in_full(self) -> Sequence[int]:
+        return range(0, len(self.settings()), FINER)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clipped(Scaled):
@@ -88,4 +98,6 @@ class Clipped(Scaled):
         if self.zero:
             return top[:, None] * (numbers / max(levels - 1, 1))
         low = np.minimum(lowest, top)
-        return low[:, None] + ((top - low) / levels)[:, None] * (numbers + 0.5)
+        values = ((top - low) / levels)[:, None] * (numbers + 0.5)
+        values += low[:, None]
+        return values

@@ -75,6 +75,10 @@ class SearchableQuantizer(Quantizer):
         """The quantizers that a search tries in its place."""
         return (self,)
 
+    def tried_in_full(self) -> Sequence[int]:
+        """Which of `settings` a search tries, by index, where each must be quantized and judged: all, or some."""
+        return range(len(self.settings()))
+
     def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
         """The values (models, weights) of `quantize` for several numbers of levels, in their order."""
         for q in levels:
