@@ -162,10 +162,11 @@ class Units:
 
 
 def _times_power_of_two(values: FloatArray, exponents: npt.NDArray[np.intp]) -> FloatArray:
-    """values (rows, any) 2^exponents (rows, 1). In two steps, because 2^exponent alone may leave float64."""
-    half = exponents // 2
-    scaled = values * np.ldexp(1.0, half)
-    scaled *= np.ldexp(1.0, exponents - half)
+    """values (rows, any) 2^exponents (rows, 1). In two steps where 2^exponent leaves float64."""
+    first = np.clip(exponents, -1000, 1000)
+    scaled = values * np.ldexp(1.0, first)
+    if (rest := exponents - first).any():
+        scaled *= np.ldexp(1.0, rest)
     return scaled
 
 
