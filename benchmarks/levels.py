@@ -32,6 +32,7 @@ import fewlevels as fl
 from fewlevels import _kernels
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.method_figures import levels_by_method
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.proportions import wilson
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
@@ -123,9 +124,9 @@ def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> l
     smallest and the largest of some rounds, with each instruction set.
     """
     rows: list[dict[str, object]] = []
+    best = INSTRUCTION_SET
     for isa in _kernels.instruction_sets()[:-1] or _kernels.instruction_sets():
-        for module in USERS_OF_INSTRUCTION_SET:
-            importlib.import_module(f"fewlevels.{module}").INSTRUCTION_SET = isa  # type: ignore[attr-defined]
+        use(isa)
         seconds: dict[str, list[float]] = {name: [] for name in SEARCHED}
         for name in [*SEARCHED] * repeats:
             begin = time.process_time()
@@ -135,7 +136,13 @@ def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> l
             times = [one / paper for one, paper in zip(own, seconds["paper"], strict=True)]
             rows.append({"instruction set": isa, "method": name, "processor seconds": spread(own),
                          "times paper's": spread(times)})  # fmt: skip
+    use(best)
     return rows
+
+
+def use(isa: str) -> None:
+    for module in USERS_OF_INSTRUCTION_SET:
+        importlib.import_module(f"fewlevels.{module}").INSTRUCTION_SET = isa  # type: ignore[attr-defined]
 
 
 def spread(values: list[float]) -> str:
