@@ -11,6 +11,7 @@ before and after quantizing, holds training to weight ranges, and says how far b
 from __future__ import annotations
 
 import argparse
+import importlib
 import itertools
 import json
 import platform
@@ -28,8 +29,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fewlevels as fl
+from fewlevels import _kernels
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.method_figures import levels_by_method
+from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.proportions import wilson
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
@@ -82,6 +85,8 @@ def main() -> None:
     )
     results["zero, search"] = searched
     print(f"\nzero, search to q = {options.q_max}, 512 settings: {searched:.1f} s")
+    results["searches"] = searches = search_speeds(first, digits, options.repeats)
+    table(f"searches of {options.models} networks to q = 16, one thread", searches)
     speeds = quantizer_speeds(first, options.repeats)
     results["quantizers"] = speeds
     table(f"quantizers on {options.models} networks at 8 levels (ternary: 2, binary: 1)", speeds)
@@ -105,6 +110,43 @@ def compare(networks: fl.Networks, samples: fl.Samples, q_max: int) -> tuple[fl.
         methods = fl.parse_methods(METHODS.format(file))
     begin = time.perf_counter()
     return fl.compare_methods(networks, samples, methods, q_max=q_max), time.perf_counter() - begin
+
+
+SEARCHED = ("paper", "clipped", "zero", "kmeans", "qat:ternary")
+"""Methods whose searches are timed beside the paper's."""
+
+USERS_OF_INSTRUCTION_SET = ("networks", "contenders", "finetuning", "quantization.protocol", "quantization.kmeans",
+                            "quantization.midpoint", "quantization.device_table")  # fmt: skip
+
+
+def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list[dict[str, object]]:
+    """Processor seconds of each search up to 16 levels, and times the paper's own of the same round: medians with the
+    smallest and the largest of some rounds, with each instruction set.
+    """
+    rows: list[dict[str, object]] = []
+    best = INSTRUCTION_SET
+    for isa in _kernels.instruction_sets()[:-1] or _kernels.instruction_sets():
+        use(isa)
+        seconds: dict[str, list[float]] = {name: [] for name in SEARCHED}
+        for name in [*SEARCHED] * repeats:
+            begin = time.process_time()
+            fl.compare_methods(networks, samples, name, q_max=16, jobs=1)
+            seconds[name].append(time.process_time() - begin)
+        for name, own in seconds.items():
+            times = [one / paper for one, paper in zip(own, seconds["paper"], strict=True)]
+            rows.append({"instruction set": isa, "method": name, "processor seconds": spread(own),
+                         "times paper's": spread(times)})  # fmt: skip
+    use(best)
+    return rows
+
+
+def use(isa: str) -> None:
+    for module in USERS_OF_INSTRUCTION_SET:
+        importlib.import_module(f"fewlevels.{module}").INSTRUCTION_SET = isa  # type: ignore[attr-defined]
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 def finetuning(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ STAGES = (
     "networks",
     "training",
     "quantization",
+    "contenders",
     "search",
     "circuit",
     "devices",

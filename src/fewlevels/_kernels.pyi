@@ -102,6 +102,21 @@ def assign_levels(
     squared_error: npt.NDArray[np.float64] | None,
     isa: str,
 ) -> None: ...
+def screen(
+    sizes: Sequence[int],
+    group: npt.NDArray[np.int32],
+    rank: npt.NDArray[np.float64],
+    ordered: npt.NDArray[np.float64],
+    scale: npt.NDArray[np.float64],
+    levels: Sequence[int],
+    level: Sequence[npt.NDArray[np.float64] | None],
+    threshold: Sequence[npt.NDArray[np.float64] | None],
+    means: bool,
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.integer[Any]],
+    contender: npt.NDArray[np.bool_],
+    isa: str,
+) -> None: ...
 def cluster(sorted: npt.NDArray[np.float64], centres: npt.NDArray[np.float64], isa: str) -> None: ...
 def choose_levels(
     sorted: npt.NDArray[np.float64],

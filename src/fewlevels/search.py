@@ -11,10 +11,11 @@ import numpy.typing as npt
 from fewlevels.common.checks import fraction, instance, jobs_or_all, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
+from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
-from fewlevels.quantization.protocol import MOST_LEVELS, searchable
+from fewlevels.quantization.protocol import MOST_LEVELS, CuttingQuantizer, searchable
 from fewlevels.quantization.sharing import (
     Minimise,
     Share,
@@ -165,7 +166,8 @@ def fewest_levels(
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
 
-    quantizer: Midpoint() where None, the paper's; all its settings are tried. alpha: target recognition, in (0, 1].
+    quantizer: Midpoint() where None, the paper's; all its settings are tried, or a coarser choice of them
+    (`tried_in_full`) where something else than requested levels is minimised. alpha: target recognition, in (0, 1].
     share: which weights share levels. minimise: 'requested' levels, 'occupied' ones, 'distinct' signed weights, or the
     states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
     test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
@@ -196,6 +198,8 @@ def fewest_levels(
     trace[numbers.start - 1 : numbers.stop - 1] = -1.0
     setting_trace, counts = np.zeros((q_max, models), np.int16), np.full((q_max, models), NEVER)
     q, stable_q, occupied = np.zeros((3, models), np.intp)
+    tried = range(len(settings)) if minimise == "requested" else whole.tried_in_full()
+    screened = whole if minimise == "requested" and can_be_screened(whole, joint, shapes, share) else None
 
     def count(values: FloatArray, at: int) -> npt.ArrayLike:
         return at if minimise == "requested" else counts_of(values, shapes, whole, at, share)[minimise]
@@ -209,12 +213,17 @@ def fewest_levels(
             passes = reaches(trace[at - 1, part], judged[part])
             counts[at - 1, part] = np.where(passes, count(values, at), NEVER)
 
-    def search(begin: int) -> None:
-        part = slice(begin, begin + chunk)
+    def screen(part: slice, quantizer: CuttingQuantizer) -> None:
+        found = best_settings(joint[part], shapes, quantizer, numbers, share, samples)
+        for at, (recognition, margin, setting) in zip(numbers, found, strict=True):
+            trace[at - 1, part], margin_trace[at - 1, part], setting_trace[at - 1, part] = recognition, margin, setting
+            counts[at - 1, part] = np.where(reaches(recognition, target[part]), at, NEVER)
+
+    def try_all(part: slice) -> None:
         weights = joint[part]
         margins = np.empty((len(weights), len(samples)))
-        for index, setting in enumerate(settings):
-            swept = sweep_joint(weights, shapes, setting, numbers, share)
+        for index in tried:
+            swept = sweep_joint(weights, shapes, settings[index], numbers, share)
             for at, values in zip(numbers, swept, strict=True):
                 checkpoint()
                 best, best_margin, least = trace[at - 1, part], margin_trace[at - 1, part], counts[at - 1, part]
@@ -226,6 +235,13 @@ def fewest_levels(
                 if better.any():
                     best[better], best_margin[better], least[better] = recognition[better], margin[better], own[better]
                     setting_trace[at - 1, part][better] = index
+
+    def search(begin: int) -> None:
+        part = slice(begin, begin + chunk)
+        if screened is None:
+            try_all(part)
+        else:
+            screen(part, screened)
         if test is not None:
             judge(part, test)
         q[part] = least_count(counts[:, part].T, margin_trace[:, part].T)

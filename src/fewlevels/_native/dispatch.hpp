@@ -18,6 +18,8 @@ namespace fewlevels {
   void quantize(const Quantization& q);                \
   int64_t assign_scratch(const Assignment& a);         \
   void assign(const Assignment& a, void* scratch);     \
+  int64_t screening_scratch(const Screening& c);       \
+  void screen(const Screening& c, void* scratch);      \
   int64_t clustering_scratch(const Clustering& c);     \
   void cluster(const Clustering& c, void* scratch);    \
   int64_t choice_scratch(const Choice& c);             \

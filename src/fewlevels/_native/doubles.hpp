@@ -1,4 +1,4 @@
-// Vectors of doubles and the law of one cell on them.
+// Vectors of doubles, and the law of one cell on them.
 #pragma once
 #include <math.h>
 
@@ -50,6 +50,12 @@ ALWAYS_INLINE vdouble exponential(vdouble x) {
   p = p * f + 1.0;
   p = p * f + 1.0;
   return (vdouble)((vlong)p + ((vlong)rounded << 52));
+}
+
+// 1 / (1 + exp(-x)), within 3e-305 of it where |x| > 700; NaN stays what it is.
+ALWAYS_INLINE vdouble sigmoid(vdouble x) {
+  const vdouble cut = x < -700.0 ? all(-700.0) : x > 700.0 ? all(700.0) : x;
+  return x == x ? 1.0 / (1.0 + exponential(-cut)) : x;
 }
 
 // ln(x) for positive normal x, within 1 ulp (the polynomial of fdlibm's e_log.c, Sun Microsystems 1993).

@@ -45,6 +45,24 @@ struct Assignment {
   double* squared_error;     // (models,), sum over the weights; null: not wanted
 };
 
+// Every setting of a quantizer at several numbers of levels on every network: which may recognise best.
+struct Screening {
+  int64_t models, weights, samples, layers, settings, groups, numbers;
+  bool means;               // levels from the second on are the mean of the weights they hold
+  const int64_t* sizes;     // (layers + 1,)
+  const int32_t* group;     // (columns of all layers,), ascending from 0: which weights share levels
+  const double* rank;       // (models, weights), from 1 up by magnitude within its group, with the weight's sign
+  const double* ordered;    // (models, weights), magnitudes of a group ascending, group after group
+  const double* scale;      // (models, groups), from the unit of ordered, level and threshold to that of weights
+  const int64_t* levels;    // (numbers,)
+  const double* const* level;      // (numbers,) of (models, groups, levels, settings), ascending, or of the first alone
+                                   // where means
+  const double* const* threshold;  // (numbers,) of (models, groups, levels - 1, settings); null: halfway
+  const double* x;          // (samples, inputs)
+  const int32_t* y;         // (samples,)
+  bool* contender;          // (models, numbers, settings)
+};
+
 // Optimal one-dimensional k-means of each row, for k = 1 .. clusters, or for k = clusters alone.
 struct Clustering {
   int64_t models, values, clusters, rows;  // rows: clusters, or 1

@@ -1,7 +1,7 @@
 // Quantizers' inner loops: the level of each weight, optimal one-dimensional k-means, the best levels of a table.
 //
-// Both optima are dynamic programmes over the sorted weights, with the squared error of a run of weights from prefix
-// sums. For k-means the best last cut moves only forward with the end of the run, which divide and conquer uses
+// Both optima are dynamic programmes over the sorted weights, with the squared error of a run of weights found at once
+// (Runs). For k-means the best last cut moves only forward with the end of the run, which divide and conquer uses
 // (Groenlund et al., arXiv:1701.07204, 2017): O(values log values) for each number of clusters.
 #include <math.h>
 
@@ -11,34 +11,68 @@
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
 
-// Sums over sorted values, of the differences from their middle one so that squares do not cancel.
+// The squared error and the mean of any run of sorted values, both to rounding, however far apart other values lie.
+//
+// Nothing is a difference of sums: for every size 2^depth, each value has the mean and the squared error of the run
+// between it and the middle of its block of twice that size. The run from one half of a block to the other joins two of
+// these (Chan, Golub & LeVeque, The American Statistician 37, 1983), by positive terms alone.
 struct Runs {
   int64_t n;
-  double middle;
-  double *sum, *square;  // (n + 1,)
+  const double* sorted;
+  double *mean, *square;  // (depths, n), the mean less the value in the block's middle
 
-  ALWAYS_INLINE void take(const double* sorted) {
-    middle = sorted[n / 2];
-    sum[0] = square[0] = 0.0;
-    for (int64_t i = 0; i < n; ++i) {
-      const double value = sorted[i] - middle;
-      sum[i + 1] = sum[i] + value;
-      square[i + 1] = square[i] + value * value;
+  static int64_t depths(int64_t n) {
+    int64_t depth = 0;
+    while (((int64_t)1 << depth) < n) ++depth;
+    return depth;
+  }
+  void take(const double* values) {
+    sorted = values;
+    for (int64_t depth = 0; depth < depths(n); ++depth) {
+      const int64_t half = (int64_t)1 << depth;
+      for (int64_t middle = half; middle < n; middle += 2 * half) {
+        grow(depth, middle, middle - 1, middle - half - 1, -1);
+        grow(depth, middle, middle, middle + half < n ? middle + half : n, 1);
+      }
     }
   }
-  // Squared error of values begin .. end - 1 against their mean, and against a given value.
+  void grow(int64_t depth, int64_t middle, int64_t begin, int64_t end, int64_t step) {
+    double mean_so_far = 0.0, error = 0.0, count = 0.0;
+    for (int64_t i = begin; i != end; i += step) {
+      const double value = sorted[i] - sorted[middle], before = value - mean_so_far;
+      count += 1.0;
+      mean_so_far += before / count;
+      error += before * (value - mean_so_far);
+      mean[depth * n + i] = mean_so_far;
+      square[depth * n + i] = error;
+    }
+  }
+  // Of values begin .. end - 1: the squared error against their mean, and their mean less one of them.
+  struct Run {
+    double error, mean, from;
+  };
+  ALWAYS_INLINE Run run(int64_t begin, int64_t end) const {
+    const int64_t last = end - 1;
+    if (begin == last) return {0.0, 0.0, sorted[begin]};
+    const int64_t depth = 63 - __builtin_clzll((uint64_t)(begin ^ last)), middle = last >> depth << depth;
+    const int64_t one = depth * n + begin, other = depth * n + last;
+    const double left = (double)(middle - begin), right = (double)(end - middle), apart = mean[other] - mean[one];
+    const double share = right / (left + right);
+    return {square[one] + square[other] + apart * apart * left * share, mean[one] + apart * share, sorted[middle]};
+  }
   ALWAYS_INLINE double around_mean(int64_t begin, int64_t end) const {
-    if (end - begin < 2) return 0.0;
-    const double s = sum[end] - sum[begin];
-    const double error = square[end] - square[begin] - s * s / (double)(end - begin);
-    return error > 0.0 ? error : 0.0;
+    return end - begin < 2 ? 0.0 : run(begin, end).error;
   }
+  // The squared error against a given value.
   ALWAYS_INLINE double around(double value, int64_t begin, int64_t end) const {
-    const double v = value - middle;
-    return square[end] - square[begin] - 2.0 * v * (sum[end] - sum[begin]) + v * v * (double)(end - begin);
+    if (begin >= end) return 0.0;
+    const Run own = run(begin, end);
+    const double apart = (own.from - value) + own.mean;
+    return own.error + apart * apart * (double)(end - begin);
   }
-  ALWAYS_INLINE double mean(int64_t begin, int64_t end) const {
-    return middle + (sum[end] - sum[begin]) / (double)(end - begin);
+  ALWAYS_INLINE double mean_of(int64_t begin, int64_t end) const {
+    const Run own = run(begin, end);
+    return own.from + own.mean;
   }
 };
 
@@ -132,18 +166,20 @@ void assign(const Assignment& a, void* scratch) {
 }
 
 int64_t clustering_scratch(const Clustering& c) {
-  return (c.values + 1) * (int64_t)(4 * sizeof(double) + c.clusters * sizeof(int32_t));
+  const int64_t n = c.values;
+  return (int64_t)sizeof(double) * 2 * (Runs::depths(n) * n + n + 1) + (int64_t)sizeof(int32_t) * c.clusters * (n + 1);
 }
 
 void cluster(const Clustering& c, void* scratch) {
   const int64_t n = c.values;
-  double* const numbers = (double*)scratch;
-  Runs runs{n, 0.0, numbers, numbers + (n + 1)};
-  int32_t* const cuts = (int32_t*)(numbers + 4 * (n + 1));  // (clusters, n + 1)
+  const int64_t table = Runs::depths(n) * n;
+  Runs runs{n, nullptr, (double*)scratch, (double*)scratch + table};
+  double* const numbers = (double*)scratch + 2 * table;
+  int32_t* const cuts = (int32_t*)(numbers + 2 * (n + 1));  // (clusters, n + 1)
   for (int64_t model = 0; model < c.models; ++model) {
     const double* sorted = c.sorted + model * n;
     runs.take(sorted);
-    double *before = numbers + 2 * (n + 1), *least = numbers + 3 * (n + 1);
+    double *before = numbers, *least = numbers + (n + 1);
     for (int64_t j = 0; j <= n; ++j) least[j] = runs.around_mean(0, j), cuts[j] = 0;
     for (int64_t k = 1; k <= c.clusters; ++k) {
       int32_t* const cut = cuts + (k - 1) * (n + 1);
@@ -161,7 +197,7 @@ void cluster(const Clustering& c, void* scratch) {
       for (int64_t m = k; m >= 1; --m) {  // from the last cluster to the first; empty ones are left out
         const int64_t begin = m == 1 ? 0 : cuts[(m - 1) * (n + 1) + end];
         if (begin < end) {  // within its own values, so that centres ascend however means are rounded
-          const double mean = fmax(runs.mean(begin, end), sorted[begin]);
+          const double mean = fmax(runs.mean_of(begin, end), sorted[begin]);
           centre[--written] = fmin(mean, sorted[end - 1]);
         }
         end = begin;
@@ -173,15 +209,15 @@ void cluster(const Clustering& c, void* scratch) {
 }
 
 int64_t choice_scratch(const Choice& c) {
-  return (int64_t)sizeof(double) * (2 * (c.values + 1) + c.entries * (c.entries + 3)) +
+  return (int64_t)sizeof(double) * (2 * Runs::depths(c.values) * c.values + c.entries * (c.entries + 3)) +
          (int64_t)sizeof(int32_t) * (c.levels + 1) * c.entries;
 }
 
 void choose(const Choice& c, void* scratch) {
   const int64_t n = c.values, entries = c.entries;
-  double* const numbers = (double*)scratch;
-  Runs runs{n, 0.0, numbers, numbers + (n + 1)};
-  double* const value = numbers + 2 * (n + 1);        // (entries,), the table times the scale
+  const int64_t table = Runs::depths(n) * n;
+  Runs runs{n, nullptr, (double*)scratch, (double*)scratch + table};
+  double* const value = (double*)scratch + 2 * table;  // (entries,), the table times the scale
   double* least = value + entries;                    // (entries,), error up to this entry when it is the last chosen
   double* before = least + entries;                   // (entries,)
   double* const between = before + entries;           // (entries, entries), error of the weights between two neighbours

@@ -41,6 +41,54 @@ void assign_levels(Array<const double, 2> weights, Array<double, 2> levels, Arra
   throw std::invalid_argument("unknown instruction set " + isa);
 }
 
+void screen_settings(const std::vector<int64_t>& sizes, Array<const int32_t, 1> group, Array<const double, 2> rank,
+                     Array<const double, 2> ordered, Array<const double, 2> scale, const std::vector<int64_t>& levels,
+                     const std::vector<Array<const double, 4>>& level,
+                     const std::vector<std::optional<Array<const double, 4>>>& threshold, bool means,
+                     Array<const double, 2> x, Array<const int32_t, 1> y, Array<bool, 3> contender,
+                     const std::string& isa) {
+  Screening c{};
+  c.models = rank.shape(0), c.weights = rank.shape(1), c.samples = x.shape(0), c.layers = (int64_t)sizes.size() - 1;
+  c.groups = scale.shape(1), c.numbers = levels.size(), c.settings = contender.shape(2), c.means = means;
+  require(c.layers >= 1 && *std::min_element(sizes.begin(), sizes.end()) > 0, "sizes must be positive");
+  int64_t weights = 0, columns = 0;
+  for (int64_t l = 0; l < c.layers; ++l) weights += sizes[l] * sizes[l + 1], columns += sizes[l + 1];
+  require(c.weights == weights && (int64_t)group.shape(0) == columns, "weights or groups do not fit the sizes");
+  for (int64_t k = 0; k < columns; ++k) {
+    const int32_t before = k ? group.data()[k - 1] : -1, own = group.data()[k];
+    require(own - before == 1 || (k && own == before), "groups must be numbered from 0 in the order of columns");
+  }
+  require(group.data()[columns - 1] + 1 == c.groups, "scale must be (models, groups)");
+  require((int64_t)ordered.shape(0) == c.models && (int64_t)ordered.shape(1) == weights &&
+              (int64_t)scale.shape(0) == c.models && (int64_t)contender.shape(0) == c.models &&
+              (int64_t)contender.shape(1) == c.numbers && c.settings && (int64_t)level.size() == c.numbers &&
+              (int64_t)threshold.size() == c.numbers, "magnitudes, levels or results do not fit");
+  std::vector<const double*> own_level, own_threshold;
+  for (int64_t i = 0; i < c.numbers; ++i) {
+    const auto fits = [&](const auto& array, int64_t n) {
+      return (int64_t)array.shape(0) == c.models && (int64_t)array.shape(1) == c.groups &&
+             (int64_t)array.shape(2) == n && (int64_t)array.shape(3) == c.settings;
+    };
+    require(levels[i] >= 1 && fits(level[i], means ? 1 : levels[i]) &&
+                (threshold[i] ? fits(*threshold[i], levels[i] - 1) : !means), "levels do not fit");
+    own_level.push_back(level[i].data()), own_threshold.push_back(threshold[i] ? threshold[i]->data() : nullptr);
+  }
+  require((int64_t)x.shape(1) == sizes[0] && (int64_t)y.shape(0) == c.samples, "samples do not fit");
+  for (int64_t s = 0; s < c.samples; ++s) require(y.data()[s] >= 0 && y.data()[s] < sizes.back(), "class out of range");
+  c.sizes = sizes.data(), c.group = group.data(), c.rank = rank.data(), c.ordered = ordered.data();
+  c.scale = scale.data(), c.levels = levels.data(), c.level = own_level.data(), c.threshold = own_threshold.data();
+  c.x = x.data(), c.y = y.data(), c.contender = contender.data();
+#define RUN(set)                                                             \
+  if (isa == #set) {                                                         \
+    const std::unique_ptr<char[]> scratch(new char[set::screening_scratch(c)]); \
+    const nb::gil_scoped_release release;                                    \
+    return set::screen(c, scratch.get());                                    \
+  }
+  FEWLEVELS_FOR_EACH_ISA(RUN)
+#undef RUN
+  throw std::invalid_argument("unknown instruction set " + isa);
+}
+
 void cluster_rows(Array<const double, 2> sorted, Array<double, 3> centres, const std::string& isa) {
   Clustering c{};
   c.models = sorted.shape(0), c.values = sorted.shape(1), c.rows = centres.shape(1), c.clusters = centres.shape(2);
@@ -131,6 +179,9 @@ void adam_step(Array<double, 2> latent, Array<const float, 2> gradient, Array<fl
 void bind_levels(nb::module_& m) {
   m.def("assign_levels", &assign_levels, "weights"_a, "levels"_a, "thresholds"_a, "magnitudes"_a,
         "means"_a, "assignment"_a.none(), "values"_a.none(), "squared_error"_a.none(), "isa"_a, "The level of each weight.");
+  m.def("screen", &screen_settings, "sizes"_a, "group"_a, "rank"_a, "ordered"_a, "scale"_a, "levels"_a, "level"_a,
+        "threshold"_a, "means"_a, "x"_a, "y"_a, "contender"_a, "isa"_a,
+        "The settings that may recognise best; see contenders.py.");
   m.def("cluster", &cluster_rows, "sorted"_a, "centres"_a, "isa"_a, "Optimal one-dimensional k-means of each row.");
   m.def("choose_levels", &choose_levels, "sorted"_a, "table"_a, "scale"_a, "chosen"_a, "squared_error"_a,
         "isa"_a,

@@ -33,12 +33,6 @@ ALWAYS_INLINE void product(const vdouble* in, const double* shared, const vdoubl
   }
 }
 
-// 1 / (1 + exp(-x)), within 3e-305 of it where |x| > 700; NaN stays what it is.
-ALWAYS_INLINE vdouble sigmoid(vdouble x) {
-  const vdouble cut = x < -700.0 ? all(-700.0) : x > 700.0 ? all(700.0) : x;
-  return x == x ? 1.0 / (1.0 + exponential(-cut)) : x;
-}
-
 // sum_i |in[i]|
 ALWAYS_INLINE vdouble sum_of_magnitudes(const vdouble* in, const double* shared, int64_t rows) {
   vdouble sum = {};

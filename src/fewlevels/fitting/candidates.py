@@ -18,7 +18,7 @@ from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.clipped import CLIPS
 from fewlevels.quantization.device_table import OPEN_SIEMENS
-from fewlevels.quantization.protocol import assigned_values, searchable
+from fewlevels.quantization.protocol import Cuts, assigned_values, searchable
 from fewlevels.samples import FloatArray
 
 SCALES = np.geomspace(0.04, 3.0, 64)
@@ -107,7 +107,8 @@ def _values(problem: Problem, states: int) -> Iterator[tuple[str, Iterable[Float
         table = np.array(quantizer.table)
         for subset in _subsets(table, levels):
             tops = SCALES[:, None] * largest
-            values = assigned_values(np.repeat(joint, len(SCALES), axis=0), tops * subset / subset[-1])
+            cuts = Cuts(tops * subset / subset[-1])
+            values = assigned_values(np.repeat(joint, len(SCALES), axis=0), cuts)
             yield name, [values], conductance_of(problem, float(subset[-1]))
         for clip in CLIPS if math.comb(len(table) - 1, levels - 1) > SUBSETS else ():
             found = replace(quantizer, clip=clip).quantize(joint, levels)

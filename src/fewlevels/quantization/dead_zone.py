@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,15 +9,7 @@ import numpy as np
 
 from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import (
-    Quantized,
-    Quantizer,
-    SearchableQuantizer,
-    assign,
-    assigned_values,
-    check,
-    squared_error,
-)
+from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
 from fewlevels.samples import FloatArray
 
 SETTINGS = 512
@@ -29,7 +20,7 @@ EVEN_SETTINGS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeadZone(SearchableQuantizer):
+class DeadZone(CuttingQuantizer):
     """0 for magnitudes up to a threshold, and above it the means of the weights in q - 1 intervals up to a clip.
 
     A companded quantizer with a dead zone (Gray & Neuhoff, IEEE Trans. Inf. Theory 44, 1998, section II), its levels
@@ -58,34 +49,24 @@ class DeadZone(SearchableQuantizer):
     def name(self) -> str:
         return "zero"
 
-    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
-        """weights: (models, weights), finite. levels: the zero included. Raises QuantizationError otherwise."""
-        weights = check(self, weights, levels)
+    def cuts(self, weights: FloatArray, levels: int) -> Cuts:
         largest = np.abs(weights).max(axis=1, keepdims=True)
         if self.controls is not None:
             table, ends = _table(self.controls, levels)
-            return assign(weights, largest * table, largest * ends, means=True)
+            return Cuts(largest * table, largest * ends, means=True)
         least = np.full(len(weights), np.inf)
         tables, all_ends = np.zeros((len(weights), levels)), np.zeros((len(weights), levels - 1))
         for controls in _controls()[:EVEN_SETTINGS]:
             table, ends = _table(controls, levels)
-            error = squared_error(weights, largest * table, largest * ends, means=True)
+            error = squared_error(weights, Cuts(largest * table, largest * ends, means=True))
             better = error < least
             least[better], tables[better], all_ends[better] = error[better], table, ends
-        return assign(weights, largest * tables, largest * all_ends, means=True)
+        return Cuts(largest * tables, largest * all_ends, means=True)
 
-    def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
-        """As a search asks for it: hundreds of settings, so that what they share is found once."""
-        if self.controls is None:
-            yield from super().sweep(weights, levels)
-            return
-        numbers = list(levels)
-        for q in {min(numbers), max(numbers)} if numbers else ():
-            weights = check(self, weights, q)
-        largest = np.abs(weights).max(axis=1, keepdims=True)
-        for q in numbers:
-            table, ends = _table(self.controls, q)
-            yield assigned_values(weights, largest * table, largest * ends, means=True)
+    def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
+        ends = _ends(self.controls, levels)
+        thresholds = np.abs(weights).max(axis=1)[:, None, None] * ends
+        return Cuts(np.zeros((len(weights), 1, ends.shape[1])), thresholds, means=True)
 
     def settings(self) -> tuple[Quantizer, ...]:
         return (self,) if self.controls else tuple(DeadZone(controls=controls) for controls in _controls())
@@ -96,6 +77,12 @@ def _table(controls: tuple[float, float, float], levels: int) -> tuple[FloatArra
     clip, dead_zone, spacing = controls
     ends = dead_zone + (clip - dead_zone) * (np.arange(levels) / max(levels - 1, 1)) ** spacing
     return np.concatenate([[0.0], (ends[1:] + ends[:-1]) / 2]), ends[:-1]
+
+
+@cache
+def _ends(controls: tuple[float, float, float] | None, levels: int) -> FloatArray:
+    """The thresholds of every setting, (q - 1, settings), in largest magnitudes."""
+    return np.stack([_table(each, levels)[1] for each in ([controls] if controls else _controls())], axis=1)
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -15,7 +15,7 @@ from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
-from fewlevels.quantization.protocol import Quantized, assign, check
+from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer
 from fewlevels.samples import FloatArray
 
 OPEN_SIEMENS = 1e-12
@@ -62,13 +62,18 @@ class Table(Scaled):
     def most_levels(self) -> int | None:
         return len(self.table)
 
-    def quantize(self, weights: FloatArray, levels: int) -> Quantized:
-        """weights: (models, weights), finite. levels: 1 to the table's. Raises QuantizationError otherwise."""
-        weights = check(self, weights, levels)
+    def cuts(self, weights: FloatArray, levels: int) -> Cuts:
         if self.clip is not None or len(weights) < 2 * THREADED:
-            return assign(weights, self._best_levels(weights, levels))
+            return Cuts(self._best_levels(weights, levels))
         parts = np.array_split(weights, len(weights) // THREADED)
-        return assign(weights, np.concatenate(in_order(lambda part: self._best_levels(part, levels), parts)))
+        return Cuts(np.concatenate(in_order(lambda part: self._best_levels(part, levels), parts)))
+
+    def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
+        return CuttingQuantizer.cuts_of_settings(self, weights, levels)
+
+    def settings(self) -> tuple[Quantizer, ...]:
+        """CLIPS, because every one costs a dynamic programme."""
+        return (self,) if self.clip is not None else tuple(replace(self, clip=clip) for clip in CLIPS)
 
     def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
         sorted_values = np.sort(np.abs(weights), axis=1)

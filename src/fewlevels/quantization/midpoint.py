@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +24,6 @@ class Midpoint(SearchableQuantizer):
     """
 
     signed: bool = False
-    largest_weight: ClassVar[float] = float(np.finfo(np.float64).max)
 
     @property
     def name(self) -> str:

@@ -22,9 +22,9 @@ class PowersOfTwo(Scaled):
     def name(self) -> str:
         return "pow2"
 
-    def level_values(self, magnitudes: FloatArray, top: FloatArray, levels: int) -> FloatArray:
-        powers = 0.5 ** np.arange(levels - 2, -1, -1.0)
-        return top * np.concatenate([[0.0], powers])
+    def level_values(self, lowest: FloatArray, top: FloatArray, levels: int) -> FloatArray:
+        powers = np.concatenate([[0.0], 0.5 ** np.arange(levels - 2, -1, -1.0)])
+        return top[:, None] * powers.reshape(-1, *[1] * (top.ndim - 1))
 
 
 def additive_powers_of_two(*, bits: int = 4, clip: float | None = None) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fewlevels.common.checks import positive
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check
+from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantized, Quantizer
 from fewlevels.samples import FloatArray
 
 THRESHOLDS: tuple[float, ...] = tuple(float(threshold) for threshold in np.geomspace(0.1, 4.0, 512))
@@ -18,7 +18,7 @@ THRESHOLDS: tuple[float, ...] = tuple(float(threshold) for threshold in np.geoms
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ternary(SearchableQuantizer):
+class Ternary(CuttingQuantizer):
     """{-a, 0, +a}: two states per device on a differential pair (Li & Liu, Ternary weight networks, 2016).
 
     threshold: magnitudes up to threshold mean|W| become 0, and a is the mean of the others; a positive number. None
@@ -42,23 +42,30 @@ class Ternary(SearchableQuantizer):
         return 2
 
     def quantize(self, weights: FloatArray, levels: int = 2) -> Quantized:
-        """weights: (models, weights), finite. levels: 2. Raises QuantizationError otherwise."""
-        weights = check(self, weights, levels)
+        return super().quantize(weights, levels)
+
+    def cuts(self, weights: FloatArray, levels: int) -> Cuts:
         magnitudes = np.abs(weights)
         largest = magnitudes.max(axis=1)
         if self.threshold is None:
             threshold = _best_threshold(magnitudes)
         else:
             threshold = np.minimum(self.threshold * magnitudes.mean(axis=1), np.nextafter(largest, -1.0))
-        levels_of_all = np.stack([np.zeros_like(largest), largest], axis=1)
-        return assign(weights, levels_of_all, threshold[:, None], means=True)
+        return Cuts(np.stack([np.zeros_like(largest), largest], axis=1), threshold[:, None], means=True)
+
+    def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
+        magnitudes = np.abs(weights)
+        thresholds = np.array(THRESHOLDS if self.threshold is None else (self.threshold,))
+        below_largest = np.nextafter(magnitudes.max(axis=1, keepdims=True), -1.0)
+        thresholds = np.minimum(thresholds * magnitudes.mean(axis=1, keepdims=True), below_largest)
+        return Cuts(np.zeros((len(weights), 1, thresholds.shape[1])), thresholds[:, None], means=True)
 
     def settings(self) -> tuple[Quantizer, ...]:
         return (self,) if self.threshold is not None else tuple(replace(self, threshold=t) for t in THRESHOLDS)
 
 
 @dataclass(frozen=True)
-class Binary(SearchableQuantizer):
+class Binary(CuttingQuantizer):
     """{-a, +a}, a the mean magnitude (Rastegari et al., XNOR-Net, ECCV 2016)."""
 
     @property
@@ -70,9 +77,10 @@ class Binary(SearchableQuantizer):
         return 1
 
     def quantize(self, weights: FloatArray, levels: int = 1) -> Quantized:
-        """weights: (models, weights), finite. levels: 1. Raises QuantizationError otherwise."""
-        weights = check(self, weights, levels)
-        return assign(weights, np.abs(weights).mean(axis=1, keepdims=True))
+        return super().quantize(weights, levels)
+
+    def cuts(self, weights: FloatArray, levels: int) -> Cuts:
+        return Cuts(np.abs(weights).mean(axis=1, keepdims=True))
 
 
 def _best_threshold(magnitudes: FloatArray) -> FloatArray:

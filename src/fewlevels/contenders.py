@@ -1,0 +1,166 @@
+"""Contenders: the best of a quantizer's many settings, found without trying all of them in full.
+
+A kernel bounds what every setting can reach and names those that the bounds leave, mostly one or two of hundreds; these
+alone are quantized and judged as any network is, so that the answer is that of trying every setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels import _kernels
+from fewlevels.networks import INSTRUCTION_SET, recognised
+from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Units, assigned_values, check_levels, check_weights
+from fewlevels.quantization.sharing import Shapes, Share, join, split
+from fewlevels.samples import FloatArray, Samples
+
+SCREENED = 8
+"""Models screened together: the thresholds of all their settings are a few MB."""
+
+LARGEST_EXPONENT = 1000
+"""Of the power of two that weights are scaled by, either way, so that it is a number of float64 itself."""
+
+Indices = npt.NDArray[np.intp]
+
+
+def can_be_screened(quantizer: object, joint: FloatArray, shapes: Shapes, share: Share) -> TypeGuard[CuttingQuantizer]:
+    """Whether `best_settings` serves this quantizer, which then has many settings, and weights (models, weights)."""
+    if not isinstance(quantizer, CuttingQuantizer) or quantizer.signed or len(quantizer.settings()) == 1:
+        return False
+    exponents = [Units.of(block).exponents for block in split(joint, shapes, share)]
+    return all((np.abs(each) <= LARGEST_EXPONENT).all() for each in exponents)
+
+
+def best_settings(
+    joint: FloatArray, shapes: Shapes, quantizer: CuttingQuantizer, levels: Sequence[int], share: Share,
+    samples: Samples,
+) -> Iterator[tuple[FloatArray, FloatArray, Indices]]:  # fmt: skip
+    """For each number of levels the recognition, the smallest margin and the index of each model's best setting, all
+    (models,): of most recognition, then of largest margin, then the first.
+
+    joint: (models, weights), of layers of these shapes. Raises QuantizationError as `quantize` does.
+    """
+    for q in levels:
+        check_levels(quantizer, q)
+    blocks = [_Block.of(block, len(joint)) for block in split(check_weights(joint), shapes, share)]
+    parts = list(_contenders(blocks, shapes, quantizer, levels, share, samples))
+    for found in zip(*parts, strict=True):
+        model, setting = (np.concatenate([getattr(each, name) for each in found]) for name in ("model", "setting"))
+        values = join([block.values(model, [each.cuts[at] for each in found]) for at, block in enumerate(blocks)],
+                      len(model), shapes, share)  # fmt: skip
+        margins = np.empty((len(model), len(samples)))
+        recognition = recognised(values, shapes, samples, margins).mean(axis=1)
+        margin = margins.min(axis=1)
+        best_first = np.lexsort((setting, -margin, -recognition, model))
+        best = best_first[np.searchsorted(model, np.arange(len(joint)))]
+        yield recognition[best], margin[best], setting[best]
+
+
+@dataclass(frozen=True)
+class _Contenders:
+    """Settings that may be best at one number of levels: of which model, (contenders,), and for each block the cuts
+    (contenders * groups, levels).
+    """
+
+    model: Indices
+    setting: Indices
+    cuts: list[Cuts]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Weights in groups that share levels, (models, groups, weights), in their own units (models, groups, 1)."""
+
+    weights: FloatArray
+    exponents: Indices
+
+    @classmethod
+    def of(cls, block: FloatArray, models: int) -> _Block:
+        """block: (models * groups, weights)."""
+        units = Units.of(block)
+        return cls(_by_model(units.scaled(block), models), units.exponents.reshape(models, -1, 1))
+
+    def signed_ranks(self) -> FloatArray:
+        """From 1 up by magnitude within the group, with the weight's sign, (models * groups, weights)."""
+        ranks, magnitudes = np.empty_like(self.weights), np.abs(self.weights)
+        numbers = np.arange(1.0, ranks.shape[2] + 1.0)
+        np.put_along_axis(ranks, np.argsort(magnitudes, axis=2), numbers[None, None], axis=2)
+        return _flat(np.copysign(ranks, self.weights))
+
+    def values(self, model: Indices, cuts: Sequence[Cuts]) -> FloatArray:
+        """Quantized weights of these models (contenders * groups, weights), by the cuts of all of them."""
+        levels, thresholds = (
+            None if getattr(cuts[0], name) is None else np.concatenate([getattr(one, name) for one in cuts])
+            for name in ("levels", "thresholds")
+        )
+        assert levels is not None
+        weights = _flat(self.weights[model])
+        units = Units(self.exponents[model].reshape(-1, 1))
+        return units.back(assigned_values(weights, Cuts(levels, thresholds, cuts[0].means)))
+
+
+def _contenders(
+    blocks: Sequence[_Block], shapes: Shapes, quantizer: CuttingQuantizer, levels: Sequence[int], share: Share,
+    samples: Samples,
+) -> Iterator[list[_Contenders]]:  # fmt: skip
+    """Of SCREENED models after another, the contenders at each number of levels."""
+    models, settings = len(blocks[0].weights), len(quantizer.settings())
+    sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+    ordered = np.concatenate([np.sort(np.abs(one.weights), axis=2).reshape(models, -1) for one in blocks], axis=1)
+    scale = np.concatenate([np.ldexp(1.0, one.exponents)[..., 0] for one in blocks], axis=1)
+    rank = join([one.signed_ranks() for one in blocks], models, shapes, share)
+    for begin in range(0, models, SCREENED):
+        part = slice(begin, begin + SCREENED)
+        cuts = [[quantizer.cuts_of_settings(_flat(one.weights[part]), q) for one in blocks] for q in levels]
+        contender = np.empty((len(rank[part]), len(levels), settings), bool)
+
+        def of_models(arrays: Sequence[FloatArray | None], models: int = len(contender)) -> FloatArray | None:
+            given = [_by_model(array, models) for array in arrays if array is not None]
+            return (np.concatenate(given, axis=1) if len(given) > 1 else given[0]) if given else None
+
+        _kernels.screen(
+            sizes, _groups(shapes, share), rank[part], ordered[part], scale[part], list(levels),
+            [of_models([one.levels for one in each]) for each in cuts],
+            [of_models([one.thresholds for one in each]) for each in cuts],
+            cuts[0][0].means, samples.x, samples.y, contender, INSTRUCTION_SET,
+        )  # fmt: skip
+        found = []
+        for at, each in enumerate(cuts):
+            model, setting = np.nonzero(contender[:, at])
+            chosen = [_chosen(one, len(contender), model, setting, levels[at]) for one in each]
+            found.append(_Contenders(begin + model, setting, chosen))
+        yield found
+
+
+def _chosen(cuts: Cuts, models: int, model: Indices, setting: Indices, levels: int) -> Cuts:
+    """Of the cuts (models * groups, levels, settings) those of each pair, (pairs * groups, levels)."""
+
+    def of(array: FloatArray) -> FloatArray:
+        return _flat(_by_model(array, models)[model, :, :, setting])
+
+    chosen = of(cuts.levels)
+    if cuts.means:  # of levels from the second on, which what they hold decides, there is nothing yet
+        chosen = np.pad(chosen, ((0, 0), (0, levels - 1)))
+    return Cuts(chosen, None if cuts.thresholds is None else of(cuts.thresholds), cuts.means)
+
+
+def _groups(shapes: Shapes, share: Share) -> npt.NDArray[np.int32]:
+    """Which weights share levels, by a number for each column of each layer."""
+    columns = [fan_out for _, fan_out in shapes]
+    groups = {"network": [0] * sum(columns), "layer": np.repeat(np.arange(len(columns)), columns)}
+    return np.array(groups.get(share, range(sum(columns))), np.int32)
+
+
+def _by_model(rows: FloatArray, models: int) -> FloatArray:
+    """(models * groups, …) as (models, groups, …)."""
+    return rows.reshape(models, len(rows) // models, *rows.shape[1:])
+
+
+def _flat(array: FloatArray) -> FloatArray:
+    """The inverse of `_by_model`."""
+    return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
