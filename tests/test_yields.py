@@ -14,7 +14,7 @@ from fewlevels.devices import Device, PolynomialSpread
 from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
-from fewlevels.errors import DeviceError
+from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 LOW, HIGH, SIGMA = 100e-6, 110e-6, 4e-6
@@ -178,5 +178,5 @@ def test_currents_that_no_number_holds_are_an_error() -> None:
     bent = map_network(
         Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH, cell=Sinh(scale_volt=1e-3)
     )
-    with pytest.raises(DeviceError, match="a current beyond float64 at 1 V"):
+    with pytest.raises(NotConvergedError, match="a current is beyond float64 in a circuit driven by up to 1 V"):
         estimate_yield(bent, DEVICE, ONE, chips=1)

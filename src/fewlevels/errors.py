@@ -59,3 +59,7 @@ class EngineError(FewlevelsError):
 
 class MappingError(UsageError):
     """Weights that cannot be put on devices, or a table of devices that does not fit."""
+
+
+class UnitWarning(UserWarning):
+    """Values that can be, but look as if they were given in another unit."""

@@ -7,27 +7,32 @@ namespace {
 constexpr int64_t MAX_STEPS = 100;
 constexpr int64_t GROUPS = 8;  // vectors of bit lines in one task
 
-// Sum over the word lines of one vector of bit lines that all have the foot voltage u: current and derivative.
+// Sums over the word lines of one vector of bit lines that all have the foot voltage u: currents, derivatives,
+// magnitudes, and derivatives times the sizes of the voltages that cancel.
 ALWAYS_INLINE void line(const Columns& c, const Cell* cell, const vdouble* volt, vdouble u, vdouble* ampere,
-                        vdouble* siemens, vdouble* total) {
-  vdouble i_sum{}, g_sum{}, magnitudes{};
+                        vdouble* siemens, vdouble* total, vdouble* cancelling) {
+  vdouble i_sum{}, g_sum{}, magnitudes{}, sizes{};
   const bool grounded = c.reference_ohm == 0.0;
   for (int64_t i = 0; i < c.word_lines; ++i) {
     if (grounded && !any(volt[i] != 0.0)) continue;
     vdouble ampere_i, siemens_i;
     evaluate(c.law, cell[i], volt[i] - u, &ampere_i, &siemens_i);
     i_sum += ampere_i, g_sum += siemens_i, magnitudes += magnitude(ampere_i);
+    sizes += siemens_i * magnitude(volt[i]);
   }
-  *ampere = i_sum, *siemens = g_sum, *total = magnitudes;
+  *ampere = i_sum, *siemens = g_sum, *total = magnitudes, *cancelling = sizes + g_sum * magnitude(u);
 }
 
-// Newton's method inside a bracket. A lane that has converged no longer moves, so that its neighbours do not matter.
+// Newton's method inside a bracket. A lane that has converged no longer moves, so that its neighbours do not matter, and
+// every lane ends where its residual was taken: NaN where a current is beyond double precision.
 ALWAYS_INLINE int32_t solve_lines(const Columns& c, const Cell* cell, const vdouble* volt, vdouble* u, vdouble* ampere,
-                                  vdouble* residual) {
-  vdouble current, slope, total;
+                                  vdouble* residual, vlong* converged) {
+  constexpr double ENOUGH = 1e-14, NEXT_TO_IT = 1e-8, AFTER_IT = 1e-12;
+  constexpr double TOLERANCE = 1e-11, ROUNDING = 8 * 2.2e-16, AT_MOST = 1e-8;
+  vdouble current, slope, total, cancelling;
   if (c.reference_ohm == 0.0) {
-    line(c, cell, volt, vdouble{}, ampere, &slope, &total);
-    *u = vdouble{}, *residual = vdouble{};
+    line(c, cell, volt, vdouble{}, ampere, &slope, &total, &cancelling);
+    *u = vdouble{}, *residual = *ampere - *ampere, *converged = *residual == 0.0;
     return 1;
   }
   vdouble low{}, high{}, x{};
@@ -36,25 +41,26 @@ ALWAYS_INLINE int32_t solve_lines(const Columns& c, const Cell* cell, const vdou
     high = larger(volt[i], high);
   }
   const double foot = 1.0 / c.reference_ohm;
-  vlong moving = (low < 0.0) | (high > 0.0);  // no input, no current
-  *residual = vdouble{};
-  // A residual that nobody reads may be left to the last step, which squares it.
-  const double enough = c.residual ? 1e-14 : 1e-8;
+  vlong moving = (low < 0.0) | (high > 0.0), near = vlong{};  // no input, no current
+  *residual = vdouble{}, *converged = ~moving;
   int32_t steps = 0;
   for (; steps < MAX_STEPS; ++steps) {
-    line(c, cell, volt, x, &current, &slope, &total);
+    line(c, cell, volt, x, &current, &slope, &total, &cancelling);
     const vdouble imbalance = current - foot * x;
     const vdouble scale = total + magnitude(foot * x);
-    *residual = moving ? (scale > 0.0 ? magnitude(imbalance) / scale : vdouble{}) : *residual;
+    *residual = moving ? (scale == 0.0 ? vdouble{} : magnitude(imbalance) / scale) : *residual;
+    const vlong rounded = (magnitude(imbalance) <= ROUNDING * cancelling) & (*residual <= AT_MOST);
+    *converged = (~moving & *converged) | (moving & ((*residual <= TOLERANCE) | rounded));
+    // One step from nearby squares what was left, down to rounding.
+    moving &= ~((*residual <= ENOUGH) | (near & (*residual <= AFTER_IT)));
+    near = *residual <= NEXT_TO_IT;
     low = imbalance > 0.0 ? x : low;
     high = imbalance > 0.0 ? high : x;
     vdouble next = x + imbalance / (slope + foot);
-    const vlong outside = (next < low) | (next > high);
-    next = outside ? 0.5 * (low + high) : next;
-    const vdouble before = x;
-    x = moving ? next : x;  // the step after the last evaluation costs nothing
-    moving &= ((*residual > enough) | outside) & (magnitude(x - before) > 4e-16 * magnitude(x));
-    if (!any(moving)) break;
+    next = (next < low) | (next > high) ? 0.5 * (low + high) : next;
+    moving &= magnitude(next - x) > 4e-16 * magnitude(next);
+    if (!any(moving) || steps + 1 == MAX_STEPS) break;
+    x = moving ? next : x;
   }
   *u = x, *ampere = foot * x;
   return steps;
@@ -86,12 +92,13 @@ void task(void* context, int64_t index, int64_t) {
         for (int lane = 0; lane < WIDE; ++lane)
           volt[i][lane] = c.input[draw[lane] * c.input_stride + s * c.word_lines + i];
       vdouble u, ampere, residual;
-      const int32_t steps = solve_lines(c, cell, volt, &u, &ampere, &residual);
+      vlong converged;
+      const int32_t steps = solve_lines(c, cell, volt, &u, &ampere, &residual, &converged);
       most = steps > most ? steps : most;
       for (int lane = 0; lane < WIDE && first + lane < end; ++lane) {
         const int64_t to = (draw[lane] * c.samples + s) * c.bit_lines + bit[lane];
         c.output[to] = ampere[lane], c.foot[to] = u[lane];
-        if (c.residual) c.residual[to] = residual[lane];
+        c.residual[to] = residual[lane], c.converged[to] = converged[lane] != 0;
       }
     }
     for (int lane = 0; lane < WIDE && first + lane < end; ++lane) c.steps[first + lane] = most;

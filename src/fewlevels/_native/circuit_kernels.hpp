@@ -37,7 +37,8 @@ struct Columns {
   int64_t input_stride;
   double* output;             // (draws, samples, bit_lines), ampere
   double* foot;               // the same shape, volt
-  double* residual;           // the same shape, imbalance over the sum of absolute currents; may be null
+  double* residual;           // the same shape, imbalance over the sum of absolute currents; NaN beyond doubles
+  bool* converged;            // the same shape: to 1e-11, or to what rounding leaves, at most 1e-8
   int32_t* steps;             // (draws * bit_lines,), the most Newton steps any sample took
 };
 

@@ -149,7 +149,7 @@ void cell_currents(Array<const double, 1> volt, Array<const double, 1> conductan
 
 void solve_columns(Array<const double, 3> conductance, Array<const double, 3> input, double reference_ohm,
                    Array<const double, 1> law, Array<double, 3> output, Array<double, 3> foot,
-                   std::optional<Array<double, 3>> residual, Array<int32_t, 1> steps, int64_t threads,
+                   Array<double, 3> residual, Array<bool, 3> converged, Array<int32_t, 1> steps, int64_t threads,
                    const std::string& isa) {
   Columns c{};
   c.draws = conductance.shape(0), c.word_lines = conductance.shape(1), c.bit_lines = conductance.shape(2);
@@ -160,11 +160,12 @@ void solve_columns(Array<const double, 3> conductance, Array<const double, 3> in
     return (int64_t)array.shape(0) == c.draws && (int64_t)array.shape(1) == c.samples &&
            (int64_t)array.shape(2) == c.bit_lines;
   };
-  require(fits(output) && fits(foot) && (!residual || fits(*residual)), "output does not fit");
+  require(fits(output) && fits(foot) && fits(residual) && fits(converged), "output does not fit");
   require((int64_t)steps.shape(0) == c.draws * c.bit_lines, "steps do not fit");
   c.conductance = conductance.data(), c.input = input.data();
   c.input_stride = input.shape(0) == 1 ? 0 : c.samples * c.word_lines;
-  c.output = output.data(), c.foot = foot.data(), c.residual = residual ? residual->data() : nullptr;
+  c.output = output.data(), c.foot = foot.data(), c.residual = residual.data();
+  c.converged = converged.data();
   c.steps = steps.data();
 #define RUN(set)                            \
   if (isa == #set) {                        \
@@ -243,7 +244,8 @@ void bind_circuit(nb::module_& m) {
   m.def("cells", &cell_currents, "volt"_a, "conductance"_a, "law"_a, "ampere"_a, "siemens"_a, "isa"_a,
         "Writes each cell's current and its derivative; see circuit/cell.py.");
   m.def("columns", &solve_columns, "conductance"_a, "input"_a, "reference_ohm"_a, "law"_a, "output"_a, "foot"_a,
-        "residual"_a.none(), "steps"_a, "threads"_a, "isa"_a, "Solves crossbars with ideal wires; see circuit/ideal.py.");
+        "residual"_a, "converged"_a, "steps"_a, "threads"_a, "isa"_a,
+        "Solves crossbars with ideal wires; see circuit/ideal.py.");
   m.def("wired", &solve_wired, "conductance"_a, "word_ohm"_a, "bit_ohm"_a, "foot_ohm"_a, "law"_a,
         "word_modes"_a, "word_values"_a, "bit_modes"_a, "bit_values"_a, "tolerance"_a, "max_steps"_a,
         "max_iterations"_a, "input"_a, "u"_a.none(), "b"_a.none(), "output"_a, "counts"_a, "residual"_a, "converged"_a,

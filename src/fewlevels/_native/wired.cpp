@@ -172,6 +172,7 @@ void solve_sample(Solver& s, int64_t sample) {
   double before = INFINITY;
   const bool linear = s.linear;
   const auto unfinished = [&] {
+    if (!(now.imbalance < INFINITY && now.current < INFINITY)) return false;
     if (now.imbalance <= w.tolerance * now.current) return false;
     // Within rounding, a nonlinear circuit is worth steps for as long as they help.
     return now.imbalance > w.tolerance * now.current + now.rounding || (!linear && !stalled);
@@ -193,10 +194,10 @@ void solve_sample(Solver& s, int64_t sample) {
     }
     const bool near_end = linear || now.imbalance <= 1e-6 * now.current + AT_A_STALL * now.rounding;
     stalled = near_end && now.imbalance > 0.5 * before ? stalled + 1 : 0;
-    if (used == w.max_iterations || stalled == 2 || !(now.imbalance < INFINITY)) break;
+    if (used == w.max_iterations || stalled == 2) break;
   }
   const double left = fmin((stalled ? AT_A_STALL : 1.0) * now.rounding, AT_MOST * now.current);
-  const bool done = now.imbalance <= w.tolerance * now.current + left;
+  const bool done = now.current < INFINITY && now.imbalance <= w.tolerance * now.current + left;
   write_sample(s, sample, now, step, iterations, done);
 }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.checks import not_negative, positive, shown
 from fewlevels.errors import CircuitError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
@@ -19,7 +19,10 @@ are 3.4e-7 larger."""
 
 
 class Selector(Protocol):
-    """How a cell of a given conductance conducts. The current must rise with the voltage and be 0 at 0 V."""
+    """How a cell of a given conductance conducts. The current must rise with the voltage and be 0 at 0 V.
+
+    A law of one's own may leave the range of float64 at high voltages: solvers stay where it does not.
+    """
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Current (ampere) and its derivative (siemens) at each voltage across the whole cell; the arrays broadcast."""
@@ -46,11 +49,9 @@ class Diode:
 
     def __post_init__(self) -> None:
         for name in ("saturation_ampere", "ideality", "temperature_kelvin"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise CircuitError(f"a diode's {name} must be positive, got {getattr(self, name)}")
+            object.__setattr__(self, name, positive(f"a diode's {name}", getattr(self, name), CircuitError))
         for name in ("series_ohm", "gmin_siemens", "threshold_volt"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise CircuitError(f"a diode's {name} must be at least 0, got {getattr(self, name)}")
+            object.__setattr__(self, name, not_negative(f"a diode's {name}", getattr(self, name), CircuitError))
 
     @property
     def slope_volt(self) -> float:
@@ -62,7 +63,11 @@ class Diode:
         return f"diode in series, {numbers}, word lines raised by {self.threshold_volt:g} V"
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """In closed form by the Wright omega function; from reverse bias to 100 V and from 1 ohm to 1 Gohm."""
+        """In closed form by the Wright omega function.
+
+        Within 1e-12 from 1e-15 V to 100 V and in reverse, for devices from 1 ohm up, open ones included; the derivative
+        too, or to what the last digit of the voltage changes where that is more, as far in reverse.
+        """
         volt, conductance = np.broadcast_arrays(np.float64(volt), np.float64(conductance_siemens))
         flat = np.ascontiguousarray(volt.ravel()), np.ascontiguousarray(conductance.ravel())
         ampere, siemens = np.empty(volt.size), np.empty(volt.size)
@@ -88,6 +93,9 @@ class Sinh:
 
     scale_volt: float
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale_volt", positive("the scale_volt of a sinh law", self.scale_volt, CircuitError))
+
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         x = np.asarray(volt) / self.scale_volt
         return conductance_siemens * self.scale_volt * np.sinh(x), conductance_siemens * np.cosh(x)
@@ -102,12 +110,72 @@ class Cubic:
 
     scale_volt: float
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale_volt", positive("the scale_volt of a cubic law", self.scale_volt, CircuitError))
+
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         square = (np.asarray(volt) / self.scale_volt) ** 2
         return conductance_siemens * volt * (1 + square), conductance_siemens * (1 + 3 * square)
 
     def __str__(self) -> str:
         return f"I = G V (1 + (V / v0)²), v0 = {self.scale_volt:.4g} V"
+
+
+def current_of(
+    selector: Selector | None, volt: FloatArray, conductance_siemens: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Currents and derivatives of cells, both of the shape that volt and conductance broadcast to.
+
+    An open cell, of 0 S, carries nothing, whatever its law. Not finite where a law leaves the range of float64; NumPy
+    does not warn of it.
+    """
+    law = Resistor() if selector is None else selector
+    with np.errstate(all="ignore"):
+        ampere, siemens = law.current(volt, conductance_siemens)
+    if not is_native(selector) and not conductance_siemens.all():
+        closed = conductance_siemens > 0
+        ampere, siemens = np.where(closed, ampere, 0.0), np.where(closed, siemens, 0.0)
+    ampere = np.asarray(ampere, dtype=np.float64)
+    return ampere, np.broadcast_to(np.asarray(siemens, dtype=np.float64), ampere.shape)
+
+
+OWN_LAWS = (Diode, Resistor, Sinh, Cubic)
+"""Laws that need no look at what they give."""
+
+CHECKED_VOLTS = (-1.0, -0.1, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 0.1, 1.0)
+"""Where a law of one's own is looked at."""
+FINITE_VOLT = 1e-9
+"""Up to which it must be finite."""
+
+
+def check_law(selector: Selector, conductance_siemens: FloatArray) -> None:
+    """Raises CircuitError where a law of one's own is none: by the shape of what it returns, or as a current that does
+    not rise through 0 A at 0 V. conductance_siemens: (word lines, bit lines), of the crossbar that it is for."""
+    name, shape = f"{type(selector).__name__}.current", conductance_siemens.shape
+    if not callable(getattr(selector, "current", None)):
+        raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {shown(selector)}")
+    closed, before = conductance_siemens > 0, np.full(shape, -np.inf)
+    for volt in CHECKED_VOLTS:
+        with np.errstate(all="ignore"):
+            found = selector.current(np.full(shape, volt), conductance_siemens)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise CircuitError(f"{name} must return currents and their derivatives, got {type(found).__name__}")
+        ampere, siemens = map(np.asarray, found)
+        if any(array.dtype.kind not in "fiu" for array in (ampere, siemens)):
+            raise CircuitError(f"{name} must return real numbers, got {ampere.dtype} and {siemens.dtype}")
+        if ampere.shape != shape or siemens.shape not in (shape, ()):
+            shapes = f"{ampere.shape} and {siemens.shape}"
+            raise CircuitError(f"{name} must return arrays of the shape that it is given, {shape}, got {shapes}")
+        finite = closed & np.isfinite(ampere) & np.isfinite(siemens)
+        if abs(volt) <= FINITE_VOLT and not finite[closed].all():
+            raise CircuitError(f"{name} is not finite at {volt:g} V; a law must be finite at small voltages")
+        if volt == 0 and (ampere[closed] != 0).any():
+            raise CircuitError(f"{name} gives {ampere[closed & (ampere != 0)][0]:g} A at 0 V; it must give 0 A there")
+        if (finite & (siemens < 0)).any():
+            raise CircuitError(f"{name} gives a derivative below 0 at {volt:g} V; a current must rise with the voltage")
+        if (finite & (ampere < before)).any():
+            raise CircuitError(f"{name} gives a current that falls towards {volt:g} V; it must rise with the voltage")
+        before = np.where(finite, ampere, before)
 
 
 _OHMIC = np.zeros(4)
@@ -121,5 +189,5 @@ def law_numbers(selector: Selector | None) -> FloatArray:
 
 
 def is_native(selector: Selector | None) -> bool:
-    """Whether the native kernels know this selector."""
-    return selector is None or isinstance(selector, Diode | Resistor)
+    """Whether the native kernels know this selector. What is derived from it may conduct otherwise."""
+    return selector is None or type(selector) in (Diode, Resistor)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.circuit.cell import Resistor, Selector, law_numbers
+from fewlevels.circuit.cell import OWN_LAWS, Selector, check_law, current_of, law_numbers
 from fewlevels.circuit.modes import bit_modes, word_modes
-from fewlevels.errors import CircuitError
+from fewlevels.common.checks import is_number, real_array, shown
+from fewlevels.errors import CircuitError, UnitWarning
 from fewlevels.samples import FloatArray
+
+LEAST_OHM = 1e-150
+"""Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""
 
 WiredArguments = tuple[
     FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
@@ -26,10 +32,10 @@ class Crossbar:
 
     Word line i is driven at its left end, through one wire segment; one segment lies between neighbouring cells. Bit
     line j runs down to its foot and through one last segment to virtual ground, or to a reference resistor.
-    conductance_siemens: (word lines, bit lines), positive and finite; an open cell is a small one, such as 1e-15.
-    word_wire_ohm, bit_wire_ohm: of one segment; 0 is an ideal wire. reference_ohm: 0 is virtual ground.
+    conductance_siemens: (word lines, bit lines), at least 0 and finite; 0 is an open cell. Kept as a copy that cannot
+    be written to. word_wire_ohm, bit_wire_ohm: of one segment; 0 is an ideal wire. reference_ohm: 0 is virtual ground.
     selector: in series with each device, None for none.
-    Raises CircuitError where a value cannot be.
+    Raises CircuitError where a value cannot be. Warns (UnitWarning) where every cell exceeds 1 S.
     """
 
     conductance_siemens: FloatArray
@@ -40,21 +46,31 @@ class Crossbar:
     selector: Selector | None = None
 
     def __post_init__(self) -> None:
-        conductance = np.ascontiguousarray(self.conductance_siemens, dtype=np.float64)
+        conductance = np.array(real_array("conductances", self.conductance_siemens, CircuitError))
         if conductance.ndim != 2 or 0 in conductance.shape:
             raise CircuitError(f"conductances must be (word lines, bit lines), got shape {conductance.shape}")
         check_conductance(conductance)
-        for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
-            ohm = getattr(self, name)
-            if ohm == math.inf:
-                raise CircuitError(f"{name} is infinite: the current has no path to ground; give a finite resistance")
-            if not ohm >= 0:
-                raise CircuitError(f"{name} must be at least 0 ohm, got {ohm}")
-        if self.selector is not None and not hasattr(self.selector, "current"):
-            raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {self.selector!r}")
+        conductance.flags.writeable = False
         object.__setattr__(self, "conductance_siemens", conductance)
         for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+            ohm = getattr(self, name)
+            if isinstance(ohm, Real) and ohm == math.inf:
+                raise CircuitError(f"{name} is infinite: the current has no path to ground; give a finite resistance")
+            if not (is_number(ohm) and (ohm == 0 or ohm >= LEAST_OHM)):
+                raise CircuitError(f"{name} must be at least 0 ohm, got {shown(ohm)}")
+            object.__setattr__(self, name, float(ohm))
+        if self.selector is not None and type(self.selector) not in OWN_LAWS:
+            check_law(self.selector, conductance)
+        if conductance.min() > 1:
+            warnings.warn(f"every cell conducts more than 1 S, the least {conductance.min():g} S; conductances are in "
+                          "siemens: 50 µS is 5e-5", UnitWarning, stacklevel=3)  # fmt: skip
+
+    def __repr__(self) -> str:
+        end = f", reference {self.reference_ohm:g} ohm" if self.reference_ohm > 0 else ""
+        law = "" if self.selector is None else f", {self.selector}"
+        return (f"<Crossbar: {self.word_lines} x {self.bit_lines}, {self.conductance_siemens.min():.3g} to "
+                f"{self.conductance_siemens.max():.3g} S, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm"
+                f"{end}{law}>")  # fmt: skip
 
     @property
     def word_lines(self) -> int:
@@ -85,21 +101,20 @@ class Crossbar:
 
     def cell_current(self, volt: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Currents and their derivatives at voltages (…, word lines, bit lines) across the cells."""
-        law = Resistor() if self.selector is None else self.selector
-        return law.current(volt, self.conductance_siemens)
+        return current_of(self.selector, volt, self.conductance_siemens)
 
 
 def check_conductance(conductance: FloatArray) -> None:
-    """Raises CircuitError where a conductance is not positive and finite."""
-    if not (conductance.min() > 0 and conductance.max() < math.inf):
-        cell = tuple(map(int, np.argwhere(~((conductance > 0) & (conductance < math.inf)))[0]))
-        raise CircuitError(f"conductances must be positive and finite, got {conductance[cell]} S at cell {cell}; "
-                           "an open cell is a small one, such as 1e-15 S")  # fmt: skip
+    """Raises CircuitError where a conductance is negative or not finite."""
+    if not (conductance.min() >= 0 and conductance.max() < math.inf):
+        cell = tuple(map(int, np.argwhere(~((conductance >= 0) & (conductance < math.inf)))[0]))
+        raise CircuitError(f"conductances must be at least 0 and finite, got {conductance[cell]} S at cell {cell}; an "
+                           "open cell is 0 S")  # fmt: skip
 
 
 def check_input(input_volt: npt.ArrayLike, word_lines: int) -> FloatArray:
-    """Input voltages as (samples, word lines). Raises CircuitError where they do not fit or are not finite."""
-    volt = np.ascontiguousarray(input_volt, dtype=np.float64)
+    """A copy of input voltages as (samples, word lines). Raises CircuitError where they do not fit or are infinite."""
+    volt = np.array(real_array("input_volt", input_volt, CircuitError))
     if volt.ndim == 1:
         volt = volt[None]
     if volt.ndim != 2 or volt.shape[1] != word_lines or len(volt) == 0:

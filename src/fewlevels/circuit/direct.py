@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.steep import line_ohm, start_near
 from fewlevels.samples import FloatArray
 
 if TYPE_CHECKING:
@@ -38,8 +41,9 @@ class Direct:
     converged: bool
 
 
+@np.errstate(all="ignore")  # what is not finite is looked for
 def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float, max_steps: int) -> Direct:
-    """Solve T y = C' I(V - C y) by Newton's method from y = 0, with a line search.
+    """Solve T y = C' I(V - C y) by Newton's method with a line search, from y = 0; where a law may be steep, from near.
 
     y: drops along the word lines, then bit nodes, or one node a bit line where its wire is ideal. T: conductances of
     the wires. C: which nodes bear on each cell's voltage. The residual is that of `solve_wired`. The state holds a bit
@@ -68,28 +72,41 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
         imbalance = wires @ y - cells.T @ ampere.ravel()
         imbalance[-columns:] += foot_siemens * foot
         current = float(np.abs(ampere).sum())
-        siemens = np.broadcast_to(siemens, volt.shape)
         across = np.abs(volt) + (cells @ np.abs(y)).reshape(volt.shape) + np.abs(foot)
         cancelling = float((size @ np.abs(y)).sum() + (siemens * across).sum() + foot_siemens * np.abs(foot).sum())
         return imbalance, siemens.ravel(), current, ROUNDING * cancelling
 
-    y, foot = np.zeros(wires.shape[0]), np.zeros(columns)
+    def solve(siemens: FloatArray, ampere: FloatArray) -> FloatArray:
+        # the nodes at which the linear circuit takes up these currents
+        jacobian = (wires + cells.T @ (diags_array(siemens) @ cells)).tocsc()[order][:, order]
+        nodes = np.full_like(ampere, np.nan)
+        if np.isfinite(jacobian.data).all() and np.isfinite(ampere).all():
+            with contextlib.suppress(RuntimeError):  # singular to rounding
+                nodes[order] = splu(jacobian, permc_spec="NATURAL", diag_pivot_thresh=0.0,
+                                    options={"SymmetricMode": True}).solve(ampere[order])  # fmt: skip
+        return nodes
+
+    def linear(across: FloatArray, ampere: FloatArray, siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
+        nodes = solve(siemens, cells.T @ (ampere + siemens * (volt.ravel() - across)))
+        return nodes, volt.ravel() - cells @ nodes
+
+    def law(across: FloatArray) -> tuple[FloatArray, FloatArray]:
+        ampere, siemens = crossbar.cell_current(across.reshape(volt.shape))
+        return ampere.ravel(), siemens.ravel()
+
+    y, foot, steps = np.zeros(wires.shape[0]), np.zeros(columns), 0
+    if not is_native(crossbar.selector):
+        near, steps = start_near(law, volt.ravel(), partial(_seen_ohm, crossbar), linear)
+        y, foot = split(near) if np.isfinite(near).all() else (y, foot)
     imbalance, siemens, current, rounding = evaluate(y, foot)
-    steps = stalled = 0
-    before = np.inf
-    while (rest := float(np.abs(imbalance).sum())) > tolerance * current and steps < max_steps:
+    stalled, before, last = 0, np.inf, steps + max_steps
+    while (rest := float(np.abs(imbalance).sum())) > tolerance * current and steps < last:
         near_end = rest <= 1e-6 * current + AT_A_STALL * rounding
         stalled = stalled + 1 if near_end and rest > before / 2 else 0
         if stalled == 2 or (stalled and rest <= tolerance * current + rounding):
             break
         before = rest
-        jacobian = (wires + cells.T @ (diags_array(siemens) @ cells)).tocsc()[order][:, order]
-        try:
-            factors = splu(jacobian, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        except RuntimeError:  # singular to rounding
-            break
-        direction = np.empty_like(y)
-        direction[order] = factors.solve(-imbalance[order])
+        direction = solve(siemens, -imbalance)
         descent = -float(imbalance @ direction)
         if not descent > 0:
             break  # nothing but rounding is left of the factors
@@ -103,17 +120,29 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
                 break
             if slope <= 0:
                 low, low_slope = share, slope
-            else:
+            else:  # too far, and a slope that is not finite is too far as well
                 high, high_slope = share, slope
-            share = low + (high - low) * min(0.9, max(0.1, low_slope / (low_slope - high_slope)))
+            secant = low_slope / (low_slope - high_slope) if np.isfinite(high_slope) else 0.5
+            share = low + (high - low) * min(0.9, max(0.1, secant))
         y, foot = y + share * above, foot + share * below
         imbalance, siemens, current, rounding = state
     drop, bit = _nodes(crossbar, y)
     bit += foot
     output = foot * foot_siemens if foot_siemens > 0 else crossbar.cell_current(volt - drop - bit)[0].sum(axis=0)
-    residual = rest / current if current > 0 else 0.0
+    residual = rest / current if current > 0 else rest
     left = min((AT_A_STALL if stalled else 1) * rounding, AT_MOST * current)
-    return Direct(output, drop, bit, steps, residual, rest <= tolerance * current + left)
+    converged = current < np.inf and rest <= tolerance * current + left
+    return Direct(output, drop, bit, steps, residual, bool(converged))
+
+
+def _seen_ohm(crossbar: Crossbar, siemens: FloatArray) -> FloatArray:
+    """What each cell sees of its two lines, (cells,), where cells have these conductances."""
+    siemens, word, bit = (
+        siemens.reshape(crossbar.conductance_siemens.shape),
+        crossbar.word_wire_ohm,
+        crossbar.bit_wire_ohm,
+    )
+    return (line_ohm(siemens.T, word, word).T + line_ohm(siemens[::-1], bit, crossbar.foot_ohm)[::-1]).ravel()
 
 
 def _assemble(crossbar: Crossbar) -> tuple[csr_array, csr_array, npt.NDArray[np.intp]]:

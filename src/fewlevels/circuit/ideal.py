@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
-from fewlevels.circuit.cell import Selector, is_native, law_numbers
+from fewlevels.circuit.cell import Selector, current_of, is_native, law_numbers
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
 from fewlevels.training import available_cores
@@ -17,16 +17,24 @@ PARALLEL_CELLS = 20_000
 """Cell evaluations below which starting threads costs more than it saves."""
 
 MAX_STEPS = 100
+TOLERANCE, ROUNDING, AT_MOST = 1e-11, 8 * 2.2e-16, 1e-8
+"""Of the residual of a solved bit line; of the currents that the voltages that cancel would drive; of the residual that
+is taken for rounding. As in cells.cpp."""
+ENOUGH = 1e-14
+"""A residual that no step makes better."""
 
 
 @dataclass(frozen=True)
 class Columns:
     """Solved bit lines: current and foot voltage, (draws, samples, bit lines); steps: the most Newton steps of any
-    sample, (draws, bit lines); residual: imbalance over the sum of absolute currents, like the currents."""
+    sample, (draws, bit lines). Shaped like the currents: residual, imbalance over the sum of absolute currents, NaN
+    where a current is beyond float64; converged, to 1e-11 or what rounding leaves of voltages that cancel, up to 1e-8.
+    """
 
     output_ampere: FloatArray
     foot_volt: FloatArray
-    residual: FloatArray | None
+    residual: FloatArray
+    converged: npt.NDArray[np.bool_]
     steps: npt.NDArray[np.int32]
 
 
@@ -36,7 +44,6 @@ def solve_columns(
     *,
     selector: Selector | None = None,
     reference_ohm: float = 0.0,
-    with_residual: bool = True,
     threads: int | None = None,
 ) -> Columns:
     """Solve sum_i I(V_i - u; G_ij) = u / reference_ohm for each bit line's foot voltage u.
@@ -46,46 +53,55 @@ def solve_columns(
     """
     draws, word_lines, bit_lines = conductance_siemens.shape
     samples = input_volt.shape[1]
-    if selector is not None and not is_native(selector):
+    if not is_native(selector):
         return _solve_by_numpy(conductance_siemens, input_volt, selector, reference_ohm)
-    output, foot = np.empty((2, draws, samples, bit_lines))
-    residual = np.empty((draws, samples, bit_lines)) if with_residual else None
-    steps = np.empty(draws * bit_lines, np.int32)
+    output, foot, residual = np.empty((3, draws, samples, bit_lines))
+    converged, steps = np.empty(residual.shape, bool), np.empty(draws * bit_lines, np.int32)
     if threads is None:
         threads = available_cores() if draws * samples * word_lines * bit_lines > PARALLEL_CELLS else 1
     _kernels.columns(conductance_siemens, input_volt, reference_ohm, law_numbers(selector), output, foot, residual,
-                     steps, threads, INSTRUCTION_SET)  # fmt: skip
-    return Columns(output, foot, residual, steps.reshape(draws, bit_lines))
+                     converged, steps, threads, INSTRUCTION_SET)  # fmt: skip
+    return Columns(output, foot, residual, converged, steps.reshape(draws, bit_lines))
 
 
 def _solve_by_numpy(
-    conductance: FloatArray, input_volt: FloatArray, selector: Selector, reference_ohm: float
+    conductance: FloatArray, input_volt: FloatArray, selector: Selector | None, reference_ohm: float
 ) -> Columns:
     volt, conductance = input_volt[:, :, :, None], conductance[:, None]
 
-    def line(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        ampere, siemens = selector.current(volt - u[:, :, None], conductance)
-        return ampere.sum(axis=2), np.broadcast_to(siemens, ampere.shape).sum(axis=2), np.abs(ampere).sum(axis=2)
+    def line(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        # currents, derivatives, magnitudes, and derivatives times the sizes of the voltages that cancel
+        ampere, siemens = current_of(selector, volt - u[:, :, None], conductance)
+        cancelling = (siemens * (np.abs(volt) + np.abs(u[:, :, None]))).sum(axis=2)
+        return ampere.sum(axis=2), siemens.sum(axis=2), np.abs(ampere).sum(axis=2), cancelling
 
-    shape = len(conductance), volt.shape[1], conductance.shape[3]
+    shape = len(conductance), input_volt.shape[1], conductance.shape[3]
     u = np.zeros(shape)
-    if reference_ohm == 0:
-        output = line(u)[0]
-        return Columns(output, u, np.zeros(shape), np.ones((shape[0], shape[2]), np.int32))
-    low = np.broadcast_to(np.minimum(volt.min(axis=2), 0), shape)
-    high = np.broadcast_to(np.maximum(volt.max(axis=2), 0), shape)
-    moving, residual = (low < 0) | (high > 0), np.zeros(shape)
-    for _steps in range(1, MAX_STEPS + 1):
-        current, slope, total = line(u)
-        imbalance = current - u / reference_ohm
-        scale = total + np.abs(u / reference_ohm)
-        latest = np.divide(np.abs(imbalance), scale, out=np.zeros(shape), where=scale > 0)
-        residual = np.where(moving, latest, residual)
-        low, high = np.where(imbalance > 0, u, low), np.where(imbalance > 0, high, u)
-        step = u + imbalance / (slope + 1 / reference_ohm)
-        step = np.where((step < low) | (step > high), (low + high) / 2, step)
-        before, u = u, np.where(moving, step, u)
-        moving &= (residual > 1e-14) & (np.abs(u - before) > 4e-16 * np.abs(u))
-        if not moving.any():
-            break
-    return Columns(u / reference_ohm, u, residual, np.full((shape[0], shape[2]), _steps, np.int32))
+    with np.errstate(all="ignore"):
+        if reference_ohm == 0:
+            output = line(u)[0]
+            residual = output - output
+            return Columns(output, u, residual, residual == 0, np.ones((shape[0], shape[2]), np.int32))
+        low = np.broadcast_to(np.minimum(volt.min(axis=2), 0), shape)
+        high = np.broadcast_to(np.maximum(volt.max(axis=2), 0), shape)
+        moving, last_step, residual = (low < 0) | (high > 0), high - low, np.zeros(shape)
+        converged = ~moving
+        for _steps in range(1, MAX_STEPS + 1):
+            current, slope, total, cancelling = line(u)
+            imbalance, scale = current - u / reference_ohm, total + np.abs(u / reference_ohm)
+            latest = np.where(scale == 0, 0.0, np.abs(imbalance) / scale)
+            residual = np.where(moving, latest, residual)
+            rounded = (np.abs(imbalance) <= ROUNDING * cancelling) & (latest <= AT_MOST)
+            converged = np.where(moving, (latest <= TOLERANCE) | rounded, converged)
+            low, high = np.where(imbalance > 0, u, low), np.where(imbalance > 0, high, u)
+            newton = imbalance / (slope + 1 / reference_ohm)
+            # Where Newton's steps do not shrink, as down a steep law, halving the bracket is faster.
+            shrinking = (np.abs(newton) <= last_step / 2) | (latest < 1e-6)
+            good = shrinking & (u + newton >= low) & (u + newton <= high)
+            step = np.where(good, newton, (low + high) / 2 - u)
+            moving &= ~(residual <= ENOUGH) & (np.abs(step) > 4e-16 * np.abs(u))
+            if not moving.any() or _steps == MAX_STEPS:
+                break
+            u, last_step = np.where(moving, u + step, u), np.abs(step)
+        output = u / reference_ohm
+    return Columns(output, u, residual, converged, np.full((shape[0], shape[2]), _steps, np.int32))

@@ -11,17 +11,29 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import Diode, Selector
-from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.crossbar import Crossbar, check_conductance
 from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
-from fewlevels.circuit.ideal import MAX_STEPS, solve_columns
+from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
+from fewlevels.common.checks import (
+    instance,
+    is_number,
+    is_whole,
+    not_negative,
+    real_array,
+    shown,
+    whole_number,
+)
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
 
 DRAWS_AT_ONCE = 2000
+LARGEST_SPREAD = 10.0
+FLOOR_VOLT = 1e-150
+"""Smaller voltages leave float64 where they are divided by."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,11 @@ class NetworkPoint:
 
     input_volt: float
     stages: tuple[Stage, ...]
+
+    def __repr__(self) -> str:
+        samples = len(self.output_ampere)
+        return (f"<NetworkPoint: {samples} {'sample' if samples == 1 else 'samples'} at {self.input_volt:g} V, "
+                f"{len(self.stages)} stages, residual up to {self.residual:.1g}>")  # fmt: skip
 
     @property
     def output_ampere(self) -> FloatArray:
@@ -95,12 +112,13 @@ class NetworkCircuit:
         bit_wire_ohm: float = 0.0,
     ) -> NetworkCircuit:
         """The circuit of one network. selector: Diode() by default, None for bare resistors, or any cell law."""
+        instance("networks", networks, Networks, CircuitError)
         if len(networks) != 1:
             raise CircuitError(
                 f"a network circuit is made of one network, got {len(networks)}; choose one by its index"
             )
         design = find_design(design)
-        window = Window() if window is None else window
+        window = instance("window", Window() if window is None else window, Window, CircuitError)
         law = Diode() if isinstance(selector, str) else selector
         if threshold_volt is None:
             threshold_volt = law.threshold_volt if isinstance(law, Diode) else 0.0
@@ -112,12 +130,18 @@ class NetworkCircuit:
                    bit_wire_ohm=bit_wire_ohm)  # fmt: skip
 
     def __post_init__(self) -> None:
+        for name in ("threshold_volt", "reference_ohm", "word_wire_ohm", "bit_wire_ohm"):
+            object.__setattr__(self, name, not_negative(name, getattr(self, name), CircuitError))
         if self.design.reading != "transimpedance" and not self.reference_ohm > 0:
             raise CircuitError(f"design {self.design.name} needs a reference_ohm above 0, got {self.reference_ohm}")
         if self.design.reading == "unbuffered" and (self.word_wire_ohm > 0 or self.bit_wire_ohm > 0):
             raise CircuitError(f"design {self.design.name} is solved with ideal wires only; set both wires to 0 ohm")
-        if not np.isfinite(self.threshold_volt) or self.threshold_volt < 0:
-            raise CircuitError(f"threshold_volt must be at least 0, got {self.threshold_volt}")
+
+    def __repr__(self) -> str:
+        shape = "-".join(map(str, [len(self.weights[0]), *(w.shape[1] for w in self.weights)]))
+        law = "" if self.selector is None else f", {self.selector}"
+        return (f"<NetworkCircuit: {shape}, {self.design.name}, {self.window.r_min_ohm:g} to {self.window.r_max_ohm:g} "
+                f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>")  # fmt: skip
 
     @cached_property
     def map(self) -> DeviceMap:
@@ -178,8 +202,10 @@ class NetworkCircuit:
     ) -> FloatArray:
         """Output currents (draws, samples, outputs) of circuits whose every resistance is multiplied by its own
         exp(spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
-        if draws < 1 or not spread >= 0:
-            raise CircuitError(f"draws must be at least 1 and spread at least 0, got {draws} and {spread}")
+        draws = whole_number("draws", draws, CircuitError, least=1, most=2**31 - 1)
+        if not_negative("spread", spread, CircuitError) > LARGEST_SPREAD:
+            raise CircuitError(f"spread must be at most {LARGEST_SPREAD:g}, got {spread}; 5 % is 0.05")
+        instance("rng", rng, np.random.Generator, CircuitError)
         outputs = []
         for begin in range(0, draws, DRAWS_AT_ONCE):
             chips = min(DRAWS_AT_ONCE, draws - begin)
@@ -193,7 +219,7 @@ class NetworkCircuit:
     ) -> FloatArray:
         """Output currents (chips, samples, outputs) of this circuit with other devices in it.
 
-        conductance_siemens: of each layer, (chips, word lines, bit lines), positive. With ideal wires all chips are
+        conductance_siemens: of each layer, (chips, word lines, bit lines), at least 0. With ideal wires all chips are
         solved at once by as many threads as pay, or as are given; else one by one.
         Raises CircuitError and NotConvergedError as `run` does.
         """
@@ -203,9 +229,13 @@ class NetworkCircuit:
                              for chip in zip(*conductance_siemens, strict=True)])  # fmt: skip
         drive = self._input_drive(x * input_volt)[None]
         for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
-            columns = solve_columns(conductance, drive, selector=self.selector, with_residual=False,
-                                    reference_ohm=crossbar.reference_ohm, threads=threads)  # fmt: skip
-            if columns.steps.max() >= MAX_STEPS:
+            check_conductance(conductance)
+            columns = solve_columns(conductance, drive, selector=self.selector, reference_ohm=crossbar.reference_ohm,
+                                    threads=threads)  # fmt: skip
+            if not np.isfinite(columns.residual).all():
+                raise NotConvergedError("a current is beyond float64 in a circuit driven by up to "
+                                        f"{np.abs(drive).max():g} V; lower the voltage")  # fmt: skip
+            if not columns.converged.all():
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
             drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
         return self.signal(columns.output_ampere)
@@ -248,11 +278,11 @@ class NetworkCircuit:
         return np.concatenate([w, np.zeros((len(w), 1))], axis=1)
 
     def _checked(self, x: FloatArray, input_volt: float) -> tuple[FloatArray, float]:
-        x = np.asarray(x, dtype=np.float64)
+        x = real_array("x", x, CircuitError)
         if x.ndim != 2 or x.shape[1] != len(self.weights[0]) or not np.isfinite(x).all():
             raise CircuitError(f"x must be (samples, {len(self.weights[0])} inputs) and finite, got shape {x.shape}")
-        if not 0 < input_volt < np.inf:
-            raise CircuitError(f"the input voltage must be positive, got {input_volt}")
+        if not is_number(input_volt) or not input_volt >= FLOOR_VOLT:
+            raise CircuitError(f"the input voltage must be positive, got {shown(input_volt)}")
         return x, float(input_volt)
 
     def _input_drive(self, signal: FloatArray) -> FloatArray:
@@ -286,7 +316,20 @@ def current_gap(
 
     circuit_ampere, computed_ampere: (…, samples, outputs). y: (samples,), the output that each sample belongs to.
     """
-    own = np.arange(len(y)), np.asarray(y)
+    circuit_ampere, computed_ampere = (
+        real_array("currents", ampere, CircuitError) for ampere in (circuit_ampere, computed_ampere)
+    )
+    labels = (
+        np.asarray(y)
+        if isinstance(y, np.ndarray) or (isinstance(y, list | tuple) and all(map(is_whole, y)))
+        else np.empty(0)
+    )
+    shape = circuit_ampere.shape[-2:]
+    fits = len(shape) == 2 and shape == computed_ampere.shape[-2:] and labels.shape == shape[:1]
+    if not fits or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= shape[1]:
+        raise CircuitError("both currents must be (…, samples, outputs), and y an output for each sample, got "
+                           f"{circuit_ampere.shape}, {computed_ampere.shape} and {shown(y)}")  # fmt: skip
+    own = np.arange(len(y)), labels
     computed = np.abs(computed_ampere[..., own[0], own[1]])
     difference = np.abs(circuit_ampere[..., own[0], own[1]] - computed_ampere[..., own[0], own[1]])
     return np.divide(difference, computed, out=np.full(np.shape(difference), np.inf), where=computed > 0)

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
+from fewlevels.common.checks import number
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
+
+SMALLEST_OHM = 1.0
+"""No device is below it: a smaller number was meant in another unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Resistances that a device can hold, in ohm: the largest weight gets r_min_ohm, a weight of zero r_max_ohm."""
+    """Resistances that a device can hold, in ohm: the largest weight gets r_min_ohm, a weight of zero r_max_ohm, which
+    may be infinite: an open device."""
 
     r_min_ohm: float = 10e3
     r_max_ohm: float = 1e9
 
     def __post_init__(self) -> None:
-        if not 0 < self.r_min_ohm < self.r_max_ohm < math.inf:
-            raise CircuitError(f"a window needs 0 < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and {self.r_max_ohm}")
+        largest = self.r_max_ohm
+        object.__setattr__(self, "r_min_ohm", number("r_min_ohm", self.r_min_ohm, CircuitError))
+        if not (isinstance(largest, Real) and largest == math.inf):
+            largest = number("r_max_ohm", largest, CircuitError)
+        object.__setattr__(self, "r_max_ohm", float(largest))
+        if not SMALLEST_OHM < self.r_min_ohm < self.r_max_ohm:
+            raise CircuitError(f"a window needs {SMALLEST_OHM:g} < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and "
+                               f"{self.r_max_ohm}; 10 kohm is 10e3")  # fmt: skip
 
     @property
     def span_siemens(self) -> float:
@@ -70,7 +82,8 @@ class DeviceMap:
         """The resistors that these weights need, from the largest conductance down."""
         carried = np.abs(weights) if pairs else weights
         levels, devices = np.unique(carried, return_counts=True)
-        ohms = 1 / self.conductance(levels)
+        siemens = self.conductance(levels)
+        ohms = np.divide(1, siemens, out=np.full(len(levels), math.inf), where=siemens > 0)
         return ResistanceTable(tuple(map(float, levels[::-1])), tuple(map(float, ohms[::-1])),
                                tuple(map(int, devices[::-1])), self.window.r_max_ohm if pairs else None)  # fmt: skip
 
@@ -98,7 +111,9 @@ class ResistanceTable:
 
 
 def engineering(ohm: float) -> str:
-    """A resistance in kohm, Mohm …, four digits."""
+    """A resistance in kohm, Mohm …, four digits; 'open' where it is infinite."""
+    if ohm == math.inf:
+        return "open"
     for factor, unit in ((1e9, "Gohm"), (1e6, "Mohm"), (1e3, "kohm")):
         if ohm >= factor:
             return f"{ohm / factor:.4g} {unit}"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fewlevels.circuit.crossbar import Crossbar, check_input
 from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.wired import solve_wired
+from fewlevels.common.checks import instance, is_number, one_of, shown
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.samples import FloatArray
 
@@ -25,7 +26,8 @@ CONVERGED = "converged"
 class OperatingPoint:
     """Voltages and currents of a crossbar at rest, for each sample.
 
-    output_ampere: (samples, bit lines), what flows out of each foot; NaN in samples that did not converge.
+    output_ampere: (samples, bit lines), what flows out of each foot. It and the nodes are NaN in samples that did not
+    converge.
     drop_volt, bit_volt: (samples, word lines, bit lines), the drop from the source to each cell's word node and its bit
     node's voltage; None unless solved with nodes=True.
     iterations: (samples,), Newton steps; 0 from ngspice. residual: (samples,), the sum of Kirchhoff's imbalances by the
@@ -44,6 +46,14 @@ class OperatingPoint:
     converged: npt.NDArray[np.bool_]
     status: str
     method: str
+
+    def __repr__(self) -> str:
+        samples, failed = len(self.input_volt), np.count_nonzero(~self.converged)
+        status = "converged" if failed == 0 else f"{failed} of {samples} not converged"
+        known = self.residual[~np.isnan(self.residual)]
+        residual = f", residual up to {known.max():.1g}" if known.size else ""
+        return (f"<OperatingPoint: {samples} {'sample' if samples == 1 else 'samples'} of {self.crossbar.word_lines} x "
+                f"{self.crossbar.bit_lines}, {status}{residual}>")  # fmt: skip
 
     def require_converged(self) -> OperatingPoint:
         """This point. Raises NotConvergedError where a sample did not converge."""
@@ -108,20 +118,29 @@ def solve(
 
     nodes: keep all node voltages. tolerance: of the residual, see OperatingPoint. keep_unconverged: leave the last
     iterate in place of NaN where a sample does not converge.
-    Raises CircuitError for an input that does not fit, EngineError where ngspice is missing or fails.
+    Raises CircuitError for an input that does not fit or a tolerance outside [0, 1), EngineError where ngspice is
+    missing or fails.
     """
+    instance("crossbar", crossbar, Crossbar, CircuitError)
     volt = check_input(input_volt, crossbar.word_lines)
+    if not (is_number(tolerance) and 0 <= tolerance < 1):
+        raise CircuitError(f"tolerance must be in [0, 1), a share of the cell currents, got {shown(tolerance)}")
+    one_of("engine", engine, ENGINES, CircuitError)
     if engine == "ngspice":
         from fewlevels.circuit.ngspice import solve_by_ngspice
 
         return solve_by_ngspice(crossbar, volt, nodes=nodes)
-    if engine != "native":
-        raise CircuitError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     point = (
         _solve_wired(crossbar, volt, tolerance, nodes) if crossbar.has_wires else _solve_ideal(crossbar, volt, nodes)
     )
+    open_lines = ~crossbar.conductance_siemens.any(axis=0)  # where linear solvers leave what others round to
+    point.output_ampere[:, open_lines] = 0.0
+    if point.bit_volt is not None:
+        point.bit_volt[:, :, open_lines] = 0.0
     if point.status != CONVERGED and not keep_unconverged:
-        point.output_ampere[~point.converged] = np.nan
+        for values in (point.output_ampere, point.drop_volt, point.bit_volt):
+            if values is not None:
+                values[~point.converged] = np.nan
     return point
 
 
@@ -130,9 +149,7 @@ def _solve_ideal(crossbar: Crossbar, volt: FloatArray, nodes: bool) -> Operating
                             reference_ohm=crossbar.reference_ohm)  # fmt: skip
     shape = len(volt), crossbar.word_lines, crossbar.bit_lines
     drop, bit = (np.zeros(shape), np.repeat(columns.foot_volt[0][:, None], shape[1], axis=1)) if nodes else (None, None)
-    assert columns.residual is not None
-    residual = columns.residual[0].max(axis=1)
-    converged = residual <= 1e-11
+    residual, converged = columns.residual[0].max(axis=1), columns.converged[0].all(axis=1)
     status = CONVERGED if converged.all() else _unconverged(converged, residual)
     return OperatingPoint(crossbar, volt, columns.output_ampere[0], drop, bit,
                           np.full(len(volt), columns.steps.max(), np.int64), residual, converged, status,
@@ -151,7 +168,9 @@ def _solve_wired(crossbar: Crossbar, volt: FloatArray, tolerance: float, nodes: 
 
 
 def _unconverged(converged: npt.NDArray[np.bool_], residual: FloatArray) -> str:
-    return (
-        f"{np.count_nonzero(~converged)} of {len(converged)} samples did not converge, the worst to a residual of "
-        f"{np.max(residual):.1e}; raise the tolerance, or check the largest conductance against 1 / wire resistance"
-    )
+    left = residual[~converged]
+    failed = f"{len(left)} of {len(converged)} samples did not converge"
+    if not np.isfinite(left).all():
+        return f"{failed}: a current is beyond float64; lower the voltages, or give the wires a resistance"
+    return (f"{failed}, the worst to a residual of {left.max():.1e}; raise the tolerance, or check the largest "
+            "conductance against 1 / wire resistance")  # fmt: skip

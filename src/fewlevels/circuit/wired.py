@@ -52,7 +52,7 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     """
     samples, rows, columns = len(input_volt), crossbar.word_lines, crossbar.bit_lines
     drop, bit = np.empty((2, samples, rows, columns)) if nodes else (None, None)
-    output, residual = np.empty((samples, columns)), np.full(samples, np.inf)
+    output, residual = np.empty((samples, columns)), np.full(samples, np.nan)
     counts, converged = np.zeros((2, samples), np.int64), np.zeros(samples, bool)
     if is_native(crossbar.selector) and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
         if samples <= CHUNK or rows * columns > PARALLEL_CELLS:
@@ -79,7 +79,7 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     for sample in left:
         found = solve_directly(crossbar, input_volt[sample], tolerance=tolerance, max_steps=MAX_STEPS)
         if not found.converged and residual[sample] <= found.residual:
-            continue
+            continue  # NaN is never the better one
         output[sample], residual[sample], converged[sample] = found.output_ampere, found.residual, found.converged
         counts[0, sample] = found.steps
         if drop is not None and bit is not None:

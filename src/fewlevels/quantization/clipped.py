@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.common.checks import fraction
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer, assign, check, squared_error
 from fewlevels.samples import FloatArray
@@ -25,8 +26,8 @@ class Scaled(SearchableQuantizer):
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        if self.clip is not None and not 0 < self.clip <= 1:
-            raise QuantizationError(f"clip must be in (0, 1], got {self.clip}")
+        if self.clip is not None:
+            object.__setattr__(self, "clip", fraction("clip", self.clip, QuantizationError))
 
     def level_values(self, magnitudes: FloatArray, top: FloatArray, levels: int) -> FloatArray:
         """The levels (models, levels), ascending, of ranges that end at `top` (models, 1)."""
