@@ -4,7 +4,7 @@
 
 Each round runs every contender once, so that all see the same machine; the table gives the median over the rounds and
 the spread (minimum to maximum). Both run the same step: one model, one random sample, 25-10-10 or 49-10-10.
-Where JAX is installed it runs too, on one thread, in float32, jitted, with many networks at once: `JAX` takes the step as it
+Where JAX is installed it runs too, on one thread, in float32, jitted, many networks at once: `JAX` takes the step as it
 is written, `JAX, dual` in the kernel's own form. Batch and unrolling are the best that were found.
 `--study` also times the full paper study of both digit sets, search, figures and report included, with its memory.
 """

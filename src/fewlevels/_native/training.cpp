@@ -145,7 +145,7 @@ constexpr int STEPS = 4;
 // With AVX-512 moving or adding some lanes only is one instruction, and cheaper than reaching for each lane's own row.
 constexpr bool MASKED = LANES == 16;
 
-// A is (samples, hidden) if MASKED. Else each lane has its own rows, (LANES, samples, row_length), of which it adds to one.
+// A is (samples, hidden) if MASKED. Else each lane has rows of its own, (LANES, samples, row_length), and adds to one.
 ALWAYS_INLINE int64_t row_length(int64_t hidden) { return (hidden + LANES - 1) / LANES; }
 ALWAYS_INLINE int64_t a_size(const Training& t) {
   return MASKED ? t.samples * t.hidden : LANES * t.samples * row_length(t.hidden);
@@ -321,7 +321,8 @@ struct Dual {
     for (int64_t block = 0; block < length; ++block) {
       vfloat of_lane[LANES];
       transpose(of_lane, g + block * LANES);
-      for (int lane = 0; lane < LANES; ++lane) group.a[(lane * t.samples + row[lane]) * length + block] += of_lane[lane];
+      for (int lane = 0; lane < LANES; ++lane)
+        group.a[(lane * t.samples + row[lane]) * length + block] += of_lane[lane];
     }
   }
   ALWAYS_INLINE void forward(vint now) {
