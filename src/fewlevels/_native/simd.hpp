@@ -53,11 +53,45 @@ typedef vint Mask;
 ALWAYS_INLINE Mask equal(vint a, int32_t b) { return a == b; }
 ALWAYS_INLINE vfloat choose(Mask where, vfloat value, vfloat otherwise) { return where ? value : otherwise; }
 ALWAYS_INLINE vfloat add_where(Mask where, vfloat sum, vfloat value) { return sum + (where ? value : vfloat{}); }
+#endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+ALWAYS_INLINE vfloat clamp(vfloat value, float limit) {  // compilers make a comparison and a slow blend of a ternary
+  const __m256 low = _mm256_max_ps(_mm256_set1_ps(-limit), (__m256)value);
+  return (vfloat)_mm256_min_ps(_mm256_set1_ps(limit), low);
+}
+#elif !defined(__AVX512F__)
 ALWAYS_INLINE vfloat clamp(vfloat value, float limit) {
   const vfloat low = value < -limit ? broadcast(-limit) : value;
   return low > limit ? broadcast(limit) : low;
 }
 #endif
+
+ALWAYS_INLINE vint lane_numbers() {
+  vint number;
+  for (int lane = 0; lane < LANES; ++lane) number[lane] = lane;
+  return number;
+}
+
+// to[lane][n] = from[n][lane], LANES x LANES.
+ALWAYS_INLINE void transpose(vfloat* to, const vfloat* from) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  for (int half = 0; half < 2; ++half) {
+    __m256 row[4];  // of half the lanes: numbers n and n + 4
+    for (int n = 0; n < 4; ++n)
+      row[n] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps((const float*)(from + n) + 4 * half)),
+                                    _mm_load_ps((const float*)(from + n + 4) + 4 * half), 1);
+    const __m256 a = _mm256_unpacklo_ps(row[0], row[1]), b = _mm256_unpackhi_ps(row[0], row[1]);
+    const __m256 c = _mm256_unpacklo_ps(row[2], row[3]), d = _mm256_unpackhi_ps(row[2], row[3]);
+    to[4 * half] = (vfloat)_mm256_shuffle_ps(a, c, 0x44);
+    to[4 * half + 1] = (vfloat)_mm256_shuffle_ps(a, c, 0xee);
+    to[4 * half + 2] = (vfloat)_mm256_shuffle_ps(b, d, 0x44);
+    to[4 * half + 3] = (vfloat)_mm256_shuffle_ps(b, d, 0xee);
+  }
+#else
+  for (int lane = 0; lane < LANES; ++lane)
+    for (int n = 0; n < LANES; ++n) to[lane][n] = from[n][lane];
+#endif
+}
 
 // table[index[lane]] for each lane; 0 <= index < TABLE.
 ALWAYS_INLINE vfloat lookup(const float* table, vint index) {

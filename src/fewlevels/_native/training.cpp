@@ -17,7 +17,8 @@
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
 
-constexpr int BLOCK = LANES == 16 ? 10 : 5;  // columns whose sums are held in registers at once
+constexpr int BLOCK = LANES == 16 ? 10 : 5;  // columns whose sums and operands are held in registers at once
+constexpr int WHOLE = 10;  // columns whose sums alone fit in registers
 
 template <int N>
 struct Width {
@@ -35,7 +36,8 @@ ALWAYS_INLINE void in_blocks(int64_t n, const Body& body) {
     };
     if constexpr (MOST == 10) run(Width<1>{}, Width<2>{}, Width<3>{}, Width<4>{}, Width<5>{}, Width<6>{}, Width<7>{},
                                   Width<8>{}, Width<9>{}, Width<10>{});
-    else run(Width<1>{}, Width<2>{}, Width<3>{}, Width<4>{}, Width<5>{});
+    else if constexpr (MOST == 5) run(Width<1>{}, Width<2>{}, Width<3>{}, Width<4>{}, Width<5>{});
+    else run(Width<1>{}, Width<2>{}, Width<3>{});
   }
 }
 
@@ -60,8 +62,8 @@ struct Group {
   vfloat *h, *g1, *e;     // (hidden,): sigmoid(x W1); rate * d1, not yet applied; rate * d2 W2' of some outputs
   vfloat *g2;             // (outputs,): rate * d2
   vfloat *before, *now;   // (inputs,), Primal: the sample of the update not yet applied and the one to come
-  vfloat *p, *a;          // (samples, hidden), Dual
-  vfloat *waiting;        // (STEPS, hidden), Dual: updates not yet applied; g1 is one of its rows
+  vfloat *p, *a;          // (samples, hidden), Dual; see a_size() for a
+  vfloat *waiting;        // (STEPS, hidden) and LANES unused, Dual: updates not yet applied; g1 is one of its rows
 };
 
 // Errors and the update of W2, in registers from the sums on where one block holds all outputs:
@@ -76,6 +78,7 @@ struct OutputLayer {
   bool backward;  // the second of two passes, where there are several blocks
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
+    constexpr int SPLIT = N > BLOCK ? N / 2 : N;  // a sum over more than BLOCK columns is that of two sums
     vfloat g2[N];
     if (backward) {
       for (int k = 0; k < N; ++k) g2[k] = group.g2[begin + k];
@@ -85,7 +88,8 @@ struct OutputLayer {
         const vfloat* row = group.w2 + j * outputs + begin;
         for (int k = 0; k < N; ++k) g2[k] += group.h[j] * row[k];
       }
-      sigmoid(g2, N);
+      sigmoid(g2, SPLIT);
+      sigmoid(g2 + SPLIT, N - SPLIT);
       for (int k = 0; k < N; ++k) {
         const vfloat o = g2[k], wanted = target == (float)(begin + k) ? rate : vfloat{};
         g2[k] = (wanted - rate * o) * o * (1.0f - o);
@@ -98,13 +102,14 @@ struct OutputLayer {
     for (int64_t j = 0; j < hidden; ++j) {
       vfloat* row = group.w2 + j * outputs + begin;
       const vfloat h = group.h[j];
-      vfloat even = {}, odd = {};
+      vfloat e = begin ? group.e[j] : vfloat{}, even = {}, odd = {};
       for (int k = 0; k < N; ++k) {
+        if (k == SPLIT) e += even + odd, even = odd = vfloat{};
         const vfloat weight = row[k];
-        if (k % 2) odd += weight * g2[k]; else even += weight * g2[k];
+        if ((k < SPLIT ? k : k - SPLIT) % 2) odd += weight * g2[k]; else even += weight * g2[k];
         row[k] = bound(weight + h * g2[k]);
       }
-      const vfloat e = (begin ? group.e[j] : vfloat{}) + (even + odd);
+      e += even + odd;
       if (begin + N == outputs) group.g1[j] = e * h * (1.0f - h);
       else group.e[j] = e;
     }
@@ -137,10 +142,20 @@ struct PrimalPass {
 
 constexpr int STEPS = 4;
 
-// P[r] += sum_m (x_r . x_{s_m}) g_m and A[s_m] += g_m, for the STEPS updates g_m made on samples s_m.
+// With AVX-512 moving or adding some lanes only is one instruction, and cheaper than reaching for each lane's own row.
+constexpr bool MASKED = LANES == 16;
+
+// A is (samples, hidden) if MASKED. Else each lane has rows of its own, (LANES, samples, row_length), and adds to one.
+ALWAYS_INLINE int64_t row_length(int64_t hidden) { return (hidden + LANES - 1) / LANES; }
+ALWAYS_INLINE int64_t a_size(const Training& t) {
+  return MASKED ? t.samples * t.hidden : LANES * t.samples * row_length(t.hidden);
+}
+
+// P[r] += sum_m (x_r . x_{s_m}) g_m, and A[s_m] += g_m where A is (samples, hidden), for the STEPS updates g_m made on
+// samples s_m.
 struct DualUpdate {
   const Group& group;
-  const float* gram;  // (samples, TABLE)
+  const vfloat* overlap;  // (samples, STEPS), x_r . x_{s_m}
   const vint* sample;  // (STEPS,)
   int64_t samples, hidden;
   template <int N>
@@ -149,18 +164,21 @@ struct DualUpdate {
     for (int m = 0; m < STEPS; ++m)
       for (int j = 0; j < N; ++j) g[m][j] = group.waiting[m * hidden + begin + j];
     for (int64_t r = 0; r < samples; ++r) {
-      vfloat *p = group.p + r * hidden + begin, *a = group.a + r * hidden + begin;
-      vfloat p_sum[N], a_sum[N];
-      for (int j = 0; j < N; ++j) p_sum[j] = p[j], a_sum[j] = a[j];
-      for (int m = 0; m < STEPS; ++m) {
-        const vfloat overlap = lookup(gram + r * TABLE, sample[m]);
-        const Mask here = equal(sample[m], (int32_t)r);
-        for (int j = 0; j < N; ++j) {
-          p_sum[j] += overlap * g[m][j];
-          a_sum[j] = add_where(here, a_sum[j], g[m][j]);
+      vfloat* p = group.p + r * hidden + begin;
+      vfloat sum[N];
+      for (int j = 0; j < N; ++j) sum[j] = p[j];
+      for (int m = 0; m < STEPS; ++m)
+        for (int j = 0; j < N; ++j) sum[j] += overlap[r * STEPS + m] * g[m][j];
+      for (int j = 0; j < N; ++j) p[j] = sum[j];
+      if constexpr (MASKED) {
+        vfloat* a = group.a + r * hidden + begin;
+        for (int j = 0; j < N; ++j) sum[j] = a[j];
+        for (int m = 0; m < STEPS; ++m) {
+          const Mask here = equal(sample[m], (int32_t)r);
+          for (int j = 0; j < N; ++j) sum[j] = add_where(here, sum[j], g[m][j]);
         }
+        for (int j = 0; j < N; ++j) a[j] = sum[j];
       }
-      for (int j = 0; j < N; ++j) p[j] = p_sum[j], a[j] = a_sum[j];
     }
   }
 };
@@ -175,10 +193,15 @@ struct DualForward {
   template <int N>
   ALWAYS_INLINE void run(int64_t begin) const {
     vfloat sum[N] = {};
-    for (int64_t r = 0; r < samples; ++r) {
-      const vfloat* p = group.p + r * hidden + begin;
-      const Mask here = equal(now, (int32_t)r);
-      for (int j = 0; j < N; ++j) sum[j] = choose(here, p[j], sum[j]);
+    if constexpr (MASKED) {
+      for (int64_t r = 0; r < samples; ++r) {
+        const vfloat* p = group.p + r * hidden + begin;
+        const Mask here = equal(now, (int32_t)r);
+        for (int j = 0; j < N; ++j) sum[j] = choose(here, p[j], sum[j]);
+      }
+    } else {
+      const vint at = now * (int32_t)(hidden * LANES) + lane_numbers();
+      for (int j = 0; j < N; ++j) sum[j] = gather((const float*)(group.p + begin + j), at);
     }
     for (int m = 0; m < waiting; ++m)
       for (int j = 0; j < N; ++j) sum[j] += overlap[m] * group.waiting[m * hidden + begin + j];
@@ -191,9 +214,15 @@ struct DualForward {
 template <class Bound>
 ALWAYS_INLINE void output_step(const Group& group, const Training& t, Bound bound, vfloat target) {
   const vfloat rate = broadcast(t.learning_rate);
-  in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, target, rate, t.hidden, t.outputs, false});
-  if (t.outputs > BLOCK)
-    in_blocks<BLOCK>(t.outputs, OutputLayer<Bound>{group, bound, target, rate, t.hidden, t.outputs, true});
+  const auto pass = [&](bool backward) {
+    return OutputLayer<Bound>{group, bound, target, rate, t.hidden, t.outputs, backward};
+  };
+  if (t.outputs <= WHOLE) {
+    in_blocks<WHOLE>(t.outputs, pass(false));
+  } else {
+    in_blocks<BLOCK>(t.outputs, pass(false));
+    in_blocks<BLOCK>(t.outputs, pass(true));
+  }
 }
 
 // (models, n) <-> (n, LANES). Lanes past the last model repeat it, so that they stay finite.
@@ -264,7 +293,7 @@ struct Dual {
       for (int64_t s = 0; s < t.samples; ++s)
         for (int64_t i = 0; i < t.inputs; ++i) gram[r * TABLE + s] += t.x[r * t.inputs + i] * t.x[s * t.inputs + i];
     for (int64_t s = 0; s < t.samples; ++s) class_of[s] = (float)t.y[s];
-    for (int64_t n = 0; n < t.samples * t.hidden; ++n) group.a[n] = vfloat{};
+    clear_a();
   }
   ALWAYS_INLINE vint draw(vuint random) const {  // the 48 bits of the product in two parts
     const uint32_t n = (uint32_t)t.samples;
@@ -278,8 +307,23 @@ struct Dual {
     return overlap;
   }
   ALWAYS_INLINE void update() {
-    in_blocks<5>(t.hidden, DualUpdate{group, gram, sample, t.samples, t.hidden});
+    vfloat overlap[TABLE * STEPS];
+    for (int64_t r = 0; r < t.samples; ++r)
+      for (int m = 0; m < STEPS; ++m) overlap[r * STEPS + m] = lookup(gram + r * TABLE, sample[m]);
+    in_blocks<MASKED ? 5 : 3>(t.hidden, DualUpdate{group, overlap, sample, t.samples, t.hidden});
+    if constexpr (!MASKED)
+      for (int m = 0; m < STEPS; ++m) add_to_rows(group.waiting + m * t.hidden, sample[m]);
     waiting = 0;
+  }
+  // A[s_m] += g_m, where A is held lane by lane: each lane adds a row of its own.
+  ALWAYS_INLINE void add_to_rows(const vfloat* g, vint row) {
+    const int64_t length = row_length(t.hidden);
+    for (int64_t block = 0; block < length; ++block) {
+      vfloat of_lane[LANES];
+      transpose(of_lane, g + block * LANES);
+      for (int lane = 0; lane < LANES; ++lane)
+        group.a[(lane * t.samples + row[lane]) * length + block] += of_lane[lane];
+    }
   }
   ALWAYS_INLINE void forward(vint now) {
     if (waiting == STEPS) update();
@@ -298,13 +342,25 @@ struct Dual {
         vfloat sum = {};
         for (int64_t i = 0; i < t.inputs; ++i) sum += t.x[s * t.inputs + i] * group.w1[i * t.hidden + j];
         group.p[s * t.hidden + j] = sum;
-        group.a[s * t.hidden + j] = vfloat{};
       }
+    clear_a();
+  }
+  ALWAYS_INLINE void clear_a() {
+    for (int64_t n = 0; n < a_size(t); ++n) group.a[n] = vfloat{};
   }
   ALWAYS_INLINE void fold_a(vfloat* w1) const {  // w1 += X' A
-    for (int64_t s = 0; s < t.samples; ++s)
+    for (int64_t s = 0; s < t.samples; ++s) {
+      const vfloat* a = group.a + s * t.hidden;
+      if constexpr (!MASKED) {
+        for (int lane = 0; lane < LANES; ++lane) {
+          const float* row = (const float*)(group.a + (lane * t.samples + s) * row_length(t.hidden));
+          for (int64_t j = 0; j < t.hidden; ++j) ((float*)(group.e + j))[lane] = row[j];
+        }
+        a = group.e;
+      }
       for (int64_t i = 0; i < t.inputs; ++i)
-        for (int64_t j = 0; j < t.hidden; ++j) w1[i * t.hidden + j] += t.x[s * t.inputs + i] * group.a[s * t.hidden + j];
+        for (int64_t j = 0; j < t.hidden; ++j) w1[i * t.hidden + j] += t.x[s * t.inputs + i] * a[j];
+    }
   }
   ALWAYS_INLINE void copy_w1(vfloat* to) const {
     for (int64_t n = 0; n < t.inputs * t.hidden; ++n) to[n] = group.w1[n];
@@ -352,7 +408,7 @@ void train_group(const Training& t, Group& group, Bound bound, int64_t first) {
 
 int64_t training_scratch(const Training& t) {
   return 64 + (int64_t)sizeof(vfloat) * (2 * t.inputs * t.hidden + t.hidden * t.outputs + 3 * t.hidden + t.outputs +
-                                         2 * t.inputs + (2 * t.samples + STEPS) * t.hidden);
+                                         2 * t.inputs + (t.samples + STEPS) * t.hidden + LANES + a_size(t));
 }
 
 void train(const Training& t, void* scratch) {
@@ -375,8 +431,8 @@ void train(const Training& t, void* scratch) {
   const bool dual = !limited && t.samples <= TABLE && t.samples < t.inputs;
   if (dual) {
     group.p = take(t.samples * t.hidden);
-    group.a = take(t.samples * t.hidden);
-    group.waiting = take(STEPS * t.hidden);
+    group.a = take(a_size(t));
+    group.waiting = take(STEPS * t.hidden + LANES);
   } else {
     group.before = take(t.inputs);
     group.now = take(t.inputs);
