@@ -227,7 +227,7 @@ def test_spectre_netlists_hold_every_device_and_activation(network: fl.Networks,
         ({"window": (3, 2)}, "r_min_ohm < r_max_ohm"),
         ({"threshold_volt": -1.0}, "threshold_volt"),
         ({"design": "reference-buffered", "reference_ohm": 0.0}, "needs a reference_ohm"),
-        ({"word_wire_ohm": -1.0}, "at least 0 ohm"),
+        ({"word_wire_ohm": -1.0}, "word_wire_ohm must be at least 0"),
     ],
 )
 def test_a_circuit_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:

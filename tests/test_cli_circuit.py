@@ -55,7 +55,9 @@ def test_simulate_prints_json_with_its_keys_and_stores_the_resistors(folder):
     assert json.loads((folder / "circuit.json").read_text(encoding="utf-8")) == values
     with open(folder / "resistances.csv", encoding="utf-8", newline="") as file:
         stored = list(csv.DictReader(file))
-    assert [float(row["resistance_ohm"]) for row in stored[:-1]] == values["resistances_ohm"]
+    written = [row["resistance_ohm"] for row in stored[:-1]]
+    assert [float(ohm) for ohm in written] == pytest.approx(values["resistances_ohm"], rel=1e-11)
+    assert written[0] == "10000"  # not 9999.999999999998
     assert min(values["resistances_ohm"]) == pytest.approx(10e3, rel=1e-12)
 
 
@@ -109,7 +111,7 @@ def test_the_netlist_gives_in_ngspice_what_its_header_expects(folder, tmp_path):
         (["--engine", "spice"], "engine must be one of native, ngspice, got 'spice'"),
         (["--input-volt", "one"], "--input-volt must be numbers with commas between, got 'one'"),
         (["--input-volt", "nan"], "the input voltage must be positive, got nan"),
-        (["--r-min-ohm", "0"], "0 < r_min_ohm < r_max_ohm"),
+        (["--r-min-ohm", "0"], "1 < r_min_ohm < r_max_ohm"),
         (["--wire-ohm", "-1"], "wire"),
         (["--model", "1000"], "model must be 0 to 199, got 1000"),
         (["--draws", "-1"], "draws"),

@@ -11,9 +11,10 @@ from tests.test_cli import run
 def test_the_list_names_every_device_and_what_it_offers():
     done = run("devices")
     assert done.returncode == 0, done.stderr
-    rows = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
+    rows = {line.split()[0]: line for line in done.stdout.split("\n\n")[0].splitlines()[1:]}
+    assert max(map(len, done.stdout.splitlines())) <= 120
     assert tuple(sorted(rows)) == device_names()
-    assert "5.3" in rows["wan2022_rram"] and "3.2 after 2 days" in rows["wan2022_rram"]
+    assert "5.3" in rows["wan2022_rram"] and "3.2 (2 days)" in rows["wan2022_rram"]
     listed = {device["name"]: device for device in json.loads(run("devices", "--json").stdout)}
     assert tuple(sorted(listed)) == device_names()
     assert [round(found["count"], 1) for found in listed["milo2021_hfo2"]["separable_levels"]] == [9.4]
@@ -48,6 +49,21 @@ def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
     assert found["separable_levels"][0]["level_siemens"] == [1e-6, 6e-6]  # further apart than 1 and 5 uS
 
 
+def test_a_table_of_levels_is_shown_with_how_it_was_read(tmp_path):
+    table = tmp_path / "chip7.csv"
+    table.write_text("level;R (kOhm)\n1;1000\n2;200\n", encoding="utf-8")
+    page = run("devices", table).stdout
+    assert page.startswith("chip7\n") and "1, 5 µS, without their spreads" in page
+    assert (
+        "read:\n  chip7.csv: 2 rows, ';' between columns; level is 'level'; conductance_siemens is 'R (kOhm)'" in page
+    )
+    assert json.loads(run("devices", table, "--json").stdout)["level_siemens"] == [1e-6, 5e-6]
+    table.write_text("20\n50\n", encoding="utf-8")
+    done = run("devices", table)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "chip7.csv, line 1: '20' names no unit: it may be ohm or µS" in done.stderr
+
+
 @pytest.mark.parametrize("law", ["sinh", "cubic"])
 def test_json_names_each_law_as_a_file_does(tmp_path, law):
     mine = tmp_path / "mine.toml"
@@ -76,7 +92,7 @@ def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_a
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nosuch"], "a device is a .toml file or one of cmo_hfox"),
+        (["nosuch"], "a device is a .toml file, a table of its levels such as a .csv, or one of cmo_hfox"),
         (["--needs", "4"], "are for one device: name it"),
         (["sonos", "--needs", "0"], "--needs must be at least 1, got 0"),
         (["sonos", "--k-sigma", "-1"], "k_sigma must be positive, got -1"),

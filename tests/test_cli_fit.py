@@ -77,9 +77,9 @@ def test_a_fit_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(network:
 def test_progress_is_a_live_bar_on_a_terminal_and_plain_lines_elsewhere(network: Path, tmp_path: Path) -> None:
     options = ("--network", network, "--data", "digits5", "--device", "cmo_hfox", "--chips", 200, "--most-states", 3)
     shown = stderr_on_a_terminal([FEWLEVELS, "fit", *map(str, options), "--out", str(tmp_path / "live")])
-    assert all(each in shown for each in (b"\x1b[", b"what limits", b"3200/3200", b"chips/s", b"  2 states, "))
+    assert all(each in shown for each in (b"\x1b[", b"what limits", b"5000/5000", b"chips/s", b"  2 states, "))
     plain = run(*options, "--out", tmp_path / "plain").stderr
-    assert "trying states: 0 of 4000 chips\n" in plain and "what limits: 3200 of 3200 chips" in plain
+    assert "trying states: 0 of 4000 chips\n" in plain and "what limits: 5000 of 5000 chips" in plain
     assert "  2 states, " in plain and "\x1b" not in plain
     assert all(done == all_of for done, all_of in re.findall(r"(\d+) of (\d+) chips.* 0 s left", plain))
     assert run(*options, "--out", tmp_path / "quiet", "--quiet").stderr == ""
@@ -141,7 +141,7 @@ def test_held_out_samples_judge_what_others_chose(network: Path, tmp_path: Path)
         (("--chips", "0"), "chips must be a whole number of at least 1, got 0"),
         (("--chips", "many"), "a whole number is expected, got 'many'"),
         (("--scheme", "triple"), "scheme must be one of"),
-        (("--after-seconds", "10"), "nothing is known of it after 10 s"),
+        (("--after-seconds", "0.5"), "it was measured after 1 to 3.15576e+08 s, got 0.5 s"),
         (("--model", "7"), "--model must be best, or 0 to 0, got '7'"),
         (("--data", "nosuch.npz"), "nosuch.npz"),
         (("--jobs", "0"), "--jobs must be at least 1, got 0"),

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from fewlevels import Device, Networks, device_names, load_device, load_device_levels
+from fewlevels import (
+    Device,
+    FitConfig,
+    Networks,
+    Samples,
+    device_levels,
+    device_names,
+    load_device,
+    load_device_levels,
+    parse_methods,
+)
 from fewlevels.circuit import Cubic, Diode, Sinh
+from fewlevels.circuit.resistances import Window
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
 from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.mapping import map_network
-from fewlevels.errors import DeviceError, UsageError
+from fewlevels.devices.variation import Conditions
+from fewlevels.errors import CircuitError, DeviceError, UsageError
+from fewlevels.fitting.problem import Problem
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from tests.oracles import given
 
 DAY = 86400.0
@@ -130,7 +144,8 @@ def test_the_example_of_the_docs_loads(tmp_path):
         name="mine", citation="Ours, 2026", sources="4-kbit array, room temperature, read at 0.2 V",
         lowest_siemens=1e-6, highest_siemens=100e-6, level_siemens=(2e-6, 10e-6, 40e-6, 90e-6),
         level_sigma_siemens=(0.3e-6, 1e-6, 2e-6, 3e-6), read_noise=0.005, stuck_on_rate=0.001, stuck_off_rate=0.002,
-        retention=PowerLawDrift(exponent=0.01, start_seconds=1.0, last_seconds=1e6), nonlinearity=Sinh(scale_volt=0.4),
+        retention=PowerLawDrift(exponent=0.01, exponent_sigma=0.002, start_seconds=1.0, last_seconds=1e6),
+        nonlinearity=Sinh(scale_volt=0.4),
     )  # fmt: skip
     assert device.cell == Sinh(scale_volt=0.4)
 
@@ -148,7 +163,7 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + '[spread]\nlaw = "cubic"\n', "line 5: law must be one of table, polynomial, saturating, got 'cubic'"),
         (WINDOW + "[spread]\nlaw = [1]\n", r"line 5: law must be one of table, polynomial, saturating, got \[1\]"),
         (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\n', "line 4: scale_siemens is missing"),
-        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\nscale_siemens = 0\n', "line 7: scale_siemens"),
+        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1e-7\nscale_siemens = 0\n', "line 7: scale_sie"),
         (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = -1e-7\n', "line 4: spread must be at least 0"),
         (WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1.2e-6, 2e-6]\nsigma_siemens = [1e-7, 1e-7]\n',
          "line 4: spread must be measured everywhere from 1e-06 to 2e-06 S"),
@@ -158,8 +173,8 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + 'stuck_on_rate = 1.5\n', r"line 4: stuck_on_rate must be in \[0, 1\], got 1.5"),
         (WINDOW + 'read_noise = "1 %"\n', "line 4: read_noise must be a finite number, got '1 %'"),
         (WINDOW + "states = 2.5\n", "line 4: states must be a whole number, got 2.5"),
-        ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be at least 0"),
-        ('name = "x"\n[levels]\nconductance_siemens = [2, 1]\n', "line 3: conductance_siemens must ascend, got 1.0"),
+        ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be below 1 S"),
+        ('name = "x"\n[levels]\nconductance_siemens = [2e-6, 1e-6]\n', "line 3: conductance_siemens must ascend"),
         ('name = "x"\n[levels]\ncsv = 3\n', "line 3: csv must be the name of a file, got 3"),
         ('name = "x"\n[selector]\nideality = -1\n', "line 3: a diode's ideality must be positive"),
         ('name = "x"\n[selector]\n[nonlinearity]\nlaw = "sinh"\nscale_volt = 1\n', "nonlinearity and selector cannot"),
@@ -175,9 +190,9 @@ def test_a_wrong_description_is_one_sentence_with_line_and_key(tmp_path, text, s
 
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(tmp_path):
-    with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram, got 'wan'"):
+    with pytest.raises(DeviceError, match=r"one of cmo_hfox, .*, wan2022_rram_authors, got 'wan'"):
         load_device("wan")
-    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: No such file"):
+    with pytest.raises(DeviceError, match=r"cannot read .*none.toml: no such file"):
         load_device(tmp_path / "none.toml")
 
 
@@ -214,11 +229,15 @@ def test_a_quantizer_takes_its_levels_from_any_table_of_conductances(tmp_path, t
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("2e-6\n1e-6\n", "must be in ascending order, 1e-06 follows 2e-06"),
-        ("level,conductance_siemens\n1,2e-6\n2,2e-6\n", "2e-06 stands twice"),
-        ("level,conductance_siemens\n0,0\n1,2e-6\n", "conductances must be positive and finite, got 0.0 S"),
+        ("1\n2e-6\n", "line 1: '1' names no unit: it may be ohm or µS"),
+        ("1e-6\n", "must hold at least two levels, got 1"),
+        (
+            "level,conductance_siemens\n1,2e-6\n2,2e-6\n",
+            "line 3: the level of line 2 has the same cond",
+        ),
+        ("level,conductance_siemens\n0,-1e-6\n1,2e-6\n", "line 2: a conductance must be at least 0 and below 1 S"),
         ("1e-6\nhigh\n", "line 2: conductance_siemens must be a finite number, got 'high'"),
-        ("", "the first line must name the columns"),
+        ("", "holds no table: it is empty"),
     ],
 )
 def test_a_wrong_list_of_levels_is_refused(tmp_path, text, said):
@@ -228,15 +247,34 @@ def test_a_wrong_list_of_levels_is_refused(tmp_path, text, said):
     assert "levels.csv" in str(raised.value)
 
 
-def test_a_described_device_with_a_level_of_nothing_is_named(tmp_path):
-    mine = written(tmp_path, 'name = "x"\n[levels]\nconductance_siemens = [0.0, 2e-6]\n')
-    with pytest.raises(DeviceError, match=r"mine.toml: conductances must be positive and finite, got 0.0 S"):
-        load_device_levels(mine)
+def test_every_way_to_a_list_of_levels_reads_it_by_the_same_rules(tmp_path):
+    """Any order, and 0 S for an open device, as what stands for it in a circuit."""
+    (tmp_path / "levels.csv").write_text("5e-6\n0\n2e-6\n", encoding="utf-8")
+    mine = written(tmp_path, 'name = "x"\n[levels]\ncsv = "levels.csv"\n')
+    assert load_device(mine).level_siemens == load_device(tmp_path / "levels.csv").level_siemens == (0, 2e-6, 5e-6)
+    tables = [load_device_levels(mine).table, load_device_levels(tmp_path / "levels.csv").table,
+              device_levels([5e-6, 0, 2e-6]).table, device_levels(np.array([5e-6, 0, 2e-6])).table]  # fmt: skip
+    tables += [method.quantizer.table for method in parse_methods(f"device:{mine},qat:device:{tmp_path}/levels.csv")]
+    assert all(table == (0.0, 2e-6 - OPEN_SIEMENS, 5e-6 - OPEN_SIEMENS) for table in tables)
+    (tmp_path / "levels.csv").write_text("20000\n50000\n", encoding="utf-8")
+    for source in (mine, tmp_path / "levels.csv"):
+        for ask in (load_device, load_device_levels, lambda each: parse_methods(f"device:{each}")):
+            with pytest.raises(DeviceError, match="line 1: '20000' names no unit: it may be ohm or µS"):
+                ask(source)
+
+
+def test_a_network_of_searched_levels_goes_on_the_device_that_has_them():
+    """Also where one level is an open device: what a search gives, a fit takes."""
+    device, quantizer = Device(name="x", level_siemens=(0.0, 2e-6, 5e-6)), device_levels([0.0, 2e-6, 5e-6])
+    values = quantizer.quantize(np.array([[1.0, -0.4, 0.1, 0.02]]), 3).values.reshape(1, 2, 2)
+    network, samples = Networks((values,)), Samples(x=np.eye(2), y=np.arange(2), classes=("a", "b"))
+    mapping = Problem(network, samples, samples, device, FitConfig()).put_on(network)
+    np.testing.assert_allclose(mapping.level_siemens, (OPEN_SIEMENS, 2e-6, 5e-6), rtol=1e-12)
 
 
 @pytest.mark.parametrize("source", ["", "wan"])
 def test_levels_of_what_is_no_file_are_refused_with_the_files_that_there_are(source):
-    with pytest.raises(DeviceError, match=rf"in a \.csv, or in a device's \.toml, got '{source}'"):
+    with pytest.raises(DeviceError, match=rf"a device is a \.toml file, a table .* such as a \.csv, .* got '{source}'"):
         load_device_levels(source)
 
 
@@ -251,21 +289,25 @@ def test_a_device_without_a_list_of_levels_gives_no_quantizer(tmp_path):
     ("text", "said"),
     [
         (
-            "level,ohm\n0,1\n",
-            "the first line must name the columns conductance_siemens, .level., .sigma_siemens., with commas",
+            "level,henry\n0,1\n",
+            r"line 1: the first line must name the columns \[level\], \[sigma_siemens\], conductance_siemens, as in "
+            r"'level,conductance \(uS\),sigma \(uS\)', but column 2 is a text of 5 characters",
         ),
         ("level,conductance_siemens\n", "no row stands below the columns"),
         (
             "level,conductance_siemens\n0,1e-6\n1,low\n",
-            "line 3: conductance_siemens must be a finite number, got 'low'",
+            "line 3: conductance_siemens must be a finite number, got a text of 3 characters",
         ),
-        ("level,conductance_siemens\n0,1e-6,3\n", "line 2: 2 values are expected, got 3"),
+        ("level,conductance_siemens\n0,1e-6,3\n", "line 2: 2 values expected, got 3"),
         (
             "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n1,2e-6,-1e-7\n",
             "levels.csv, line 3: sigma_siemens must be at least 0, got -1e-07",
         ),
-        ("level,conductance_siemens\n0,1e-6\n0,2e-6\n1,3e-6\n", "level 1 has neither sigma_siemens nor several reads"),
-        ("level,conductance_siemens,sigma_siemens\n0,1,1\n0,2,1\n", "level 0 stands in several rows"),
+        ("level,conductance_siemens\n0,1e-6\n0,2e-6\n1,3e-6\n", "line 4: this level has neither sigma_siemens"),
+        (
+            "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n0,2e-6,1e-7\n",
+            "line 3: the level of this row stands in several rows",
+        ),
     ],
 )
 def test_a_wrong_level_csv_is_refused_with_its_line(tmp_path, text, said):
@@ -325,10 +367,108 @@ def test_a_device_checks_itself_without_a_file():
         replace(device, spread=PolynomialSpread(constant_siemens=1e-6, slope=-0.01))
     with pytest.raises(DeviceError, match="level_sigma_siemens must hold 2 spreads, one a level, got 1"):
         Device(name="x", level_siemens=(1e-6, 2e-6), level_sigma_siemens=(1e-7,))
-    with pytest.raises(DeviceError, match="level_siemens must be below 1 S, got 90; 2 µS is 2e-6"):
+    with pytest.raises(DeviceError, match="level_siemens must be below 1 S, got 2; 2 µS is 2e-6"):
         Device(name="x", level_siemens=(2.0, 90.0))
     with pytest.raises(DeviceError, match=r"must sum to at most 1, got 1.25"):
         replace(device, stuck_on_rate=0.5, stuck_off_rate=0.75)
+
+
+LEVELS = 'name = "x"\n[levels]\nconductance_siemens = [1e-6, 9e-6]\n'
+POWER = '[retention]\nlaw = "power"\nexponent = 0.05\nstart_seconds = 1\nlast_seconds = 1e6\n'
+KEPT = ('[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 60\nconductance_siemens = [1e-6, 2e-6]\n'
+        'sigma_siemens = [1e-7, 1e-7]\nmean_siemens = [1e-6, 2e-6]\n')  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (WINDOW + "read_noise = 5\n", "line 4: read_noise must be in [0, 1], got 5; 5 % is 0.05"),
+        (WINDOW + "stuck_off_rate = 2\n", "line 4: stuck_off_rate must be in [0, 1], got 2; 5 % is 0.05"),
+        (LEVELS + "sigma_siemens = [3, 3]\n", "line 4: sigma_siemens must be below 1 S, got 3; 2 µS is 2e-6"),
+        (LEVELS + "sigma_siemens = [1e-7, 1e-4]\n", "line 4: sigma_siemens must be at most the highest"),
+        (LEVELS + "sigma_siemens = [1e-7, 1e-320]\n", "line 4: sigma_siemens must be 0 or at least 1e-30 S"),
+        (LEVELS.replace("1e-6", "1e-320"), "line 3: conductance_siemens must be 0 or at least 1e-30 S"),
+        (LEVELS.replace("9e-6", "9"), "line 3: conductance_siemens must be below 1 S, got 9; 2 µS is 2e-6"),
+        (WINDOW + '[spread]\nlaw = "polynomial"\nslope = 5\n',
+         "line 4: spread must be at most the highest conductance, 2e-06 S, got 1e-05 S; 2 µS is 2e-6, and 5 % of a"),
+        (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = 3\n', "line 4: spread must be at most the highest"),
+        (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = 1e-320\n', "line 4: spread must be 0 or at lea"),
+        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1e-7\nscale_siemens = 20\n',
+         "line 7: scale_siemens must be below 1 S, got 20; 2 µS is 2e-6"),
+        (WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.1, 0.1]\n',
+         "line 4: spread must be at most the highest conductance"),
+        (WINDOW + POWER.replace("0.05", "5"), "line 6: exponent must be from -1 to 1, which takes"),
+        (WINDOW + POWER.replace("= 1\n", "= -1\n"), "line 7: start_seconds must be positive, in seconds"),
+        (WINDOW + POWER.replace("= 1\n", "= 1e-320\n"), "line 7: start_seconds must be positive"),
+        (WINDOW + POWER.replace("1e6", "1e300"), "line 8: last_seconds must be positive, in seconds"),
+        (WINDOW + KEPT.replace("mean_siemens = [1e-6, 2e-6]", "mean_siemens = [1e-6, 100]"),
+         "line 10: mean_siemens must be below 1 S, got 100; 2 µS is 2e-6"),
+        (WINDOW + KEPT.replace("mean_siemens = [1e-6, 2e-6]", "mean_siemens = [1e-6, 1e-3]"),
+         "line 4: retention must keep means up to 2e-05 S, 10 times the highest conductance, got 0.001 S"),
+        (WINDOW + KEPT.replace("= 60", "= -60"), "line 7: after_seconds must be positive"),
+        (WINDOW + KEPT.replace("[1e-7, 1e-7]", "[1e-7, 0.1]"), "line 4: retention must be at most the highest"),
+        (WINDOW + '[nonlinearity]\nlaw = "sinh"\nscale_volt = 400\n',
+         "line 4: scale_volt of the nonlinearity must be from 0.001 to 100 V, got 400; 400 mV is 0.4"),
+        (WINDOW + "[selector]\nsaturation_ampere = 10\n",
+         "line 4: saturation_ampere of the selector must be below 1, got 10.0; 10 pA is 1e-11"),
+        (WINDOW + "[selector]\nthreshold_volt = 650\n", "must be below 100, got 650.0; 650 mV is 0.65"),
+        (f"{WINDOW}read_noise = {'7' * 400}\n", "mine.toml: read_noise must be at most 1.8e308, got 777"),
+        (f"{WINDOW}states = {'7' * 400}\n", "mine.toml: states must be at most 1.8e308, got 777"),
+        ('name = "x"\n[levels]\nconductance_siemens = [1e-6, ' + "7" * 400 + "]\n",
+         "levels.conductance_siemens must be at most 1.8e308"),
+        ('name = "x"\n[levels]\nconductance_siemens = "1e-6"\n', "must be a list of finite numbers, got '1e-6'"),
+    ],
+)  # fmt: skip
+def test_what_no_device_is_is_refused_with_what_was_meant(tmp_path, text, said):
+    with pytest.raises(DeviceError) as raised:
+        load_device(written(tmp_path, text))
+    message = str(raised.value)
+    assert said in message and "\n" not in message and len(message) < 300 + len(str(tmp_path))
+
+
+def test_a_device_of_python_refuses_the_same():
+    for wrong, said in (
+        ({"read_noise": 5}, "5 % is 0.05"), ({"read_noise": "5"}, "read_noise must be a finite number, got '5'"),
+        ({"level_siemens": "12"}, "level_siemens must be a list of finite numbers, got '12'"),
+        ({"level_siemens": ("1e-6", "2e-6")}, "level_siemens must be a list of finite numbers, got ('1e-6"),
+        ({"level_siemens": (1e-6, 1j)}, "level_siemens must be a list of finite numbers"),
+        ({"states": 2.5}, "whole number"),
+    ):  # fmt: skip
+        with pytest.raises(DeviceError, match=re.escape(said)):
+            Device(name="x", **wrong)
+    arrays = Device(name="x", level_siemens=np.array([1e-6, 2e-6]), level_sigma_siemens=[np.float32(0), 1e-7])  # type: ignore
+    assert arrays == Device(name="x", level_siemens=(1e-6, 2e-6), level_sigma_siemens=(0.0, 1e-7))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"stuck_rate": 5}, "stuck_rate must be in [0, 1], got 5; 5 % is 0.05"),
+        ({"tolerance_siemens": 3}, "tolerance_siemens must be below 1 S, got 3; 2 µS is 2e-6"),
+        ({"after_seconds": -60.0}, "after_seconds must be positive"), ({"after_seconds": 0}, "after_seconds must be"),
+        ({"input_volt": 200.0}, "input_volt must be positive and at most 100 V, got 200; 400 mV is 0.4"),
+        ({"input_volt": -1.0}, "input_volt must be positive"), ({"input_volt": "1"}, "input_volt must be a finite"),
+    ],
+)  # fmt: skip
+def test_conditions_that_cannot_be_are_refused_with_what_was_meant(wrong, said):
+    with pytest.raises(DeviceError, match=re.escape(said)):
+        Conditions(**wrong)
+
+
+def test_a_wire_is_no_megohm_and_a_window_no_milliohm():
+    with pytest.raises(DeviceError, match=r"wire_ohm must be from 0 to 1e\+06, got 1000000000.0; it is of one segment"):
+        FitConfig(wire_ohm=1e9)
+    with pytest.raises(CircuitError, match=r"a window needs 1 < r_min_ohm < r_max_ohm, got 0\.01 and"):
+        Window(r_min_ohm=0.01)
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_a_device_prints_one_line_and_its_content_tells_two_apart(name):
+    device = load_device(name)
+    assert repr(device).startswith(f"<Device {name}: ") and len(repr(device)) < 120
+    other = replace(device, read_noise=0.25)
+    assert "read noise" in repr(other) and other.content != device.content == load_device(name).content
+    assert all(repr(getattr(device, field.name)) in device.content for field in fields(device))
 
 
 def test_a_selector_says_what_it_costs(tmp_path):

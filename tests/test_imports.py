@@ -15,6 +15,7 @@ import fewlevels
 STAGES = (
     "_kernels",
     "errors",
+    "common",
     "progress",
     "samples",
     "proportions",
@@ -41,6 +42,7 @@ STAGES = (
     "report",
     "fitting",
     "cli_options",
+    "cli_output",
     "cli_progress",
     "cli_devices",
     "cli_fit",

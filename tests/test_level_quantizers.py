@@ -263,10 +263,12 @@ def test_the_thresholds_tried_solve_what_every_threshold_solves() -> None:
 
 
 @pytest.mark.parametrize(("conductances", "named"), [
-    ([], "at least one conductance, got none"), ([2e-6, 1e-6], "ascending order, 1e-06 follows 2e-06"),
-    ([1e-6, 1e-6], "1e-06 stands twice"), ([0.0, 1e-6], "positive and finite, got 0.0 S"),
-    ([-1e-6], "positive and finite, got -1e-06 S"), ([1e-6, float("nan")], "positive and finite, got nan S"),
-    ([1e-6, float("inf")], "positive and finite, got inf S"), (["a"], "a list of numbers, got \\['a'\\]"),
+    ([], "at least one conductance, got none"), ([1e-6, 20.0], "below 1 S, got 20.0 S; 20 µS is 2e-05"),
+    ([1e-6, 1e-6], "1e-06 stands twice"), ([0.0, 1e-13], "at most 1e-12 S are all open"),
+    ([-1e-6], "at least 0 and below 1 S, got -1e-06 S"), ([1e-6, float("nan")], "below 1 S, got nan S"),
+    ([1e-6, 10**5000], "below 1 S, got a number of thou"), (["a"], "a list of numbers, got \\['a'\\]"),
+    ("123", "a list of numbers, got '123'"), (["1e-6", "2e-6"], "a list of numbers"), (1e-6, "a list of numbers, got"),
+    ([True], "a list of numbers"), (np.ones((2, 2)) / 9, "a list of numbers"),
 ])  # fmt: skip
 def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list[float], named: str) -> None:
     with pytest.raises(QuantizationError, match=named):

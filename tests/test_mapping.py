@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,9 @@ def test_measured_conductances_take_the_place_of_targets(tmp_path: Path) -> None
             lambda lines: [lines[0], lines[1].replace(",+,", ",?,"), *lines[2:]],
             r"\(1, 0, 0, '\?'\) is no device of this mapping",
         ),
-        (lambda lines: [lines[0].replace("target_siemens", "g"), *lines[1:]], "lacks the column 'target_siemens'"),
+        (lambda lines: [lines[0].replace("target_siemens", "gain"), *lines[1:]], "no column is target_siemens"),
         (lambda lines: [lines[0], "1,0,0,+,2,-1e-6,", *lines[2:]], "must be positive"),
-        (lambda lines: [lines[0], "one,0,0,+,2,1e-6,", *lines[2:]], "no table of devices"),
+        (lambda lines: [lines[0], "one,0,0,+,2,1e-6,", *lines[2:]], "line 2: layer must be a finite number, got 'one'"),
     ],
 )
 def test_a_table_of_other_devices_is_refused(change, says: str, tmp_path: Path) -> None:
@@ -110,9 +111,76 @@ def test_a_table_of_other_devices_is_refused(change, says: str, tmp_path: Path) 
         mapping.read_csv(path)
 
 
+def test_numbers_of_a_table_are_short() -> None:
+    """A level is written as it was meant: not 1.4815000000000003e-05."""
+    levels = [1e-6, 1.4815e-05, 3.3e-05, 9.1e-05]
+    mapping = map_network(
+        Networks.from_weights([np.array([[level - 1e-6 for level in levels]])]), lowest_siemens=1e-6,
+        highest_siemens=9.1e-05,
+    )  # fmt: skip
+    rows = [line.split(",") for line in mapping.to_csv().splitlines()[1:]]
+    assert {row[5] for row in rows} == {"1e-06", "1.4815e-05", "3.3e-05", "9.1e-05"}
+    assert max(len(row[6]) for row in rows) <= 13
+
+
+def exported(lines: list[str], delimiter: str, change: str) -> str:
+    """A table as a spreadsheet gives it back."""
+    rows = [line.split(",") for line in lines]
+    if change == "floats":
+        rows = [rows[0], *([f"{each}.0" for each in row[:3]] + row[3:] for row in rows[1:])]
+    if change == "empty rows":
+        rows = [[], rows[0], [""] * 7, *rows[1:3], ["", ""], *rows[3:], [""] * 7, []]
+    if change == "decimal commas":
+        rows = [rows[0], *(row[:5] + [cell.replace(".", ",") for cell in row[5:]] for row in rows[1:])]
+    if change == "microsiemens":
+        rows = [
+            [*rows[0][:5], "target (µS)", "notes"],
+            *([*row[:5], f"{1e6 * float(row[5]):.12g}", "ok"] for row in rows[1:]),
+        ]
+    if change == "another order":
+        rows = [row[::-1] for row in [rows[0], *rows[:0:-1]]]
+    return "".join(delimiter.join(row) + "\r\n" for row in rows)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("change", ["none", "floats", "empty rows", "decimal commas", "microsiemens", "another order"])
+def test_a_table_comes_back_from_a_spreadsheet(tmp_path: Path, delimiter: str, change: str) -> None:
+    mapping, path = mapped(lowest_siemens=1.3e-6), tmp_path / "mapping.csv"
+    if (delimiter, change) == (",", "decimal commas"):
+        pytest.skip("commas would be both")
+    path.write_text(exported(mapping.to_csv().splitlines(), delimiter, change), encoding="utf-8")
+    for got, target in zip(mapping.read_csv(path), mapping.target_siemens, strict=True):
+        assert np.array_equal(got, target)
+
+
+def test_a_table_of_targets_and_measured_conductances_is_not_guessed_at(tmp_path: Path) -> None:
+    mapping, path = mapped(), tmp_path / "mapping.csv"
+    lines = mapping.to_csv().splitlines()
+    path.write_text("\n".join([f"{lines[0]},measured (uS)", *(f"{line},5" for line in lines[1:])]), encoding="utf-8")
+    with pytest.raises(MappingError, match=r"'target_siemens' and 'measured \(uS\)' both give target_siemens"):
+        mapping.read_csv(path)
+    path.write_text("\n".join([lines[0].replace("target_siemens", "measured (uS)"), *lines[1:]]), encoding="utf-8")
+    assert mapping.read_csv(path)[0].max() == pytest.approx(9e-12)
+
+
+def test_a_device_that_stands_between_two_is_none(tmp_path: Path) -> None:
+    mapping, path = mapped(), tmp_path / "mapping.csv"
+    path.write_text(mapping.to_csv().replace("1,0,0,+", "1,0.5,0,+"), encoding="utf-8")
+    with pytest.raises(MappingError, match=r"mapping.csv, line 2: \(1, 0.5, 0, '\+'\) is no device of this mapping"):
+        mapping.read_csv(path)
+
+
+def test_a_window_in_microsiemens_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(MappingError, match=r"needs lowest < highest < 1 S, got 1e-06 and 20.0 S; 20 µS is 2e-5"):
+        mapped(lowest_siemens=1e-6, highest_siemens=20)
+
+
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="cannot be read"):
+    with pytest.raises(MappingError, match=r"cannot read .*none.csv: no such file"):
         mapped().read_csv(tmp_path / "none.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(MappingError, match=r"cannot read .*pipe.csv: a folder, a device or a pipe is no file"):
+        mapped().read_csv(tmp_path / "pipe.csv")
 
 
 def test_targets_are_the_very_levels_of_a_table() -> None:

@@ -10,7 +10,9 @@ import pytest
 
 import fewlevels
 from fewlevels import Networks, Samples, load_digits, load_networks
+from fewlevels.comparison import networks_and_samples
 from fewlevels.errors import NetworksError
+from fewlevels.networks import refuse_transposed
 from tests.oracles import ISAS, recognised
 
 
@@ -49,9 +51,9 @@ def test_three_dimensional_weights_make_as_many_networks() -> None:
         ([np.ones((2, 3)), np.ones((5, 3, 1))], "(5, 3, 1)"),
         ([[[1, np.nan], [3, 4]]], "nan"),
         ([np.ones((2, 2)), [[1, 2], [-np.inf, 4]]], "layer 2 must be finite, got -inf"),
-        ([[[1, 2], [3]]], "arrays of numbers"),
-        (["weights"], "arrays of numbers"),
-        (3, "arrays of numbers"),
+        ([[[1, 2], [3]]], "of numbers"),
+        (["weights"], "of numbers"),
+        (3, "of numbers"),
     ],
 )
 def test_weights_that_do_not_make_networks_are_refused(weights: object, named: str) -> None:
@@ -214,3 +216,39 @@ def test_labels_that_count_from_one_are_named(tmp_path: Path) -> None:
     network = Networks.from_weights([np.ones((25, 4)), np.ones((4, 10))])
     with pytest.raises(NetworksError, match="11 classes; class numbers count from 0"):
         network.recognition(samples)
+
+
+def test_a_single_layer_that_fits_when_transposed_says_so() -> None:
+    network = Networks.from_weights([np.ones((10, 25))])
+    with pytest.raises(
+        NetworksError, match=r"25 inputs and 10 classes; they fit when transposed: W1 is .inputs, outputs."
+    ):
+        network.recognition(load_digits(5))
+    with pytest.raises(NetworksError, match=r"25 inputs and 10 classes$"):
+        Networks.from_weights([np.ones((9, 25))]).recognition(load_digits(5))
+
+
+def test_a_square_layer_that_recognises_only_when_transposed_is_refused_where_files_are_read(tmp_path: Path) -> None:
+    x = np.random.default_rng(2).normal(size=(9, 9))
+    samples = Samples(x, np.arange(9), tuple("abcdefghi"))
+    right = np.linalg.inv(x)  # the right output is 1, the others 0
+    assert Networks.from_weights([right]).recognition(samples).tolist() == [1.0]
+    refuse_transposed(Networks.from_weights([right]), samples, "net")
+    refuse_transposed(Networks.from_weights([np.zeros((9, 9))]), samples, "net")  # wrong both ways
+    with pytest.raises(NetworksError, match=r"^net recognises \d+% of the .* 100% with its layers transposed"):
+        refuse_transposed(Networks.from_weights([right.T]), samples, "net")
+    np.savez(tmp_path / "net.npz", W1=right.T)
+    np.savez(tmp_path / "data.npz", X=samples.x, y=samples.y)
+    with pytest.raises(NetworksError, match=r"net\.npz recognises"):
+        networks_and_samples(tmp_path / "net.npz", str(tmp_path / "data.npz"))
+
+
+def test_a_one_output_classifier_is_told_how_to_become_two_outputs() -> None:
+    rng = np.random.default_rng(4)
+    w1, w2, x = rng.normal(size=(5, 3)), rng.normal(size=(3, 1)), rng.normal(size=(40, 5))
+    above = 1 / (1 + np.exp(-(x @ w1))) @ w2 > 0
+    samples = Samples(x, above[:, 0].astype(int), ("no", "yes"))
+    assert 0 < above.mean() < 1
+    with pytest.raises(NetworksError, match=r"save two outputs of a one-output classifier, numpy.hstack\(\[-W, W\]\)"):
+        Networks.from_weights([w1, w2]).recognition(samples)
+    assert Networks.from_weights([w1, np.hstack([-w2, w2])]).recognition(samples).tolist() == [1.0]

@@ -10,6 +10,7 @@ from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from fewlevels.circuit.simulation import Simulation, gap_by_cause
+from fewlevels.common.words import in_figure
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.study import paper
@@ -90,6 +91,7 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     each, what = len(y) <= MOST_SHOWN, "digit" if paper.applies(result) else "sample"
     if not each:
         names = list(result.samples.classes)
+    names = [in_figure(name) for name in names]
     places = np.arange(len(names))
     for (marker, line), color, at in zip(LINES, (ACCENT, INK, GREY, INK), simulation.voltages, strict=False):
         gaps = np.abs(at.current_gap)
@@ -103,7 +105,7 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     axes.set(xticks=places, xticklabels=names, xlabel=f"{what} shown" if each else "class of the samples shown",
              ylabel=f"|current gap| of the {what}'s own output", ylim=(0, None),
              title=f"Circuit current against (V − Vth)/R; {note}")  # fmt: skip
-    if len("".join(names)) > MOST_LETTERS:
+    if sum(map(len, names)) > MOST_LETTERS:
         axes.tick_params(axis="x", rotation=45)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
@@ -141,7 +143,7 @@ def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figur
     point = circuit.run(result.samples.x[shown : shown + 1], volt, nodes=True).stages[0].point
     figure = Figure(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    name = result.samples.classes[result.samples.y[shown]]
+    name = in_figure(result.samples.classes[result.samples.y[shown]])
     for axes, values, title, unit in (
         (left, 1e6 * point.cell_ampere()[0], "Cell currents", "µA"),
         (right, 1e3 * (point.word_volt() - point.input_volt[:, :, None])[0], "Word-line node minus source", "mV"),

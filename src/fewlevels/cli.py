@@ -14,8 +14,10 @@ from fewlevels import __version__
 from fewlevels.cli_devices import devices
 from fewlevels.cli_fit import fit
 from fewlevels.cli_options import option as _option
+from fewlevels.cli_output import ShownStream
 from fewlevels.cli_progress import shown_progress
 from fewlevels.cli_search import search
+from fewlevels.common.words import printable
 from fewlevels.errors import ConfigError, FewlevelsError, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
+LONGEST_ERROR = 2000
 ParseError: Any = typer.BadParameter.__base__
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
@@ -123,7 +126,7 @@ def study(
     with shown_progress("training and searching", "models", quiet) as on_progress:
         run_study(
             study_config, out, Threads(jobs), on_progress=on_progress,
-            on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
+            on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
     report_path = write_report(out)
     if not quiet:
@@ -287,6 +290,7 @@ def _print_summary(folder: Path) -> None:
 
 def main() -> None:
     """The `fewlevels` command: exit code 2 for usage, 1 for failure, 130 when interrupted."""
+    sys.stdout, sys.stderr = ShownStream(sys.stdout), ShownStream(sys.stderr)
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is said below
@@ -296,17 +300,17 @@ def main() -> None:
     except FewlevelsError as error:
         if "--debug" in sys.argv:
             raise
-        print(f"fewlevels: {error}", file=sys.stderr)
+        _say(f"{error}")
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except ParseError as error:
         if len(sys.argv) == 1:
             print(error.format_message())  # the help
         else:
-            print(f"fewlevels: {error.format_message()} See 'fewlevels --help'.", file=sys.stderr)
+            _say(f"{error.format_message()} See 'fewlevels --help'.")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         resumes = {"study", "fit"} & set(sys.argv[1:3])  # a command, after --debug or not
-        print("fewlevels: interrupted" + "; the same command goes on where it was" * bool(resumes), file=sys.stderr)
+        _say("interrupted" + "; the same command goes on where it was" * bool(resumes))
         sys.stderr.flush()
         os._exit(INTERRUPTED)  # without waiting for groups that are not stored yet
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
@@ -316,9 +320,14 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         what = "not enough memory" if isinstance(error, MemoryError) else "the system refuses"
-        print(f"fewlevels: {what}: {error or 'ask for less'}", file=sys.stderr)
+        _say(f"{what}: {error or 'ask for less'}")
         _drop_output()
         sys.exit(1)
+
+
+def _say(message: str) -> None:
+    """One line on standard error, whatever is named in the message."""
+    print(f"fewlevels: {printable(message, LONGEST_ERROR)}", file=sys.stderr)
 
 
 def _drop_output() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from fewlevels.cli_options import option
+from fewlevels.common.words import printable
 from fewlevels.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -22,12 +24,15 @@ PICTURES = (".png", ".svg", ".pdf")
 
 def devices(
     name: Annotated[
-        Optional[str], typer.Argument(metavar="[NAME|DEVICE.toml]", help="One device.", show_default=False)
+        Optional[str],
+        typer.Argument(
+            metavar="[NAME|FILE]", help="One device: by name, a TOML, or a table of its levels.", show_default=False
+        ),
     ] = None,
     needs: Annotated[Optional[int], option("--needs", "Levels that a network needs, to compare with.", "N")] = None,
     k_sigma: Annotated[float, option("--k-sigma", "Standard deviations from a level to its boundary. [3]", "X")] = 3.0,
     after_seconds: Annotated[
-        Optional[float], option("--after-seconds", "Time since programming. [the last measured]", "X")
+        Optional[float], option("--after-seconds", "Time since programming. [telling ones]", "X")
     ] = None,
     out: Annotated[
         Optional[Path],
@@ -37,6 +42,7 @@ def devices(
 ) -> None:
     """List published devices and the levels they offer, or show one."""
     from fewlevels.devices import device_names, load_device
+    from fewlevels.devices.files import read_device
 
     if name is None:
         if needs is not None or after_seconds is not None or out is not None:
@@ -49,7 +55,7 @@ def devices(
         return print(_table(library, k_sigma))
     if needs is not None and needs < 1:
         raise DeviceError(f"--needs must be at least 1, got {needs}")
-    device = load_device(name)
+    device, understood = read_device(name)
     offered = _offered(device, k_sigma, after_seconds)
     if needs is not None and not offered:
         raise DeviceError(f"{device.name}: nothing to compare --needs with: neither spreads nor levels are known")
@@ -58,34 +64,34 @@ def devices(
     if as_json:
         return print(json.dumps(_plain(device, offered, k_sigma), indent=1))
     print(_page(device, offered, needs))
+    if understood:
+        print("\nread:", *understood, sep="\n  ")
     if out is not None:
         print(f"\nfigure: {out}")
     return None
 
 
 def _offered(device: Device, k_sigma: float, after_seconds: float | None) -> list[SeparableLevels]:
-    """As programmed and at the time asked for, else the last that was measured; none where too little is known."""
-    from fewlevels.devices.separability import separable_levels
+    """As programmed and at the time asked for, else at all telling times; none where too little is known."""
+    from fewlevels.devices.separability import separable_levels, telling_times
 
     if not device.spread_is_known and device.level_siemens is None and device.states is None:
         return []
-    after = device.last_seconds if after_seconds is None and device.spread_is_known else after_seconds
-    times = [None] if after is None else [None, after]
+    times = telling_times(device) if after_seconds is None else [None, after_seconds]
     return [separable_levels(device, k_sigma, time) for time in times]
 
 
 def _table(library: list[Device], k_sigma: float) -> str:
     from fewlevels.devices.separability import when
 
-    rows = [["name", "window", "states", f"told apart at {k_sigma:g} sigma", "later", "source"]]
+    rows = [["name", "window", f"at {k_sigma:g} sigma", "later", "source"]]
     for device in library:
-        offered = _offered(device, k_sigma, None)
-        known = [found for found in offered if found.basis != "stated"]
-        later = f"{known[1]} {when(known[1].after_seconds)}" if len(known) > 1 else "-"
-        states = device.states or len(device.level_siemens or ()) or "-"
-        rows.append([device.name, _window(device), str(states), str(known[0]) if known else "-", later,
-                     device.citation.split(":")[0]])  # fmt: skip
-    return _columns(rows)
+        first, *later = _offered(device, k_sigma, None)
+        told = ", ".join(f"{found} ({when(found.after_seconds).removeprefix('after ')})" for found in later)
+        author, year = re.split(r" et al\.|,", device.citation)[0], re.findall(r"\b20\d\d\b", device.citation)[-1]
+        rows.append([device.name, device.window, f"{first} stated" if first.basis == "stated" else str(first),
+                     told or "-", f"{author} {year}"])  # fmt: skip
+    return f"{_columns(rows)}\n\nat {k_sigma:g} sigma: told apart as programmed; stated: by a source without spreads"
 
 
 def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> str:
@@ -93,7 +99,7 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
 
     from fewlevels.devices.separability import compare, when
 
-    rows = [["window", _window(device)]]
+    rows = [["window", device.window]]
     if device.states:
         rows.append(["states", f"{device.states}, without their conductances"])
     if device.level_siemens is not None and not device.spread_is_known:
@@ -120,7 +126,8 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
             rows.append([f"told apart {when(found.after_seconds)}", f"{found} at {found.k_sigma:g} sigma"])
             if found.level_siemens is not None:
                 rows.append(["  to program", _micro(found.level_siemens)])
-    lines = [*filter(None, (device.name, device.citation, device.sources)), "", _columns(rows)]
+    texts = (" ".join(text.split()) for text in (device.name, device.citation, device.sources))
+    lines = [*(printable(text, None) for text in texts if text), "", _columns(rows)]
     if needs is not None and offered:
         lines += ["", compare(needs, offered[-1])]
     return "\n".join(lines)
@@ -154,12 +161,6 @@ def _write_figure(device: Device, needs: int | None, k_sigma: float, after_secon
     Store(out.parent).write(out.name, picture.getvalue())
 
 
-def _window(device: Device) -> str:
-    if device.lowest_siemens is None or device.highest_siemens is None:
-        return "-"
-    return f"{device.lowest_siemens * 1e6:g} to {device.highest_siemens * 1e6:g} µS"
-
-
 def _micro(siemens: FloatArray) -> str:
     """Conductances in microsiemens, at most ten of them."""
     shown = [f"{value * 1e6:.4g}" for value in siemens]
@@ -167,6 +168,7 @@ def _micro(siemens: FloatArray) -> str:
 
 
 def _columns(rows: list[list[str]]) -> str:
+    rows = [[printable(cell, None) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
                      for row in rows)  # fmt: skip

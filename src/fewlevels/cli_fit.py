@@ -13,6 +13,7 @@ import typer
 
 from fewlevels.cli_options import option
 from fewlevels.cli_progress import shown_progress
+from fewlevels.common.words import printable
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ def fit(
     ],
     device: Annotated[
         str,
-        typer.Option("--device", metavar="NAME|FILE", help="A published device, or a TOML file.", show_default=False),
+        typer.Option(
+            "--device",
+            metavar="NAME|FILE",
+            help="A published device, a TOML, or a table of levels.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
     model: Annotated[str, option("--model", "best, or the index of a model. [best]", "best|INDEX")] = "best",
@@ -98,7 +104,7 @@ def fit(
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
             one, judged, known, config, out, data=samples, jobs=jobs, on_trial=tell, on_progress=on_progress,
-            on_damaged=lambda path: print(f"{path} was damaged and is computed again", file=sys.stderr),
+            on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
         )  # fmt: skip
     asked = _asked(found, f"{network}, model {number}", data or f"those of {network}", test)
     options = {"model": model, "data": data, "test": test, "alpha": alpha, "yield": yield_target, "chips": chips,

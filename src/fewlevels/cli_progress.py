@@ -23,9 +23,10 @@ class shown_progress:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+            terminal = getattr(sys.stderr, "stream", sys.stderr)  # the bar moves the cursor
             self.bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(self.units),
-                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(file=terminal),
             )  # fmt: skip
             self.bar.start()
             self.task = self.bar.add_task(self.doing, total=None, rate="")

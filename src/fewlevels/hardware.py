@@ -77,9 +77,10 @@ def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:
     table, text = simulation.resistances, io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["weight", "resistance_ohm", "devices"])
-    rows.writerows(zip(table.level, table.ohm, table.devices, strict=True))
+    for level, ohm, devices in zip(table.level, table.ohm, table.devices, strict=True):
+        rows.writerow([f"{level:.12g}", f"{ohm:.12g}", devices])
     if table.rest_ohm is not None:
-        rows.writerow(["at rest", table.rest_ohm, sum(table.devices)])
+        rows.writerow(["at rest", f"{table.rest_ohm:.12g}", sum(table.devices)])
     store.write("resistances.csv", text.getvalue().encode())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fewlevels.common.words import in_figure
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
 MARKERS = "os^DvP*X<>pdh8Hx"
@@ -48,4 +49,4 @@ def levels_by_method(levels: Mapping[str, Sequence[int]], q_max: int) -> Figure:
 def _label(method: str) -> str:
     """The method without the folders of its file."""
     before, device, path = method.rpartition("device:")
-    return before + device + PurePath(path).name
+    return in_figure(before + device + PurePath(path).name)

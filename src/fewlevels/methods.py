@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.devices.files import load_device_levels
 from fewlevels.errors import SearchError
 from fewlevels.finetuning import FinetuningConfig, finetune
@@ -141,7 +142,7 @@ def parse_methods(text: str) -> list[Method]:
 
     Raises SearchError for a name that there is not or that stands twice, DeviceError for a file not valid.
     """
-    names = [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in instance("methods", text, str, SearchError).split(",")]
     for name in names:
         if names.count(name) > 1:
             raise SearchError(f"each method can be asked for once, {name!r} stands {names.count(name)} times")
@@ -163,10 +164,14 @@ def compare_methods(
     and keeps the best by them. config, seed: of fine-tuning (see `finetune`).
     Raises SearchError for no method or arguments out of range.
     """
+    instance("networks", networks, Networks, SearchError)
     check_search(alpha, q_max, jobs)
     check_classes(samples, test)
     check_minimise(minimise)
+    seed = whole_number("seed", seed, SearchError)
     methods = parse_methods(methods) if isinstance(methods, str) else methods
+    if not (isinstance(methods, list | tuple) and all(isinstance(method, Method) for method in methods)):
+        raise SearchError(f"methods must be a list of methods or of their names, got {shown(methods)}")
     if not methods:
         raise SearchError("methods must name at least one method, got none")
     judge = samples if test is None else test
@@ -224,7 +229,7 @@ def _parse_method(name: str) -> Method:
     quantizer = quantizers.get(PAPER_NAMES.get(bare, bare))
     if quantizer is None:
         known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
-        raise SearchError(f"methods are {known}; got {name!r}")
+        raise SearchError(f"methods are {known}; got {shown(name)}")
     return Method(name, quantizer, finetuned)
 
 

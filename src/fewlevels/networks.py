@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.checks import instance, is_whole, real_array, shown
+from fewlevels.common.files import name_of
+from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
 from fewlevels.samples import FloatArray, Samples
 
 INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
 """The widest instruction set that this processor runs and the kernels are compiled for."""
+
+
+TRANSPOSED = "W1 is (inputs, outputs), which is the transpose of a PyTorch layer's weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,9 @@ class Networks:
     weights: tuple[FloatArray, ...]
 
     def __post_init__(self) -> None:
-        weights = tuple(np.ascontiguousarray(w, dtype=np.float64) for w in self.weights)
+        instance("weights", self.weights, tuple, NetworksError)
+        weights = tuple(real_array(f"the weights of layer {i}", w, NetworksError)
+                        for i, w in enumerate(self.weights, start=1))  # fmt: skip
         if not weights:
             raise NetworksError("networks need at least one layer of weights, got none")
         for layer, w in enumerate(weights, start=1):
@@ -51,16 +57,25 @@ class Networks:
         """Networks of the user's own: one array per layer, (fan_in, fan_out) for one network, or
         (models, fan_in, fan_out) for several. Raises NetworksError where they do not fit together.
         """
-        try:
-            arrays = [np.asarray(w).astype(np.float64, casting="same_kind") for w in weights]
-        except (TypeError, ValueError) as error:
-            raise NetworksError(f"weights must be arrays of numbers: {error}") from None
+        if not isinstance(weights, list | tuple):
+            raise NetworksError(f"weights must be a list of arrays of numbers, one a layer, got {shown(weights)}")
+        arrays = [real_array(f"the weights of layer {i}", w, NetworksError).copy()
+                  for i, w in enumerate(weights, start=1)]  # fmt: skip
         return Networks(tuple(w[None] if w.ndim == 2 else w for w in arrays))
 
     @classmethod
     def from_joint(cls, joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> Networks:
         """The inverse of `joint`: weights (models, all weights) cut into layers of these (fan_in, fan_out)."""
-        ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1]
+        pairs = isinstance(shapes, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 and
+                                                         all(map(is_whole, pair)) for pair in shapes)  # fmt: skip
+        if not pairs:
+            raise NetworksError(f"shapes must list (fan_in, fan_out) of each layer, got {shown(shapes)}")
+        sizes = [fan_in * fan_out for fan_in, fan_out in shapes]
+        joint = real_array("joint weights", joint, NetworksError)
+        if joint.ndim != 2 or not sizes or joint.shape[1] != sum(sizes):
+            raise NetworksError(f"joint weights of layers {shown(shapes)} must be (models, {sum(sizes)}), got shape "
+                                f"{joint.shape}")  # fmt: skip
+        ends = np.cumsum(sizes)[:-1]
         parts = np.split(joint, ends, axis=1)
         return Networks(tuple(part.reshape(len(joint), *shape) for part, shape in zip(parts, shapes, strict=True)))
 
@@ -98,7 +113,10 @@ class Networks:
 
     def outputs(self, x: FloatArray) -> FloatArray:
         """Outputs after the last sigmoid: (models, samples, outputs). x: (samples, inputs)."""
-        signal = np.broadcast_to(x, (len(self), *np.shape(x)))
+        x = real_array("x", x, NetworksError)
+        if x.ndim != 2 or x.shape[1] != self.shapes[0][0]:
+            raise NetworksError(f"x must be (samples, {self.shapes[0][0]} inputs), got shape {x.shape}")
+        signal = np.broadcast_to(x, (len(self), *x.shape))
         for w in self.weights:
             with np.errstate(over="ignore"):  # exp(-z) beyond float64: the sigmoid is 0, as it should be
                 signal = 1.0 / (1.0 + np.exp(-(signal @ w)))
@@ -124,10 +142,11 @@ def recognised(
     margin: (models, samples), filled with each sample's own output minus the largest other output.
     """
     sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+    instance("samples", samples, Samples, NetworksError)
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
         raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
                             f"{samples.inputs} inputs and {len(samples.classes)} classes"
-                            f"{'; class numbers count from 0' * (len(samples.classes) == sizes[-1] + 1)}")  # fmt: skip
+                            f"{_hint(shapes, samples)}")  # fmt: skip
     found = np.empty((len(joint), len(samples)), dtype=bool)
     _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
     return found
@@ -139,30 +158,55 @@ def load_networks(path: str | Path) -> Networks:
     Raises NetworksError where the file cannot be read, holds no network or more than layers (a study's q apart), or its
     layers do not fit together.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-        arrays = dict(np.load(path, allow_pickle=False)) if "W1" in names else {}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise NetworksError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
-    if not arrays:
-        raise NetworksError(f"{path} must hold W1, W2 …, it holds {', '.join(sorted(names)) or 'nothing'}")
-    layers = list(itertools.takewhile(lambda name: name in arrays, (f"W{layer}" for layer in itertools.count(1))))
-    if beyond := sorted(name for name in arrays if re.fullmatch(r"W\d+", name) and name not in layers):
+    names = npz_names(path, NetworksError)
+    if "W1" not in names:
+        raise NetworksError(f"{name_of(path)} must hold W1, W2 …, it holds {listed(names)}")
+    layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
+    if beyond := sorted(name for name in names if re.fullmatch(r"W\d+", name) and name not in layers):
         raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
-    if more := sorted(set(arrays) - {*layers, "q"}):
-        raise NetworksError(f"{path} holds {', '.join(more)} besides {', '.join(layers)}; networks here have no "
+    if more := sorted(set(names) - {*layers, "q"}):
+        raise NetworksError(f"{path} holds {listed(more)} besides {', '.join(layers)}; networks here have no "
                             f"biases: train without them, and leave out what is no layer")  # fmt: skip
-    weights = [arrays[name] for name in layers]
+    weights = list(read_npz(path, layers, NetworksError).values())
     if any(w.ndim == 3 and len(w) == 0 for w in weights):
         raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
     if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
-        raise NetworksError(f"{path}: the layers fit together only when transposed; W1 is (inputs, outputs), which is "
-                            f"the transpose of a PyTorch layer's weight")  # fmt: skip
+        raise NetworksError(f"{path}: the layers fit together only when transposed; {TRANSPOSED}")
     try:
         return Networks.from_weights(weights)
     except NetworksError as error:
         raise NetworksError(f"{path}: {error}") from None
+
+
+def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
+    """Raises NetworksError, with this name of the networks, where layers that fit both ways (square ones) guess, and
+    recognise the samples when they are transposed: where of what is left above chance they reach no quarter and their
+    transposes more than half.
+    """
+    if not _fit_transposed(networks.shapes, samples):
+        return
+    other = Networks(tuple(w.transpose(0, 2, 1) for w in networks.weights))
+    chance = 1 / len(samples.classes)
+    given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
+    if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:
+        raise NetworksError(f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
+                            f"transposed; {TRANSPOSED}")  # fmt: skip
+
+
+def _hint(shapes: Sequence[tuple[int, int]], samples: Samples) -> str:
+    """Why networks of these layers do not fit the samples, where that can be guessed."""
+    inputs, outputs, classes = shapes[0][0], shapes[-1][1], len(samples.classes)
+    if inputs == samples.inputs and outputs == 1 and classes == 2:
+        return "; save two outputs of a one-output classifier, numpy.hstack([-W, W]) of its last layer W"
+    if _fit_transposed(shapes, samples):
+        return f"; they fit when transposed: {TRANSPOSED}"
+    return "; class numbers count from 0" if inputs == samples.inputs and classes == outputs + 1 else ""
+
+
+def _fit_transposed(shapes: Sequence[tuple[int, int]], samples: Samples) -> bool:
+    ends = [(fan_out, fan_in) for fan_in, fan_out in shapes]
+    chained = all(before[1] == after[0] for before, after in itertools.pairwise(ends))
+    return chained and ends[0][0] == samples.inputs and ends[-1][1] >= len(samples.classes)
 
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.errors import SearchError
+from fewlevels.common.checks import instance, positive, shown
+from fewlevels.errors import SearchError, TrainingError
 from fewlevels.quantization import Quantizer
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.search import fewest_levels
@@ -94,8 +95,11 @@ def study_range(
     Because only the limit differs, what q does is the limit's effect. config: all else of training.
     Raises SearchError for no limits, TrainingError for one that is not positive.
     """
-    if not isinstance(limits, Sequence | np.ndarray) or len(limits) == 0:
-        raise SearchError(f"limits must be a list of at least one range, got {limits!r}")
+    limits = limits.tolist() if isinstance(limits, np.ndarray) else limits
+    if not isinstance(limits, list | tuple) or len(limits) == 0:
+        raise SearchError(f"limits must be a list of at least one range, got {shown(limits)}")
+    instance("config", config, TrainingConfig, SearchError)
+    limits = [None if limit is None else positive("range_limit", limit, TrainingError) for limit in limits]
     trained, ranges, q = [], [], []
     for limit in limits:
         networks = train(samples, replace(config, range_limit=limit), models=models, seed=seed)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlevels import comparison
+from fewlevels.common.words import in_page
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.proportions import percent
@@ -125,7 +126,9 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
     import jinja2
 
     template = (resources.files("fewlevels") / "templates" / "report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=in_page
+    )
     summary = summarise(result)
     return environment.from_string(template).render(
         summary=summary,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 
+from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray, Samples, flip_pixels
@@ -41,13 +41,14 @@ def recognition_under_flips(
     Raises SearchError where the two are not as many networks, or for arguments out of range, SamplesError where pixels
     cannot be flipped.
     """
+    for name, each in (("networks", networks), ("quantized", quantized)):
+        instance(name, each, Networks, SearchError)
     if len(networks) != len(quantized):
         raise SearchError(f"each network needs its quantized one, got {len(networks)} and {len(quantized)}")
-    if not flips:
-        raise SearchError("flips must name at least one number of pixels, got none")
-    for name, number in (("seed", seed), *(("flips", k) for k in flips)):
-        if not (isinstance(number, Integral) and number >= 0):
-            raise SearchError(f"{name} must be whole numbers of at least 0, got {number!r}")
+    flips = flips.tolist() if isinstance(flips, np.ndarray) else flips
+    if not isinstance(flips, list | tuple | range) or len(flips) == 0:
+        raise SearchError(f"flips must list at least one number of pixels, got {shown(flips)}")
+    seed, flips = whole_number("seed", seed, SearchError), [whole_number("flips", k, SearchError) for k in flips]
     noisy = [
         flip_pixels(samples, k, copies, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
         for k in flips

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -13,12 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.checks import instance, is_whole, real_array, shown, whole_number
+from fewlevels.common.files import name_of, read_text
+from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import SamplesError
 
 FloatArray = npt.NDArray[np.float64]
 
 DIGIT_SIZES = (5, 7)
 MOST_CLASSES = 65_536
+EXPECTED = "a glyph text file or a .npz with X and y"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +39,7 @@ class Samples:
     shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        try:
-            x, y = np.asarray(self.x).astype(np.float64, order="C", casting="same_kind"), np.asarray(self.y)
-        except (TypeError, ValueError) as error:
-            raise SamplesError(f"x must be an array of numbers: {error}") from None
+        x, y = real_array("x", self.x, SamplesError).copy(), _labels(self.y)
         if x.ndim != 2 or 0 in x.shape:
             raise SamplesError(f"x must be (samples, inputs) with at least one of each, got shape {x.shape}")
         if y.shape != (len(x),):
@@ -47,15 +47,25 @@ class Samples:
         if not np.isfinite(x).all():
             sample, value = np.argwhere(~np.isfinite(x))[0]
             raise SamplesError(f"x must be finite, got {x[sample, value]} at sample {sample}, input {value}")
+        if not (isinstance(self.classes, list | tuple) and all(isinstance(name, str) for name in self.classes)):
+            raise SamplesError(f"classes must be a list of names, got {shown(self.classes)}")
+        if ended := [name for name in self.classes if name.endswith("\0")]:  # which NumPy's arrays of text drop
+            raise SamplesError(f"the name of a class must not end in a NUL, got {shown(ended[0])}")
         if len(self.classes) < 2:
             raise SamplesError(f"samples need at least two classes, got {len(self.classes)}")
         if y.dtype.kind not in "bui":
             raise SamplesError(f"y must hold class indices, which are whole numbers, got {y.dtype} with {y.flat[0]}")
         if y.min() < 0 or y.max() >= len(self.classes):
             raise SamplesError(f"y must be 0 to {len(self.classes) - 1}, got {y.min()} to {y.max()}")
-        if self.shape is not None and (min(self.shape) < 1 or self.shape[0] * self.shape[1] != x.shape[1]):
-            raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
+        if self.shape is not None:
+            rows_columns = isinstance(self.shape, list | tuple) and len(self.shape) == 2
+            if not (rows_columns and all(is_whole(n) and n >= 1 for n in self.shape)):
+                raise SamplesError(f"shape must be (rows, columns) of an image, got {shown(self.shape)}")
+            if self.shape[0] * self.shape[1] != x.shape[1]:
+                raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
+            object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
         object.__setattr__(self, "x", x)
+        object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "y", np.ascontiguousarray(y, dtype=np.int32))
 
     def __len__(self) -> int:
@@ -74,8 +84,8 @@ def load_digits(size: int) -> Samples:
 
     size: 5 or 7. Returns ten samples, sample d showing digit d. Raises SamplesError for any other size.
     """
-    if size not in DIGIT_SIZES or not isinstance(size, int):
-        raise SamplesError(f"the digits come in sizes 5 and 7, got {size!r}")
+    if not is_whole(size) or size not in DIGIT_SIZES:
+        raise SamplesError(f"the digits come in sizes 5 and 7, got {shown(size)}")
     file = resources.files("fewlevels") / "data" / f"digits{size}.txt"
     return parse_glyphs(file.read_text(encoding="utf-8"), f"digits{size}.txt")
 
@@ -86,18 +96,13 @@ def load_samples(path: str | Path) -> Samples:
     X: (samples, inputs) or (samples, rows, columns), real. y: (samples,), integers from 0, or names.
     Raises SamplesError where the file cannot be read or its content does not fit.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise SamplesError(f"no samples file at {path}; expected a glyph text file or a .npz with X and y")
-    if path.suffix == ".npz":
-        return _load_npz(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SamplesError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
-    except UnicodeDecodeError:
-        raise SamplesError(f"{path} is not a text file; expected glyphs of 0 and 1, or a .npz with X and y") from None
-    return parse_glyphs(text, str(path))
+    if not isinstance(path, str | Path):
+        raise SamplesError(f"a samples file is named by text, got {shown(path)}; expected {EXPECTED}")
+    if not os.path.exists(path):
+        raise SamplesError(f"no samples file at {name_of(path)}; expected {EXPECTED}")
+    if Path(path).suffix == ".npz":
+        return _load_npz(Path(path))
+    return parse_glyphs(read_text(path, SamplesError, EXPECTED), str(path))
 
 
 def parse_glyphs(text: str, name: str) -> Samples:
@@ -145,12 +150,12 @@ def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Gener
     Returns samples * copies samples, the copies of one sample side by side.
     Raises SamplesError where x is not binary or has fewer inputs than `pixels`.
     """
+    instance("samples", samples, Samples, SamplesError)
+    instance("rng", rng, np.random.Generator, SamplesError)
     if not np.isin(samples.x, (0.0, 1.0)).all():
         raise SamplesError("only binary samples have pixels to flip; this x holds values other than 0 and 1")
-    if not 0 <= pixels <= samples.inputs:
-        raise SamplesError(f"pixels must be 0 to {samples.inputs}, got {pixels}")
-    if copies < 1:
-        raise SamplesError(f"copies must be at least 1, got {copies}")
+    pixels = whole_number("pixels", pixels, SamplesError, most=samples.inputs)
+    copies = whole_number("copies", copies, SamplesError, least=1, most=2**31 - 1)
     x = np.repeat(samples.x, copies, axis=0)
     chosen = np.argsort(rng.random(x.shape), axis=1)[:, :pixels]
     np.put_along_axis(x, chosen, 1.0 - np.take_along_axis(x, chosen, axis=1), axis=1)
@@ -158,14 +163,9 @@ def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Gener
 
 
 def _load_npz(path: Path) -> Samples:
-    try:
-        with zipfile.ZipFile(path) as archive:  # np.load would take a .npy or a pickle for one, too
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-        arrays = dict(np.load(path, allow_pickle=False)) if {"X", "y"} <= names else {}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise SamplesError(f"{path} cannot be read as a NumPy .npz of plain arrays: {error}") from None
-    if not arrays:
-        raise SamplesError(f"{path} must hold X and y, it holds {', '.join(sorted(names)) or 'nothing'}")
+    if not {"X", "y"} <= set(held := npz_names(path, SamplesError)):
+        raise SamplesError(f"{name_of(path)} must hold X and y, it holds {listed(held)}")
+    arrays = read_npz(path, ("X", "y"), SamplesError)
     x, y = arrays["X"], arrays["y"]
     if x.dtype.kind not in "buif" or x.ndim not in (2, 3) or x.size == 0:
         raise SamplesError(f"{path}: X must be real and not empty, (samples, inputs) or (samples, rows, columns), got "
@@ -180,6 +180,13 @@ def _load_npz(path: Path) -> Samples:
     if y.max() >= MOST_CLASSES:
         raise SamplesError(f"{path}: class numbers must be 0 to {MOST_CLASSES - 1}, got {y.max()}")
     return _samples(str(path), x, y, tuple(map(str, range(int(y.max()) + 1))), shape)
+
+
+def _labels(y: object) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(y)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SamplesError(f"y must hold class indices: {error}") from None
 
 
 def _samples(

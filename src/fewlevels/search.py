@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.checks import fraction, instance, jobs_or_all, whole_number
 from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
-from fewlevels.quantization.protocol import CuttingQuantizer, searchable
+from fewlevels.quantization.protocol import MOST_LEVELS, CuttingQuantizer, searchable
 from fewlevels.quantization.sharing import (
     Minimise,
     Share,
@@ -172,6 +172,7 @@ def fewest_levels(
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
     quantizer = Midpoint() if quantizer is None else quantizer
+    instance("networks", networks, Networks, SearchError)
     check_search(alpha, q_max, jobs)
     check_classes(samples, test)
     whole = searchable(quantizer)
@@ -248,15 +249,15 @@ def fewest_levels(
 
 def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
     """Raises SearchError where a target, a largest number of levels or of threads makes no search."""
-    if not 0 < alpha <= 1:
-        raise SearchError(f"alpha must be in (0, 1], got {alpha}")
-    for name, number in (("q_max", q_max), ("jobs", 1 if jobs is None else jobs)):
-        if not (isinstance(number, Integral) and number >= 1):
-            raise SearchError(f"{name} must be a whole number of at least 1, got {number!r}")
+    fraction("alpha", alpha, SearchError)
+    whole_number("q_max", q_max, SearchError, least=1, most=MOST_LEVELS)
+    jobs_or_all(jobs, SearchError)
 
 
 def check_classes(samples: Samples, others: Samples | None) -> None:
     """Raises SearchError where other samples of the same networks name their classes otherwise."""
+    for each in (samples, *([] if others is None else [others])):
+        instance("samples", each, Samples, SearchError)
     for one, other in zip(samples.classes, () if others is None else others.classes, strict=False):
         if one != other:
             raise SearchError(f"all samples must have the same classes in the same order, got {one!r} and {other!r}")

@@ -7,12 +7,12 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.checks import instance, is_whole, jobs_or_all, positive, shown, whole_number
 from fewlevels.errors import TrainingError
 from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.samples import Samples
@@ -24,6 +24,10 @@ PIECES = 8
 """Pieces of work for each thread, so that a core that is slow for a while holds up little."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_MIN = float(np.finfo(np.float32).tiny)
+"""Smaller ones lose digits and soon are 0."""
+
+MOST_MODELS = 10_000_000
 
 ModelKey = tuple[int, int]
 """(seed index, repeat): a model's place in a study. With the root seed it fixes the model's start and samples."""
@@ -46,20 +50,28 @@ class TrainingConfig:
     range_limit: float | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.hidden, Integral) and self.hidden >= 1):
-            raise TrainingError(f"hidden must be a whole number of at least 1, got {self.hidden!r}")
-        if not 0 < self.learning_rate <= FLOAT32_MAX:
-            raise TrainingError(f"learning_rate must be positive and within float32, got {self.learning_rate}")
-        if not (isinstance(self.steps, Integral) and 0 <= self.steps < 2**63):
-            raise TrainingError(f"steps must be a whole number of at least 0 and below 2^63, got {self.steps!r}")
-        if self.range_limit is not None and not (math.isfinite(self.range_limit) and self.range_limit > 0):
-            raise TrainingError(f"range_limit must be positive, or None for no limit, got {self.range_limit}")
+        hidden = whole_number("hidden", self.hidden, TrainingError, least=1, most=2**31 - 1)
+        rate = positive("learning_rate", self.learning_rate, TrainingError)
+        steps = whole_number("steps", self.steps, TrainingError, most=2**63 - 1)
+        if not FLOAT32_MIN <= rate <= FLOAT32_MAX:
+            raise TrainingError(f"learning_rate must be within float32, {FLOAT32_MIN:.1e} to {FLOAT32_MAX:.1e}, got "
+                                f"{self.learning_rate}")  # fmt: skip
+        limit = self.range_limit
+        if limit is not None:
+            limit = positive("range_limit", limit, TrainingError)
+            if limit / 2 < FLOAT32_MIN:  # would be no limit
+                raise TrainingError(f"range_limit must be at least {2 * FLOAT32_MIN:.1e}, where float32 begins, or "
+                                    f"None for no limit, got {self.range_limit}")  # fmt: skip
         parse_init(self.init)
+        for name, value in (("hidden", hidden), ("learning_rate", rate), ("steps", steps), ("range_limit", limit)):
+            object.__setattr__(self, name, value)
 
 
 def parse_init(init: str) -> tuple[str, float, float]:
-    """('uniform', low, high) or ('normal', mean, sd) from its text; raises TrainingError where it is neither."""
-    kind, _, numbers = init.partition(":")
+    """('uniform', low, high) or ('normal', mean, sd) from its text; raises TrainingError where it is neither, or where
+    float32 makes all of it one number.
+    """
+    kind, _, numbers = instance("init", init, str, TrainingError).partition(":")
     try:
         first, second = (float(number) for number in numbers.split(","))
     except ValueError:
@@ -68,7 +80,10 @@ def parse_init(init: str) -> tuple[str, float, float]:
     valid = within and (first < second if kind == "uniform" else second > 0)
     if kind not in ("uniform", "normal") or not valid:
         raise TrainingError(f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, "
-                            f"got {init!r}")  # fmt: skip
+                            f"got {shown(init)}")  # fmt: skip
+    low, high = (first, second) if kind == "uniform" else (first, first + second)
+    if max(abs(low), abs(high)) < FLOAT32_MIN or np.float32(low) == np.float32(high):
+        raise TrainingError(f"init must differ from weight to weight in float32, got {shown(init)}")
     return kind, first, second
 
 
@@ -86,6 +101,7 @@ def train(
     jobs: threads; all cores where None. A model depends on samples, config, seed and its key, on nothing else.
     Returns the networks in the order of the keys. Raises TrainingError for arguments that cannot be run.
     """
+    instance("config", config, TrainingConfig, TrainingError)
     return trajectory(samples, config, at_steps=[config.steps], models=models, seed=seed, jobs=jobs)[0]
 
 
@@ -99,16 +115,17 @@ def trajectory(
     jobs: int | None = None,
 ) -> list[Networks]:
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
-    keys = [(0, repeat) for repeat in range(models)] if isinstance(models, int | np.integer) else list(models)
-    if not keys or any(part < 0 for key in keys for part in key):
-        raise TrainingError(f"models must be at least 1, or keys of numbers from 0 on, got {models}")
-    if jobs is not None and jobs < 1:
-        raise TrainingError(f"jobs must be at least 1, got {jobs}")
-    if seed < 0:
-        raise TrainingError(f"seed must be at least 0, got {seed}")
-    whole = all(isinstance(step, Integral) and 0 <= step <= config.steps for step in at_steps)
+    instance("config", config, TrainingConfig, TrainingError)
+    keys, seed, jobs = _keys(models), whole_number("seed", seed, TrainingError), jobs_or_all(jobs, TrainingError)
+    at_steps = at_steps.tolist() if isinstance(at_steps, np.ndarray) else at_steps
+    whole = (
+        isinstance(at_steps, list | tuple | range)
+        and len(at_steps) > 0
+        and all(is_whole(step) and 0 <= step <= config.steps for step in at_steps)
+    )
     if not whole or list(at_steps) != sorted(at_steps):
-        raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {at_steps}")
+        raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got "
+                            f"{shown(at_steps)}")  # fmt: skip
     require_trainable(samples)
     w1, w2, streams = _starts(samples, config, keys, seed)
     limit = 0.0 if config.range_limit is None else config.range_limit / 2
@@ -134,16 +151,34 @@ def trajectory(
     else:
         with ThreadPoolExecutor(jobs) as threads:
             list(threads.map(run, begins))
+    finite = np.logical_and.reduce([np.isfinite(w).all(axis=(0, 2, 3)) for w in snapshots])
+    if not finite.all():
+        raise TrainingError(f"training left float32 in {np.count_nonzero(~finite)} of {len(finite)} models; a smaller "
+                            f"learning_rate than {config.learning_rate:g}, or a narrower init than {config.init}, "
+                            f"would stay in it")  # fmt: skip
     return [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
 
 
 def require_trainable(samples: Samples) -> None:
     """Raises TrainingError where networks cannot be trained on these samples."""
+    instance("samples", samples, Samples, TrainingError)
     if (largest := np.abs(samples.x).max()) > FLOAT32_MAX:
         raise TrainingError(f"training is in float32, which ends at {FLOAT32_MAX:.1e}; x goes to {largest}")
     if len(empty := set(range(len(samples.classes))) - set(samples.y.tolist())):
         name = samples.classes[min(empty)]
         raise TrainingError(f"class {name!r} has no sample to train on; class numbers count from 0")
+
+
+def _keys(models: int | Sequence[ModelKey]) -> list[ModelKey]:
+    if is_whole(models):
+        models = whole_number("models", models, TrainingError, least=1, most=MOST_MODELS)
+        return [(0, repeat) for repeat in range(models)]
+    keys = list(models) if isinstance(models, list | tuple) else []
+    pairs = all(isinstance(key, list | tuple) and len(key) == 2 for key in keys)
+    if not keys or not pairs or not all(is_whole(part) and 0 <= part < 2**32 for key in keys for part in key):
+        raise TrainingError(f"models must be at least 1, or a list of keys (seed index, repeat), both whole numbers "
+                            f"from 0 on, got {shown(models)}")  # fmt: skip
+    return [(int(index), int(repeat)) for index, repeat in keys]
 
 
 def available_cores() -> int:

@@ -10,7 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
+from fewlevels.circuit.crossbar import check_conductance
 from fewlevels.circuit.network_circuit import margins
+from fewlevels.common.checks import fraction, instance, is_whole, jobs_or_all, real_array, shown, whole_number
 from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
@@ -96,11 +98,12 @@ def estimate_yield(
     them. Raises DeviceError and CircuitError for what cannot be, NotConvergedError where a circuit does not converge.
     """
     conditions = Conditions() if conditions is None else conditions
-    numbers = range(chips) if isinstance(chips, int) else chips
-    if len(numbers) == 0:
-        raise DeviceError(f"chips must be at least 1, got {chips}")
-    if not 0 < alpha <= 1:
-        raise DeviceError(f"alpha must be in (0, 1], got {alpha}")
+    for name, value, kind in (("mapping", mapping, Mapping), ("device", device, Device), ("samples", samples, Samples),
+                              ("conditions", conditions, Conditions)):  # fmt: skip
+        instance(name, value, kind, DeviceError)
+    numbers = _chips(chips)
+    alpha, seed = fraction("alpha", alpha, DeviceError), whole_number("seed", seed, DeviceError)
+    jobs = jobs_or_all(jobs, DeviceError)
     highest_volt = conditions.input_volt * max(1.0, float(np.abs(samples.x).max()))
     if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
         raise DeviceError(f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
@@ -140,9 +143,28 @@ def measured_chip(
 
     conductance_siemens: of each layer, shaped like the mapping's targets.
     """
-    output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in conductance_siemens])
+    instance("mapping", mapping, Mapping, DeviceError)
+    instance("samples", samples, Samples, DeviceError)
+    alpha = fraction("alpha", alpha, DeviceError)
+    shapes = [target.shape for target in mapping.target_siemens]
+    given = isinstance(conductance_siemens, list | tuple)
+    layers = [real_array("conductance_siemens", g, DeviceError) for g in (conductance_siemens if given else ())]
+    if [g.shape for g in layers] != shapes:
+        raise DeviceError(f"conductance_siemens must be one array for each layer, shaped {shapes}, got "
+                          f"{[g.shape for g in layers] if given else shown(conductance_siemens)}")  # fmt: skip
+    for g in layers:
+        check_conductance(g)
+    output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in layers])
     margin = margins(output, samples.y, input_volt / mapping.circuit.window.r_min_ohm)
     return Yield(margin, np.zeros(1), np.zeros(1), alpha)
+
+
+def _chips(chips: int | Sequence[int]) -> Sequence[int]:
+    if is_whole(chips):
+        return range(whole_number("chips", chips, DeviceError, least=1, most=2**31 - 1))
+    if not isinstance(chips, list | tuple | range) or len(chips) == 0:
+        raise DeviceError(f"chips must be at least 1, or a list of their numbers, got {shown(chips)}")
+    return [whole_number("chips", chip, DeviceError) for chip in chips] if not isinstance(chips, range) else chips
 
 
 def _wilson(successes: float, trials: int) -> tuple[float, float]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.checks import not_negative, positive, shown
 from fewlevels.errors import CircuitError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
@@ -49,11 +49,9 @@ class Diode:
 
     def __post_init__(self) -> None:
         for name in ("saturation_ampere", "ideality", "temperature_kelvin"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise CircuitError(f"a diode's {name} must be positive, got {getattr(self, name)}")
+            object.__setattr__(self, name, positive(f"a diode's {name}", getattr(self, name), CircuitError))
         for name in ("series_ohm", "gmin_siemens", "threshold_volt"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise CircuitError(f"a diode's {name} must be at least 0, got {getattr(self, name)}")
+            object.__setattr__(self, name, not_negative(f"a diode's {name}", getattr(self, name), CircuitError))
 
     @property
     def slope_volt(self) -> float:
@@ -96,7 +94,7 @@ class Sinh:
     scale_volt: float
 
     def __post_init__(self) -> None:
-        _check_scale("sinh", self.scale_volt)
+        object.__setattr__(self, "scale_volt", positive("the scale_volt of a sinh law", self.scale_volt, CircuitError))
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         x = np.asarray(volt) / self.scale_volt
@@ -113,7 +111,7 @@ class Cubic:
     scale_volt: float
 
     def __post_init__(self) -> None:
-        _check_scale("cubic", self.scale_volt)
+        object.__setattr__(self, "scale_volt", positive("the scale_volt of a cubic law", self.scale_volt, CircuitError))
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         square = (np.asarray(volt) / self.scale_volt) ** 2
@@ -155,7 +153,7 @@ def check_law(selector: Selector, conductance_siemens: FloatArray) -> None:
     not rise through 0 A at 0 V. conductance_siemens: (word lines, bit lines), of the crossbar that it is for."""
     name, shape = f"{type(selector).__name__}.current", conductance_siemens.shape
     if not callable(getattr(selector, "current", None)):
-        raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {selector!r}")
+        raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {shown(selector)}")
     closed, before = conductance_siemens > 0, np.full(shape, -np.inf)
     for volt in CHECKED_VOLTS:
         with np.errstate(all="ignore"):
@@ -178,11 +176,6 @@ def check_law(selector: Selector, conductance_siemens: FloatArray) -> None:
         if (finite & (ampere < before)).any():
             raise CircuitError(f"{name} gives a current that falls towards {volt:g} V; it must rise with the voltage")
         before = np.where(finite, ampere, before)
-
-
-def _check_scale(law: str, scale_volt: float) -> None:
-    if not 0 < scale_volt < math.inf:
-        raise CircuitError(f"the scale_volt of a {law} law must be positive and finite, got {scale_volt}")
 
 
 _OHMIC = np.zeros(4)

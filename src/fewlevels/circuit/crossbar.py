@@ -6,14 +6,19 @@ import math
 import warnings
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import OWN_LAWS, Selector, check_law, current_of, law_numbers
 from fewlevels.circuit.modes import bit_modes, word_modes
+from fewlevels.common.checks import is_number, real_array, shown
 from fewlevels.errors import CircuitError, UnitWarning
 from fewlevels.samples import FloatArray
+
+LEAST_OHM = 1e-150
+"""Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""
 
 WiredArguments = tuple[
     FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
@@ -41,22 +46,19 @@ class Crossbar:
     selector: Selector | None = None
 
     def __post_init__(self) -> None:
-        conductance = np.array(real_numbers("conductances", self.conductance_siemens), order="C")
+        conductance = np.array(real_array("conductances", self.conductance_siemens, CircuitError))
         if conductance.ndim != 2 or 0 in conductance.shape:
             raise CircuitError(f"conductances must be (word lines, bit lines), got shape {conductance.shape}")
         check_conductance(conductance)
         conductance.flags.writeable = False
         object.__setattr__(self, "conductance_siemens", conductance)
         for name in ("word_wire_ohm", "bit_wire_ohm", "reference_ohm"):
-            number = real_numbers(name, getattr(self, name))
-            if number.ndim:
-                raise CircuitError(f"{name} must be one number, got shape {number.shape}")
-            ohm = float(number)
-            if ohm == math.inf:
+            ohm = getattr(self, name)
+            if isinstance(ohm, Real) and ohm == math.inf:
                 raise CircuitError(f"{name} is infinite: the current has no path to ground; give a finite resistance")
-            if not ohm >= 0:
-                raise CircuitError(f"{name} must be at least 0 ohm, got {ohm}")
-            object.__setattr__(self, name, ohm)
+            if not (is_number(ohm) and (ohm == 0 or ohm >= LEAST_OHM)):
+                raise CircuitError(f"{name} must be at least 0 ohm, got {shown(ohm)}")
+            object.__setattr__(self, name, float(ohm))
         if self.selector is not None and type(self.selector) not in OWN_LAWS:
             check_law(self.selector, conductance)
         if conductance.min() > 1:
@@ -110,20 +112,9 @@ def check_conductance(conductance: FloatArray) -> None:
                            "open cell is 0 S")  # fmt: skip
 
 
-def real_numbers(name: str, values: npt.ArrayLike) -> FloatArray:
-    """Values as an array of doubles, which may be the caller's own. Raises CircuitError for no real numbers."""
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind in "biufO":
-            return array.astype(np.float64, copy=False)
-    except (TypeError, ValueError):  # rows of unequal lengths, objects that are no numbers
-        raise CircuitError(f"{name} must be real numbers, got what NumPy cannot make an array of") from None
-    raise CircuitError(f"{name} must be real numbers, got an array of {array.dtype}")
-
-
 def check_input(input_volt: npt.ArrayLike, word_lines: int) -> FloatArray:
     """A copy of input voltages as (samples, word lines). Raises CircuitError where they do not fit or are infinite."""
-    volt = np.array(real_numbers("input_volt", input_volt), order="C")
+    volt = np.array(real_array("input_volt", input_volt, CircuitError))
     if volt.ndim == 1:
         volt = volt[None]
     if volt.ndim != 2 or volt.shape[1] != word_lines or len(volt) == 0:

@@ -6,8 +6,9 @@ The paper says none of this. Each design is one documented answer; which of them
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
+from fewlevels.common.checks import instance, shown
 from fewlevels.errors import CircuitError
 
 Columns = Literal["pair", "balanced", "single"]
@@ -71,6 +72,9 @@ def find_design(design: str | StageDesign, off_pixels: OffPixels | None = None) 
     """A design by its name, or itself, with off pixels held elsewhere. Raises CircuitError for an unknown name."""
     if isinstance(design, str):
         if design not in DESIGNS:
-            raise CircuitError(f"design must be one of {', '.join(DESIGNS)}, got {design!r}")
+            raise CircuitError(f"design must be one of {', '.join(DESIGNS)}, got {shown(design)}")
         design = DESIGNS[design]
+    instance("design", design, StageDesign, CircuitError)
+    if off_pixels is not None and (not isinstance(off_pixels, str) or off_pixels not in get_args(OffPixels)):
+        raise CircuitError(f"off_pixels must be {' or '.join(get_args(OffPixels))}, got {shown(off_pixels)}")
     return design if off_pixels is None else replace(design, off_pixels=off_pixels)

@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 
 from fewlevels.circuit.cell import Diode
-from fewlevels.circuit.crossbar import Crossbar
+from fewlevels.circuit.crossbar import Crossbar, check_input
+from fewlevels.common.checks import instance, one_of
+from fewlevels.common.words import in_deck
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
 
@@ -30,8 +32,9 @@ def crossbar_deck(
 
     Current out of bit line j is that through the source VOUTj. expected_ampere: (bit lines,), written as comments.
     """
-    if dialect not in DIALECTS:
-        raise CircuitError(f"dialect must be one of {', '.join(DIALECTS)}, got {dialect!r}")
+    instance("crossbar", crossbar, Crossbar, CircuitError)
+    one_of("dialect", dialect, DIALECTS, CircuitError)
+    input_volt = check_input(input_volt, crossbar.word_lines)[0]
     inputs = [f"in{i}" for i in range(crossbar.word_lines)]
     feet = [f"out{j}" for j in range(crossbar.bit_lines)]
     lines = list(comments)
@@ -45,12 +48,17 @@ def crossbar_deck(
 
 
 def deck(title: str, comments: Sequence[str], body: Sequence[str], selector: object, dialect: Dialect = "spice") -> str:
-    """Title, comments, elements, the diode's model and what makes both engines solve the same circuit."""
+    """Title, comments, elements, the diode's model and what makes both engines solve the same circuit.
+
+    Title and comments may hold any text: they become one line of ASCII each, which says nothing to a simulator.
+    """
+    title, comments = in_deck(title), [in_deck(line) for line in comments]
     gmin, celsius = 0.0, 27.0
     models = []
     if isinstance(selector, Diode):
         gmin, celsius = selector.gmin_siemens, selector.temperature_kelvin - 273.15
-        numbers = f"is={selector.saturation_ampere!r} n={selector.ideality!r} rs={selector.series_ohm!r}"
+        numbers = (f"is={number(selector.saturation_ampere)} n={number(selector.ideality)} "
+                   f"rs={number(selector.series_ohm)}")  # fmt: skip
         models = [f"model selector diode {numbers}" if dialect == "spectre" else f".model selector d({numbers})"]
     elif selector is not None:
         raise CircuitError(f"decks know diodes and plain resistors, not {type(selector).__name__}")
@@ -58,10 +66,10 @@ def deck(title: str, comments: Sequence[str], body: Sequence[str], selector: obj
     if dialect == "spectre":
         return "\n".join([
             f"// {title}", *(f"// {line}" for line in comments), "simulator lang=spectre", f"global {GROUND}", *models,
-            *body, f"settings options temp={temperature} tnom={temperature} gmin={gmin or 1e-15!r} reltol=1e-9 "
+            *body, f"settings options temp={temperature} tnom={temperature} gmin={number(gmin or 1e-15)} reltol=1e-9 "
             "iabstol=1e-15 vabstol=1e-10", "operatingPoint dc", "",
         ])  # fmt: skip
-    options = f"reltol=1e-9 abstol=1e-15 vntol=1e-10 gmin={gmin or 1e-15!r} temp={temperature} tnom={temperature}"
+    options = f"reltol=1e-9 abstol=1e-15 vntol=1e-10 gmin={number(gmin or 1e-15)} temp={temperature} tnom={temperature}"
     return "\n".join([
         f"* {title}", *(f"* {line}" for line in comments), *body, *models, f".options {options} itl1=1000", ".op",
         ".end", "",
@@ -114,16 +122,22 @@ def bit_node(crossbar: Crossbar, prefix: str, i: int, j: int, feet: Sequence[str
 
 
 def resistor(name: str, left: str, right: str, ohm: float, dialect: Dialect) -> str:
-    return f"{name} ({left} {right}) resistor r={ohm!r}" if dialect == "spectre" else f"{name} {left} {right} {ohm!r}"
+    value = number(ohm)
+    return f"{name} ({left} {right}) resistor r={value}" if dialect == "spectre" else f"{name} {left} {right} {value}"
 
 
 def source(name: str, plus: str, minus: str, volt: float, dialect: Dialect) -> str:
     """A voltage source; the current through it counts from plus to minus."""
-    volt = float(np.float64(volt))
-    return f"{name} ({plus} {minus}) vsource dc={volt!r}" if dialect == "spectre" else f"{name} {plus} {minus} {volt!r}"
+    value = number(volt)
+    return f"{name} ({plus} {minus}) vsource dc={value}" if dialect == "spectre" else f"{name} {plus} {minus} {value}"
 
 
 def behavioural(name: str, node: str, expression: str, dialect: Dialect) -> str:
     """A source of the voltage `expression` between node and ground."""
     return (f"{name} ({node} {GROUND}) bsource v={expression}" if dialect == "spectre" else
             f"B{name} {node} {GROUND} V={expression}")  # fmt: skip
+
+
+def number(value: float) -> str:
+    """A number in full precision, NumPy's or not."""
+    return repr(float(value))

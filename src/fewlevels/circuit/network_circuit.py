@@ -17,11 +17,23 @@ from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
+from fewlevels.common.checks import (
+    instance,
+    is_number,
+    is_whole,
+    not_negative,
+    real_array,
+    shown,
+    whole_number,
+)
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
 
 DRAWS_AT_ONCE = 2000
+LARGEST_SPREAD = 10.0
+FLOOR_VOLT = 1e-150
+"""Smaller voltages leave float64 where they are divided by."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +112,13 @@ class NetworkCircuit:
         bit_wire_ohm: float = 0.0,
     ) -> NetworkCircuit:
         """The circuit of one network. selector: Diode() by default, None for bare resistors, or any cell law."""
+        instance("networks", networks, Networks, CircuitError)
         if len(networks) != 1:
             raise CircuitError(
                 f"a network circuit is made of one network, got {len(networks)}; choose one by its index"
             )
         design = find_design(design)
-        window = Window() if window is None else window
+        window = instance("window", Window() if window is None else window, Window, CircuitError)
         law = Diode() if isinstance(selector, str) else selector
         if threshold_volt is None:
             threshold_volt = law.threshold_volt if isinstance(law, Diode) else 0.0
@@ -117,12 +130,12 @@ class NetworkCircuit:
                    bit_wire_ohm=bit_wire_ohm)  # fmt: skip
 
     def __post_init__(self) -> None:
+        for name in ("threshold_volt", "reference_ohm", "word_wire_ohm", "bit_wire_ohm"):
+            object.__setattr__(self, name, not_negative(name, getattr(self, name), CircuitError))
         if self.design.reading != "transimpedance" and not self.reference_ohm > 0:
             raise CircuitError(f"design {self.design.name} needs a reference_ohm above 0, got {self.reference_ohm}")
         if self.design.reading == "unbuffered" and (self.word_wire_ohm > 0 or self.bit_wire_ohm > 0):
             raise CircuitError(f"design {self.design.name} is solved with ideal wires only; set both wires to 0 ohm")
-        if not np.isfinite(self.threshold_volt) or self.threshold_volt < 0:
-            raise CircuitError(f"threshold_volt must be at least 0, got {self.threshold_volt}")
 
     def __repr__(self) -> str:
         shape = "-".join(map(str, [len(self.weights[0]), *(w.shape[1] for w in self.weights)]))
@@ -189,8 +202,10 @@ class NetworkCircuit:
     ) -> FloatArray:
         """Output currents (draws, samples, outputs) of circuits whose every resistance is multiplied by its own
         exp(spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
-        if draws < 1 or not spread >= 0:
-            raise CircuitError(f"draws must be at least 1 and spread at least 0, got {draws} and {spread}")
+        draws = whole_number("draws", draws, CircuitError, least=1, most=2**31 - 1)
+        if not_negative("spread", spread, CircuitError) > LARGEST_SPREAD:
+            raise CircuitError(f"spread must be at most {LARGEST_SPREAD:g}, got {spread}; 5 % is 0.05")
+        instance("rng", rng, np.random.Generator, CircuitError)
         outputs = []
         for begin in range(0, draws, DRAWS_AT_ONCE):
             chips = min(DRAWS_AT_ONCE, draws - begin)
@@ -263,11 +278,11 @@ class NetworkCircuit:
         return np.concatenate([w, np.zeros((len(w), 1))], axis=1)
 
     def _checked(self, x: FloatArray, input_volt: float) -> tuple[FloatArray, float]:
-        x = np.asarray(x, dtype=np.float64)
+        x = real_array("x", x, CircuitError)
         if x.ndim != 2 or x.shape[1] != len(self.weights[0]) or not np.isfinite(x).all():
             raise CircuitError(f"x must be (samples, {len(self.weights[0])} inputs) and finite, got shape {x.shape}")
-        if not 0 < input_volt < np.inf:
-            raise CircuitError(f"the input voltage must be positive, got {input_volt}")
+        if not is_number(input_volt) or not input_volt >= FLOOR_VOLT:
+            raise CircuitError(f"the input voltage must be positive, got {shown(input_volt)}")
         return x, float(input_volt)
 
     def _input_drive(self, signal: FloatArray) -> FloatArray:
@@ -301,7 +316,20 @@ def current_gap(
 
     circuit_ampere, computed_ampere: (…, samples, outputs). y: (samples,), the output that each sample belongs to.
     """
-    own = np.arange(len(y)), np.asarray(y)
+    circuit_ampere, computed_ampere = (
+        real_array("currents", ampere, CircuitError) for ampere in (circuit_ampere, computed_ampere)
+    )
+    labels = (
+        np.asarray(y)
+        if isinstance(y, np.ndarray) or (isinstance(y, list | tuple) and all(map(is_whole, y)))
+        else np.empty(0)
+    )
+    shape = circuit_ampere.shape[-2:]
+    fits = len(shape) == 2 and shape == computed_ampere.shape[-2:] and labels.shape == shape[:1]
+    if not fits or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= shape[1]:
+        raise CircuitError("both currents must be (…, samples, outputs), and y an output for each sample, got "
+                           f"{circuit_ampere.shape}, {computed_ampere.shape} and {shown(y)}")  # fmt: skip
+    own = np.arange(len(y)), labels
     computed = np.abs(computed_ampere[..., own[0], own[1]])
     difference = np.abs(circuit_ampere[..., own[0], own[1]] - computed_ampere[..., own[0], own[1]])
     return np.divide(difference, computed, out=np.full(np.shape(difference), np.inf), where=computed > 0)

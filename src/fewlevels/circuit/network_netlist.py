@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from fewlevels.circuit.netlist import (
     DIALECTS,
     GROUND,
@@ -13,9 +11,11 @@ from fewlevels.circuit.netlist import (
     behavioural,
     crossbar_elements,
     deck,
+    number,
     source,
 )
 from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
 
@@ -34,9 +34,9 @@ def network_deck(
     Column j of layer l ends in the source VL{l}C{j}, whose current is the column's; word line i of layer l + 1 is node
     l{l+1}in{i}. Activations are behavioural sources. Raises CircuitError as NetworkCircuit.run does.
     """
-    if dialect not in DIALECTS:
-        raise CircuitError(f"dialect must be one of {', '.join(DIALECTS)}, got {dialect!r}")
-    point = circuit.run(np.asarray(x)[None], input_volt)
+    instance("circuit", circuit, NetworkCircuit, CircuitError)
+    one_of("dialect", dialect, DIALECTS, CircuitError)
+    point = circuit.run(real_array("x", x, CircuitError)[None], input_volt)
     passive = circuit.design.reading == "unbuffered"
     words = [f"l1in{i}" for i in range(circuit.crossbars[0].word_lines)]
     body = [source(f"VIN{i}", node, GROUND, volt, dialect)
@@ -60,7 +60,7 @@ def network_deck(
         for j, node in enumerate(words):
             share = _share(circuit, layer, j, input_volt, crossbar.bit_lines, dialect)
             raised = _raised(circuit, share, dialect)
-            body.append(behavioural(f"L{layer}H{j}", node, f"{input_volt!r}*{share}{raised}", dialect))
+            body.append(behavioural(f"L{layer}H{j}", node, f"{number(input_volt)}*{share}{raised}", dialect))
             volt = float(point.stages[layer].point.input_volt[0, j])
             expected.append(f"expected v({node}) = {volt!r} V")
     header = [
@@ -82,14 +82,14 @@ def _share(circuit: NetworkCircuit, layer: int, j: int, input_volt: float, colum
 
     own, other = (2 * j, 2 * j + 1) if circuit.design.columns != "single" else (j, columns - 1)
     scale = 1 / (circuit.map.siemens_per_weight * input_volt)
-    return f"(1/(1+exp(-{scale!r}*({current(own)}-{current(other)}))))"
+    return f"(1/(1+exp(-{number(scale)}*({current(own)}-{current(other)}))))"
 
 
 def _raised(circuit: NetworkCircuit, share: str, dialect: Dialect) -> str:
     if circuit.threshold_volt == 0:
         return ""
     if circuit.design.raised == "all":
-        return f"+{circuit.threshold_volt!r}"
-    step = f"({share}>{circuit.design.firing_share!r})" if dialect == "spectre" else (
-        f"u({share}-{circuit.design.firing_share!r})")  # fmt: skip
-    return f"+{circuit.threshold_volt!r}*{step}"
+        return f"+{number(circuit.threshold_volt)}"
+    step = f"({share}>{number(circuit.design.firing_share)})" if dialect == "spectre" else (
+        f"u({share}-{number(circuit.design.firing_share)})")  # fmt: skip
+    return f"+{number(circuit.threshold_volt)}*{step}"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
+from fewlevels.common.checks import number
 from fewlevels.errors import CircuitError
 from fewlevels.samples import FloatArray
+
+SMALLEST_OHM = 1.0
+"""No device is below it: a smaller number was meant in another unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +25,14 @@ class Window:
     r_max_ohm: float = 1e9
 
     def __post_init__(self) -> None:
-        if not 0 < self.r_min_ohm < self.r_max_ohm:
-            raise CircuitError(f"a window needs 0 < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and {self.r_max_ohm}")
+        largest = self.r_max_ohm
+        object.__setattr__(self, "r_min_ohm", number("r_min_ohm", self.r_min_ohm, CircuitError))
+        if not (isinstance(largest, Real) and largest == math.inf):
+            largest = number("r_max_ohm", largest, CircuitError)
+        object.__setattr__(self, "r_max_ohm", float(largest))
+        if not SMALLEST_OHM < self.r_min_ohm < self.r_max_ohm:
+            raise CircuitError(f"a window needs {SMALLEST_OHM:g} < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and "
+                               f"{self.r_max_ohm}; 10 kohm is 10e3")  # fmt: skip
 
     @property
     def span_siemens(self) -> float:

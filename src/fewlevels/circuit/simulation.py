@@ -15,7 +15,8 @@ from fewlevels.circuit.network_circuit import NetworkCircuit, NetworkPoint, curr
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.ngspice import ngspice_version, run_deck
 from fewlevels.circuit.resistances import ResistanceTable, Window
-from fewlevels.circuit.solve import Engine, solve
+from fewlevels.circuit.solve import ENGINES, Engine, solve
+from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
 from fewlevels.networks import Networks
 from fewlevels.quantization import Quantized
@@ -103,6 +104,14 @@ def simulate(
     every segment, both ways. draws: circuits whose resistances vary by exp(spread * normal), native engine only.
     Raises CircuitError for what cannot be, NotConvergedError and EngineError where an engine fails.
     """
+    instance("networks", networks, Networks, CircuitError)
+    instance("quantized", quantized, Quantized, CircuitError)
+    instance("samples", samples, Samples, CircuitError)
+    one_of("engine", engine, ENGINES, CircuitError)
+    seed, draws = whole_number("seed", seed, CircuitError), whole_number("draws", draws, CircuitError, most=2**31 - 1)
+    spread = not_negative("spread", spread, CircuitError)
+    if not isinstance(input_volts, list | tuple) or not input_volts:
+        raise CircuitError(f"input_volts must list at least one voltage, got {shown(input_volts)}")
     if quantized.values.shape != (1, networks.joint().shape[1]):
         raise CircuitError(f"quantized must hold one model of {networks.joint().shape[1]} weights, got shape "
                            f"{quantized.values.shape}")  # fmt: skip

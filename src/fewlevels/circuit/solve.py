@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fewlevels.circuit.crossbar import Crossbar, check_input
 from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.wired import solve_wired
+from fewlevels.common.checks import instance, is_number, one_of, shown
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.samples import FloatArray
 
@@ -120,15 +121,15 @@ def solve(
     Raises CircuitError for an input that does not fit or a tolerance outside [0, 1), EngineError where ngspice is
     missing or fails.
     """
+    instance("crossbar", crossbar, Crossbar, CircuitError)
     volt = check_input(input_volt, crossbar.word_lines)
-    if not 0 <= tolerance < 1:
-        raise CircuitError(f"tolerance must be in [0, 1), a share of the cell currents, got {tolerance}")
+    if not (is_number(tolerance) and 0 <= tolerance < 1):
+        raise CircuitError(f"tolerance must be in [0, 1), a share of the cell currents, got {shown(tolerance)}")
+    one_of("engine", engine, ENGINES, CircuitError)
     if engine == "ngspice":
         from fewlevels.circuit.ngspice import solve_by_ngspice
 
         return solve_by_ngspice(crossbar, volt, nodes=nodes)
-    if engine != "native":
-        raise CircuitError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     point = (
         _solve_wired(crossbar, volt, tolerance, nodes) if crossbar.has_wires else _solve_ideal(crossbar, volt, nodes)
     )

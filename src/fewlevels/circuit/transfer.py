@@ -9,6 +9,7 @@ import numpy as np
 from fewlevels import _kernels
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.wired import PARALLEL_CELLS
+from fewlevels.common.checks import instance
 from fewlevels.errors import CircuitError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
@@ -28,6 +29,7 @@ def transfer_matrix(crossbar: Crossbar) -> FloatArray:
     otherwise those near the largest. n x n cells take some 32 n^3 operations and 140 n^2 bytes.
     Raises CircuitError with a selector, and for wires beyond 1e120 times the ohm of the most conducting cell.
     """
+    instance("crossbar", crossbar, Crossbar, CircuitError)
     if crossbar.selector is not None:
         raise CircuitError("only a crossbar without selectors is linear and has a transfer matrix; solve each input")
     conductance = crossbar.conductance_siemens

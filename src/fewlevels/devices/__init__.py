@@ -2,17 +2,16 @@
 
 from fewlevels.devices.files import device_names, load_device, load_device_levels
 from fewlevels.devices.iv import IvFit
-from fewlevels.devices.laws import (
+from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, Spread, TableSpread
+from fewlevels.devices.model import Device
+from fewlevels.devices.retention import (
     MeasuredRetention,
-    PolynomialSpread,
     PowerLawDrift,
+    Relaxation,
     Retention,
     RetentionTable,
-    SaturatingSpread,
-    Spread,
-    TableSpread,
+    TabulatedDrift,
 )
-from fewlevels.devices.model import Device
 from fewlevels.devices.separability import (
     SeparableLevels,
     compare,
@@ -22,7 +21,7 @@ from fewlevels.devices.separability import (
 )
 
 __all__ = [
-    "Device", "IvFit", "MeasuredRetention", "PolynomialSpread", "PowerLawDrift", "Retention", "RetentionTable",
-    "SaturatingSpread", "SeparableLevels", "Spread", "TableSpread", "compare", "device_names", "equal_error_levels",
-    "geometric_levels", "load_device", "load_device_levels", "separable_levels",
+    "Device", "IvFit", "MeasuredRetention", "PolynomialSpread", "PowerLawDrift", "Relaxation", "Retention",
+    "RetentionTable", "SaturatingSpread", "SeparableLevels", "Spread", "TableSpread", "TabulatedDrift", "compare",
+    "device_names", "equal_error_levels", "geometric_levels", "load_device", "load_device_levels", "separable_levels",
 ]  # fmt: skip

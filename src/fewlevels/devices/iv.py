@@ -47,8 +47,11 @@ def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
         raise DeviceError(f"law must be one of {', '.join(BENDS)}, got {law!r}")
     if len(volt) < 4:
         raise DeviceError(f"an I-V curve needs at least four points, got {len(volt)}")
-    if not (np.isfinite(volt).all() and np.isfinite(ampere).all() and np.abs(volt).max() > 0):
-        raise DeviceError("an I-V curve needs finite voltages and currents, and a voltage other than 0")
+    if not (np.isfinite(volt).all() and np.isfinite(ampere).all()):
+        raise DeviceError("an I-V curve needs finite voltages and currents")
+    if len(different := np.unique(np.abs(volt[volt != 0]))) < 2:
+        voltages = f"only {different[0]:g} V" if len(different) else "none"
+        raise DeviceError(f"an I-V curve needs at least two different voltages other than 0, got {voltages}")
     largest = float(np.abs(volt).max())
     siemens = np.ones(())
 

@@ -1,13 +1,14 @@
-"""Laws of a device: the spread of what was programmed, and what time does to it."""
+"""Laws of a device: the spread of what was programmed."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.checks import number
+from fewlevels.devices.limits import check_numbers, check_siemens
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
@@ -23,7 +24,7 @@ class TableSpread:
     sigma_siemens: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        check_table(self.conductance_siemens, {"sigma_siemens": self.sigma_siemens})
+        check_table(self, "sigma_siemens")
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         """Standard deviation in siemens. Raises DeviceError outside the table."""
@@ -33,16 +34,21 @@ class TableSpread:
 
 @dataclass(frozen=True, kw_only=True)
 class PolynomialSpread:
-    """sigma = constant + slope G + curvature G^2."""
+    """sigma = constant + slope G + curvature G^2 + cubic G^3. Raises DeviceError where one is no number."""
 
     constant_siemens: float = 0.0
     slope: float = 0.0
     curvature_per_siemens: float = 0.0
+    cubic_per_siemens2: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("constant_siemens", "slope", "curvature_per_siemens", "cubic_per_siemens2"):
+            object.__setattr__(self, name, number(name, getattr(self, name), DeviceError))
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         """Standard deviation in siemens."""
         g = conductance_siemens
-        return self.constant_siemens + g * (self.slope + g * self.curvature_per_siemens)
+        return self.constant_siemens + g * (self.slope + g * (self.curvature_per_siemens + g * self.cubic_per_siemens2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +60,9 @@ class SaturatingSpread:
 
     def __post_init__(self) -> None:
         for name in ("amplitude_siemens", "scale_siemens"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise DeviceError(f"{name} must be positive, got {getattr(self, name)}")
+            object.__setattr__(self, name, check_siemens(name, getattr(self, name)))
+            if getattr(self, name) == 0:
+                raise DeviceError(f"{name} must be positive, got 0")
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         """Standard deviation in siemens."""
@@ -65,124 +72,28 @@ class SaturatingSpread:
 Spread = TableSpread | PolynomialSpread | SaturatingSpread
 
 
-@dataclass(frozen=True, kw_only=True)
-class PowerLawDrift:
-    """G(t) = G(start) (t / start)^-exponent for every device alike, so a spread shrinks by the same factor.
-
-    start_seconds: when the programmed conductance was read. last_seconds: until when the law was measured.
-    Raises DeviceError unless 0 < start < last and the exponent is finite.
-    """
-
-    exponent: float
-    start_seconds: float
-    last_seconds: float
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.exponent):
-            raise DeviceError(f"exponent must be finite, got {self.exponent}")
-        if not 0 < self.start_seconds < self.last_seconds < math.inf:
+def check_table(table: object, *columns: str) -> None:
+    """Makes the columns of a table's object tuples of floats. Raises DeviceError unless its conductance_siemens ascend
+    from 0 or more and every column is as long, finite and >= 0."""
+    for name in ("conductance_siemens", *columns):
+        object.__setattr__(table, name, check_numbers(name, getattr(table, name)))
+    conductances: tuple[float, ...] = table.conductance_siemens  # type: ignore[attr-defined]
+    check_ascending("conductance_siemens", conductances)
+    for name in columns:
+        column = getattr(table, name)
+        if len(column) != len(conductances):
             raise DeviceError(
-                f"last_seconds must follow start_seconds, both positive, got {self.last_seconds} after "
-                f"{self.start_seconds}"
-            )
-
-    @property
-    def first_seconds(self) -> float:
-        return self.start_seconds
-
-    def factor(self, seconds: float) -> float:
-        """By which conductances and spreads have changed."""
-        return float((seconds / self.start_seconds) ** -self.exponent)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RetentionTable:
-    """What was read at one time: mean and standard deviation against the conductance that was programmed.
-
-    mean_siemens: None where only spreads were published; the mean is then taken to stay where it was programmed.
-    Raises DeviceError where these are no table.
-    """
-
-    after_seconds: float
-    conductance_siemens: tuple[float, ...]
-    sigma_siemens: tuple[float, ...]
-    mean_siemens: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.after_seconds < math.inf:
-            raise DeviceError(f"after_seconds must be positive, got {self.after_seconds}")
-        columns = {"sigma_siemens": self.sigma_siemens}
-        if self.mean_siemens is not None:
-            columns["mean_siemens"] = self.mean_siemens
-        check_table(self.conductance_siemens, columns)
-
-    @property
-    def spread(self) -> TableSpread:
-        return TableSpread(conductance_siemens=self.conductance_siemens, sigma_siemens=self.sigma_siemens)
-
-    def mean(self, conductance_siemens: FloatArray) -> FloatArray:
-        """Mean conductance in siemens. Raises DeviceError outside the table."""
-        check_inside(conductance_siemens, self.conductance_siemens[0], self.conductance_siemens[-1])
-        if self.mean_siemens is None:
-            return conductance_siemens
-        return np.interp(conductance_siemens, self.conductance_siemens, self.mean_siemens)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasuredRetention:
-    """Tables at ascending times; between two times linear in the logarithm of time.
-
-    Raises DeviceError for no table or times that do not ascend.
-    """
-
-    table: tuple[RetentionTable, ...]
-
-    def __post_init__(self) -> None:
-        if not self.table:
-            raise DeviceError("table must hold at least one time, got none")
-        times = [table.after_seconds for table in self.table]
-        if any(before >= after for before, after in itertools.pairwise(times)):
-            raise DeviceError(f"after_seconds must ascend from table to table, got {times}")
-
-    @property
-    def first_seconds(self) -> float:
-        return self.table[0].after_seconds
-
-    @property
-    def last_seconds(self) -> float:
-        return self.table[-1].after_seconds
-
-    def at(self, seconds: float) -> list[tuple[float, RetentionTable]]:
-        """The tables around a time in the measured range, each with its share."""
-        for before, after in itertools.pairwise(self.table):
-            if before.after_seconds <= seconds <= after.after_seconds:
-                share = math.log(seconds / before.after_seconds) / math.log(after.after_seconds / before.after_seconds)
-                return [(1 - share, before), (share, after)]
-        return [(1.0, self.table[0])]
-
-
-Retention = PowerLawDrift | MeasuredRetention
-
-
-def check_table(conductance_siemens: tuple[float, ...], columns: dict[str, tuple[float, ...]]) -> None:
-    """Raises DeviceError unless conductances ascend from 0 or more and every column is as long, finite and >= 0."""
-    check_ascending("conductance_siemens", conductance_siemens)
-    for name, column in columns.items():
-        if len(column) != len(conductance_siemens):
-            raise DeviceError(
-                f"{name} must have a value for each of the {len(conductance_siemens)} conductances, got {len(column)}"
+                f"{name} must have a value for each of the {len(conductances)} conductances, got {len(column)}"
             )
         for value in column:
-            if not 0 <= value < math.inf:
-                raise DeviceError(f"{name} must be at least 0, got {value}")
+            check_siemens(name, value)
 
 
 def check_ascending(name: str, values: tuple[float, ...]) -> None:
     if not values:
         raise DeviceError(f"{name} must hold at least one conductance, got none")
     for value in values:
-        if not 0 <= value < math.inf:
-            raise DeviceError(f"{name} must be at least 0, got {value}")
+        check_siemens(name, value)
     for before, after in itertools.pairwise(values):
         if not before < after:
             raise DeviceError(f"{name} must ascend, got {after} after {before}")

@@ -17,8 +17,15 @@ from fewlevels.circuit.cell import Selector
 from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network_circuit import NetworkCircuit
 from fewlevels.circuit.resistances import Window
-from fewlevels.errors import MappingError
+from fewlevels.common.checks import instance, number, real_array, shown
+from fewlevels.common.files import name_of
+from fewlevels.common.words import csv_safe
+from fewlevels.devices.measured import CONDUCTANCE
+from fewlevels.devices.tables import read_table
+from fewlevels.devices.units import Column
+from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks import Networks
+from fewlevels.quantization.device_table import LARGEST_SIEMENS, OPEN_SIEMENS
 from fewlevels.samples import FloatArray
 
 Scheme = Literal["differential-pair", "balanced-pair", "offset-column", "bias-column"]
@@ -32,11 +39,18 @@ _DESIGNS: dict[Scheme, StageDesign] = {
     "bias-column": _SINGLE,
 }
 
-OPEN_SIEMENS = 1e-12
-"""What stands for a conductance of 0, which no circuit solver takes."""
-
 SAME_LEVEL = 1e-9
 """Relative difference up to which a computed target is a level of the device: far above rounding, far below devices."""
+
+MOST_BYTES = 2**30
+"""Of a table of devices: some ten million."""
+
+PLACES = (
+    *(Column(name=name, quantities=("number",), words=frozenset({name}), others=frozenset())
+      for name in ("layer", "row", "column")),
+    Column(name="polarity", words=frozenset({"polarity"}), others=frozenset()),
+    Column(name="target_siemens", quantities=("conductance",), words=CONDUCTANCE.words | {"target", "measured"}),
+)  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -90,40 +104,44 @@ class Mapping:
                 yield Row(layer, row, column, polarity, level, siemens, 1 / siemens)
 
     def to_csv(self) -> str:
-        """The table of `rows` with a line of names above; conductances in full precision."""
+        """The table of `rows` with a line of names above; conductances to 12 digits, of which `read_csv` makes the
+        very targets again."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows(self.rows())
+        writer.writerows([*map(csv_safe, row[:-2]), f"{row.target_siemens:.12g}", f"{row.target_ohm:.12g}"]
+                         for row in self.rows())  # fmt: skip
         return text.getvalue()
 
     def read_csv(self, path: str | Path) -> tuple[FloatArray, ...]:
         """Conductances from a table like that of `to_csv`, shaped like the targets: what was programmed, as measured.
 
+        Read as every table of a laboratory is (see read_table); one within rounding of its target is that target.
         Raises MappingError where the file cannot be read, or a device of this mapping is missing or twice there.
         """
         places = {(r.layer, r.row, r.column, r.polarity): self._bit_line(r) for r in self.rows()}
         found = tuple(target.copy() for target in self.target_siemens)
         try:
-            with Path(path).open(newline="", encoding="utf-8-sig") as file:
-                measured = [
-                    ((int(line["layer"]), int(line["row"]), int(line["column"]), line["polarity"]),
-                     float(line["target_siemens"])) for line in csv.DictReader(file)
-                ]  # fmt: skip
-        except OSError as error:
-            raise MappingError(f"{path} cannot be read: {error.strerror}") from None
-        except KeyError as error:
-            raise MappingError(f"{path} lacks the column {error}") from None
-        except (ValueError, TypeError) as error:
-            raise MappingError(f"{path} is no table of devices: {error}") from None
-        for place, siemens in measured:
-            if place not in places:
-                raise MappingError(f"{path}: {place} is no device of this mapping, or stands twice")
-            if not 0 < siemens < np.inf:
-                raise MappingError(f"{path}: a conductance must be positive, got {siemens} S for {place}")
-            found[place[0] - 1][place[1], places.pop(place)] = siemens
+            table = read_table(path, PLACES, example=",".join(Row._fields), others=True, most_bytes=MOST_BYTES)
+        except DeviceError as error:
+            raise MappingError(str(error)) from None
+        numbered = [table.numbers[name].tolist() for name in ("layer", "row", "column")]
+        siemens = table.numbers["target_siemens"].tolist()
+        rows = zip(table.lines, *numbered, table.texts["polarity"], siemens, strict=True)
+        for line, *place, polarity, measured in rows:
+            at = (*place, polarity)
+            if at not in places:
+                whole = tuple(int(each) if each.is_integer() else each for each in place)
+                raise MappingError(f"{name_of(path)}, line {line}: {shown((*whole, polarity))} is no device of this "
+                                   "mapping, or stands twice")  # fmt: skip
+            if not 0 < measured < LARGEST_SIEMENS:
+                raise MappingError(f"{name_of(path)}, line {line}: a conductance must be positive and below "
+                                   f"{LARGEST_SIEMENS:g} S, got {measured} S")  # fmt: skip
+            cell = (int(place[1]), places.pop(at))
+            target = found[int(place[0]) - 1][cell]
+            found[int(place[0]) - 1][cell] = target if abs(measured - target) <= SAME_LEVEL * target else measured
         if places:
-            raise MappingError(f"{path} lacks {len(places)} of the devices, such as {next(iter(places))}")
+            raise MappingError(f"{name_of(path)} lacks {len(places)} of the devices, such as {next(iter(places))}")
         return found
 
     def _place(self, bit_line: int, bit_lines: int) -> tuple[int, str]:
@@ -152,11 +170,15 @@ def map_network(
     cell: the law of each cell, None for resistors.
     Raises MappingError where a target is none of those, or the weights have no scale.
     """
-    if scheme not in get_args(Scheme):
-        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {scheme!r}")
+    instance("networks", networks, Networks, MappingError)
+    if not isinstance(scheme, str) or scheme not in get_args(Scheme):
+        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(scheme)}")
+    lowest_siemens = number("lowest_siemens", lowest_siemens, MappingError)
+    highest_siemens = number("highest_siemens", highest_siemens, MappingError)
     lowest = max(lowest_siemens, OPEN_SIEMENS)
-    if not lowest < highest_siemens < np.inf:
-        raise MappingError(f"a window needs lowest < highest, got {lowest_siemens} and {highest_siemens} S")
+    if not lowest < highest_siemens < LARGEST_SIEMENS:
+        raise MappingError(f"a window needs lowest < highest < {LARGEST_SIEMENS:g} S, got {lowest_siemens} and "
+                           f"{highest_siemens} S; 20 µS is 2e-5")  # fmt: skip
     circuit = NetworkCircuit.from_networks(
         networks, design=_DESIGNS[scheme], window=Window(r_min_ohm=1 / highest_siemens, r_max_ohm=1 / lowest),
         selector=cell, word_wire_ohm=word_wire_ohm, bit_wire_ohm=bit_wire_ohm,
@@ -164,9 +186,16 @@ def map_network(
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
     if available_siemens is not None:
-        merged = _snap(merged, np.maximum(np.asarray(available_siemens, dtype=np.float64), OPEN_SIEMENS), scheme)
+        merged = _snap(merged, np.maximum(_available(available_siemens), OPEN_SIEMENS), scheme)
     nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
     return Mapping(scheme, circuit, tuple(nearest))
+
+
+def _available(siemens: object) -> FloatArray:
+    levels = real_array("available_siemens", siemens, MappingError)
+    if levels.ndim != 1 or not levels.size or not (np.isfinite(levels).all() and levels.min() >= 0):
+        raise MappingError(f"available_siemens must list conductances of at least 0, got {shown(siemens)}")
+    return levels
 
 
 def _merge(values: FloatArray) -> FloatArray:

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import get_args
 
 import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
+from fewlevels.common.checks import number, real_array, shown, whole_number
+from fewlevels.common.words import printable
 from fewlevels.devices.iv import IvFit
-from fewlevels.devices.laws import (
-    MeasuredRetention,
-    PowerLawDrift,
-    Retention,
-    RetentionTable,
-    Spread,
-    check_ascending,
-    check_inside,
-)
+from fewlevels.devices.laws import Spread, check_ascending, check_inside
+from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_numbers, check_share, check_siemens, check_volt
+from fewlevels.devices.retention import MeasuredRetention, Retention, RetentionTable, TabulatedDrift
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
-LARGEST_SIEMENS = 1.0
-"""No device reaches it: a larger number was meant in another unit."""
+MOST_STATES = 1_000_000
+LARGEST_RISE = 10.0
+"""Of the highest conductance, that means reach with time: a larger mean was meant in another unit."""
+
+LEAST_SCALE_VOLT = 0.001
+"""No current rises by more than e in 1 mV."""
+
+LARGEST_OF_A_DIODE = {
+    "saturation_ampere": (1.0, "10 pA is 1e-11"),
+    "gmin_siemens": (1.0, "1 pS is 1e-12"),
+    "threshold_volt": (LARGEST_VOLT, "650 mV is 0.65"),
+    "ideality": (100.0, "a good junction has 1 to 2"),
+}
+"""What no selector reaches, and a hint at what was meant."""
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "spread": get_args(Spread), "retention": get_args(Retention), "nonlinearity": (Sinh, Cubic), "selector": (Diode,),
+    "iv_fit": (IvFit,),
+}  # fmt: skip
+"""What the fields of a device may be that are objects themselves."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Device:
     """One kind of memristive device. What a source does not give is None; a method that needs it refuses.
 
@@ -59,25 +73,63 @@ class Device:
     iv_fit: IvFit | None = None
 
     def __post_init__(self) -> None:
+        for name in ("name", "citation", "sources"):
+            if not isinstance(getattr(self, name), str):
+                raise DeviceError(f"{name} must be a text, got {shown(getattr(self, name))}")
         if not self.name:
             raise DeviceError("name must not be empty")
+        for name, kinds in KINDS.items():
+            if (value := getattr(self, name)) is not None and not isinstance(value, kinds):
+                known = " or ".join(kind.__name__ for kind in kinds)
+                raise DeviceError(f"{name} must be {known}, got {shown(value)}")
+        for name in ("level_siemens", "level_sigma_siemens"):
+            if (values := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_numbers(name, values))
+        for name in ("lowest_siemens", "highest_siemens"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_siemens(name, value))
         if self.level_siemens is not None:
             self._check_levels(self.level_siemens)
         elif self.level_sigma_siemens is not None:
             raise DeviceError("level_sigma_siemens needs level_siemens")
         self._check_window()
-        if self.states is not None and self.states < 2:
-            raise DeviceError(f"states must be at least 2, got {self.states}")
-        if not 0 <= self.read_noise < math.inf:
-            raise DeviceError(f"read_noise must be at least 0, got {self.read_noise}")
-        for name in ("stuck_on_rate", "stuck_off_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DeviceError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.states is not None:
+            states = whole_number("states", self.states, DeviceError, least=2, most=MOST_STATES)
+            object.__setattr__(self, "states", states)
+        for name in ("read_noise", "stuck_on_rate", "stuck_off_rate"):
+            object.__setattr__(self, name, check_share(name, getattr(self, name)))
         stuck = self.stuck_on_rate + self.stuck_off_rate
         if stuck > 1:
             raise DeviceError(f"stuck_on_rate and stuck_off_rate must sum to at most 1, got {stuck}")
+        if self.nonlinearity is not None and self.iv_fit is None:
+            check_volt("scale_volt of the nonlinearity", self.nonlinearity.scale_volt, LEAST_SCALE_VOLT)
+        for name, (most, hint) in LARGEST_OF_A_DIODE.items() if self.selector is not None else ():
+            if getattr(self.selector, name) >= most:
+                got = getattr(self.selector, name)
+                raise DeviceError(f"{name} of the selector must be below {most:g}, got {got}; {hint}")
         if self.nonlinearity is not None and self.selector is not None:
             raise DeviceError("nonlinearity and selector cannot be combined: give one of them")
+
+    def __repr__(self) -> str:
+        """One line: the window and what is known, without the numbers."""
+        said = [f"{len(self.level_siemens)} levels" if self.level_siemens else "", f"{self.states} states"
+                if self.states else "", "spread" if self.spread_is_known else "", "retention" if self.retention else "",
+                "read noise" if self.read_noise else "",
+                "stuck devices" if self.stuck_on_rate + self.stuck_off_rate else "",
+                f"cell {self.cell}" if self.cell else ""]  # fmt: skip
+        return f"<Device {printable(self.name)}: {', '.join([self.window, *filter(None, said)]).removeprefix('-, ')}>"
+
+    @property
+    def content(self) -> str:
+        """Every field, as text: two devices are equal where theirs are."""
+        return f"Device({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in fields(self))})"
+
+    @property
+    def window(self) -> str:
+        """'9 to 88.2 µS', or '-' where it is not known."""
+        if self.lowest_siemens is None or self.highest_siemens is None:
+            return "-"
+        return f"{self.lowest_siemens * 1e6:g} to {self.highest_siemens * 1e6:g} µS"
 
     def available_siemens(self) -> FloatArray | None:
         """The level table (levels,), ascending; None for a continuous window."""
@@ -106,10 +158,7 @@ class Device:
         target = self._inside(target_siemens)
         if after_seconds is None:
             return target.copy() if self._first_table is None else self._first_table.mean(target)
-        retention = self._retention_at(after_seconds)
-        if isinstance(retention, PowerLawDrift):
-            return target * retention.factor(after_seconds)
-        return sum((share * table.mean(target) for share, table in retention.at(after_seconds)), np.zeros(()))
+        return self._retention_at(after_seconds).mean(target, after_seconds)
 
     def sigma_siemens(self, target_siemens: FloatArray, after_seconds: float | None = None) -> FloatArray:
         """Standard deviation of devices programmed to a target, same shape, in siemens.
@@ -120,10 +169,7 @@ class Device:
         target = self._inside(target_siemens)
         if after_seconds is None:
             return self._programmed_sigma(target)
-        retention = self._retention_at(after_seconds)
-        if isinstance(retention, PowerLawDrift):
-            return self._programmed_sigma(target) * retention.factor(after_seconds)
-        return sum((share * table.spread.sigma(target) for share, table in retention.at(after_seconds)), np.zeros(()))
+        return self._retention_at(after_seconds).sigma(target, self._programmed_sigma(target), after_seconds)
 
     def _programmed_sigma(self, target: FloatArray) -> FloatArray:
         if self.level_siemens is not None and self.level_sigma_siemens is not None:
@@ -142,7 +188,7 @@ class Device:
         return None if given or not isinstance(self.retention, MeasuredRetention) else self.retention.table[0]
 
     def _inside(self, target_siemens: FloatArray) -> FloatArray:
-        target = np.asarray(target_siemens, np.float64)
+        target = real_array("target_siemens", target_siemens, DeviceError)
         if self.lowest_siemens is None or self.highest_siemens is None:
             raise DeviceError(f"{self.name}: no conductance window is known")
         try:
@@ -152,6 +198,7 @@ class Device:
         return np.clip(target, self.lowest_siemens, self.highest_siemens)
 
     def _retention_at(self, seconds: float) -> Retention:
+        seconds = number("after_seconds", seconds, DeviceError)
         if self.retention is None:
             raise DeviceError(f"{self.name}: nothing is known of it after {seconds:g} s")
         first, last = self.retention.first_seconds, self.retention.last_seconds
@@ -161,8 +208,6 @@ class Device:
 
     def _check_levels(self, levels: tuple[float, ...]) -> None:
         check_ascending("level_siemens", levels)
-        if levels[-1] >= LARGEST_SIEMENS:
-            raise DeviceError(f"level_siemens must be below {LARGEST_SIEMENS:g} S, got {levels[-1]:g}; 2 µS is 2e-6")
         if len(levels) < 2:
             raise DeviceError(f"level_siemens must hold at least two levels, got {len(levels)}")
         for name, end in (("lowest_siemens", levels[0]), ("highest_siemens", levels[-1])):
@@ -182,8 +227,8 @@ class Device:
         if sigma is not None and len(sigma) != len(levels):
             raise DeviceError(f"level_sigma_siemens must hold {len(levels)} spreads, one a level, got {len(sigma)}")
         for value in sigma or ():
-            if not 0 <= value < math.inf:
-                raise DeviceError(f"level_sigma_siemens must be at least 0, got {value}")
+            check_siemens("level_sigma_siemens", value)
+            self._check_spread("level_sigma_siemens", value)
 
     def _check_window(self) -> None:
         low, high = self.lowest_siemens, self.highest_siemens
@@ -193,16 +238,52 @@ class Device:
             if self.spread is not None or self.retention is not None:
                 raise DeviceError("lowest_siemens and highest_siemens are needed with a spread or a retention")
             return
-        if not 0 <= low < high < math.inf:
-            raise DeviceError(f"lowest_siemens must be at least 0 and below highest_siemens, got {low} and {high}")
-        if high >= LARGEST_SIEMENS:
-            raise DeviceError(f"highest_siemens must be below {LARGEST_SIEMENS:g} S, got {high:g}; 2 µS is 2e-6")
-        if self.spread is not None and not (self._covered("spread", self.spread, low, high) >= 0).all():
-            raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S")
-        if isinstance(self.retention, MeasuredRetention):
+        if not low < high:
+            raise DeviceError(f"lowest_siemens must be below highest_siemens, got {low} and {high}")
+        if self.spread is not None:
+            sigma = self._covered("spread", self.spread, low, high)
+            if not (sigma >= 0).all():
+                raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S")
+            if ((sigma > 0) & (sigma < SMALLEST)).any():
+                raise DeviceError(f"spread must be 0 or at least {SMALLEST:g} S, got {sigma[sigma > 0].min():g}")
+            self._check_spread("spread", float(sigma.max()))
+        if self.retention is not None:
             ends = (low, high) if self.level_siemens is None else (self.level_siemens[0], self.level_siemens[-1])
-            for table in self.retention.table:
-                self._covered("retention", table.spread, *ends)
+            self._check_retention(self.retention, *ends)
+
+    def _check_retention(self, retention: Retention, low: float, high: float) -> None:
+        if isinstance(retention, MeasuredRetention):
+            for table in retention.table:
+                self._check_spread("retention", float(self._covered("retention", table.spread, low, high).max()))
+                self._check_mean(max(table.mean_siemens or (0.0,)))
+            return
+        if isinstance(retention, TabulatedDrift):
+            try:
+                check_inside(np.array([low, high]), retention.conductance_siemens[0], retention.conductance_siemens[-1])
+            except DeviceError:
+                raise DeviceError(f"retention must be measured everywhere from {low:g} to {high:g} S") from None
+        target = np.linspace(low, high, 101)
+        with np.errstate(over="ignore"):
+            mean = retention.mean(target, retention.last_seconds)
+            sigma = retention.sigma(target, np.zeros(()), retention.last_seconds)
+        if not (mean >= 0).all():
+            raise DeviceError(f"retention must keep means at 0 S or above until {retention.last_seconds:g} s, got "
+                              f"{mean.min():g} S")  # fmt: skip
+        self._check_mean(float(mean.max()))
+        self._check_spread("retention", float(sigma.max()))
+
+    def _check_mean(self, mean: float) -> None:
+        assert self.highest_siemens is not None
+        most = LARGEST_RISE * self.highest_siemens
+        if not mean <= most:
+            raise DeviceError(f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
+                              f"conductance, got {mean:g} S; 2 µS is 2e-6")  # fmt: skip
+
+    def _check_spread(self, what: str, sigma: float) -> None:
+        """A spread above every conductance of the device is relative, in percent or in another unit."""
+        if self.highest_siemens is not None and not sigma <= self.highest_siemens:
+            raise DeviceError(f"{what} must be at most the highest conductance, {self.highest_siemens:g} S, got "
+                              f"{sigma:g} S; 2 µS is 2e-6, and 5 % of a conductance is a slope of 0.05")  # fmt: skip
 
     def _covered(self, what: str, spread: Spread, low: float, high: float) -> FloatArray:
         try:

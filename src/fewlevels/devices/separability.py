@@ -9,12 +9,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fewlevels.devices.laws import MeasuredRetention, TableSpread
+from fewlevels.common.checks import instance, positive, whole_number
+from fewlevels.devices.laws import TableSpread
 from fewlevels.devices.model import Device
+from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, TabulatedDrift
 from fewlevels.errors import DeviceError
 from fewlevels.samples import FloatArray
 
 GRID = 4096
+DAY = 86400.0
+VANISHES = 1e-12
+"""Of the mean: a smaller spread is lost in the rounding of mean + k sigma."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,8 +72,9 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
     """
-    if not 0 < k_sigma < math.inf:
-        raise DeviceError(f"k_sigma must be positive, got {k_sigma}")
+    instance("device", device, Device, DeviceError)
+    k_sigma = positive("k_sigma", k_sigma, DeviceError)
+    after_seconds = None if after_seconds is None else positive("after_seconds", after_seconds, DeviceError)
 
     def found(
         count: float,
@@ -93,7 +99,7 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
     target, mean, sigma = _window(device, after_seconds)
     if not sigma.any():
         return found(math.inf, None, "spread")
-    if not (sigma > 0).all():
+    if not (sigma > VANISHES * mean).all():
         raise _vanishes(device)
     risen = np.diff(np.maximum.accumulate(mean))  # no mean counts twice
     count = 1 + float((risen / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
@@ -115,14 +121,14 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
     Raises DeviceError for fewer than one level, for an unknown spread, one that vanishes somewhere only, or a time that
     was not measured.
     """
-    if levels < 1:
-        raise DeviceError(f"levels must be at least 1, got {levels}")
+    instance("device", device, Device, DeviceError)
+    levels = whole_number("levels", levels, DeviceError, least=1, most=GRID)
     target, mean, sigma = _window(device, after_seconds)
     if levels == 1:
         return target[:1]
     if not sigma.any():
         return np.linspace(target[0], target[-1], levels)
-    if not (sigma > 0).all():
+    if not (sigma > VANISHES * mean).all():
         raise _vanishes(device)
     low, high, best = 0.0, float(np.ptp(mean) / sigma.min()), target[:1].tolist() * levels
     while low < (middle := (low + high) / 2) < high:
@@ -168,6 +174,23 @@ def compare(needed: int, offered: SeparableLevels) -> str:
     return f"needs {needed}, offers {offered} {when(offered.after_seconds)}"
 
 
+def telling_times(device: Device) -> list[float | None]:
+    """As programmed (None), and the later times at which a device is looked at unless one is asked for.
+
+    Every measured time; of a law its first, a day and its last, but not the day where the last follows within another.
+    A time at which the device stands as programmed is left out.
+    """
+    retention = device.retention
+    if retention is None or not device.spread_is_known:
+        return [None]
+    if isinstance(retention, MeasuredRetention):
+        given = device.spread is not None or device.level_sigma_siemens is not None
+        return [None, *(table.after_seconds for table in retention.table[0 if given else 1 :])]
+    first, last = retention.first_seconds, retention.last_seconds
+    times = [first, DAY, last] if first < DAY < last / 2 else [first, last]
+    return [None, *(times[1:] if isinstance(retention, PowerLawDrift) else times)]
+
+
 def when(after_seconds: float | None) -> str:
     """A time in words: 'as programmed', 'after a day', 'after 90 s'."""
     if after_seconds is None:
@@ -189,6 +212,8 @@ def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, Fl
         points.append(np.array(device.spread.conductance_siemens))
     if isinstance(device.retention, MeasuredRetention):
         points += [np.array(table.conductance_siemens) for table in device.retention.table]
+    if isinstance(device.retention, TabulatedDrift):
+        points.append(np.array(device.retention.conductance_siemens))
     target = np.unique(np.concatenate(points))
     target = target[(target >= low) & (target <= high)]
     return target, device.mean_siemens(target, after_seconds), device.sigma_siemens(target, after_seconds)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.devices.laws import PowerLawDrift
-from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping
+from fewlevels.common.checks import not_negative, whole_number
+from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt
+from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
+from fewlevels.devices.retention import Drift
 from fewlevels.errors import DeviceError
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples import FloatArray
 
 
@@ -33,16 +35,19 @@ class Conditions:
     max_pulses: int = 100
 
     def __post_init__(self) -> None:
-        if not 0 < self.input_volt < math.inf:
-            raise DeviceError(f"input_volt must be positive, got {self.input_volt}")
-        if not 0 <= self.sigma_factor < math.inf:
-            raise DeviceError(f"sigma_factor must be at least 0, got {self.sigma_factor}")
-        if self.stuck_rate is not None and not 0 <= self.stuck_rate <= 1:
-            raise DeviceError(f"stuck_rate must be in [0, 1], got {self.stuck_rate}")
-        if self.tolerance_siemens is not None and not self.tolerance_siemens > 0:
-            raise DeviceError(f"tolerance_siemens must be positive, got {self.tolerance_siemens}")
-        if not (isinstance(self.max_pulses, int) and self.max_pulses >= 1):
-            raise DeviceError(f"max_pulses must be a whole number of at least 1, got {self.max_pulses!r}")
+        checked: dict[str, object] = {"input_volt": check_volt("input_volt", self.input_volt)}
+        if self.after_seconds is not None:
+            checked["after_seconds"] = check_seconds("after_seconds", self.after_seconds)
+        checked["sigma_factor"] = not_negative("sigma_factor", self.sigma_factor, DeviceError)
+        if self.stuck_rate is not None:
+            checked["stuck_rate"] = check_share("stuck_rate", self.stuck_rate)
+        if self.tolerance_siemens is not None:
+            checked["tolerance_siemens"] = check_siemens("tolerance_siemens", self.tolerance_siemens)
+            if self.tolerance_siemens == 0:
+                raise DeviceError("tolerance_siemens must be positive, got 0")
+        checked["max_pulses"] = whole_number("max_pulses", self.max_pulses, DeviceError, least=1)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], condition
     conditions, so that what differs between two conditions is their doing.
 
     A device is programmed to its mean + sigma z. Later it has drifted to the mean of that time, and its spread has
-    grown to that time's; a power law takes its error along. A negative draw is an open device.
+    grown to that time's; a power law takes its error along, where exponents differ by the device's own exponent.
+    A negative draw is an open device.
     Raises DeviceError where the device was not measured there, or for a tolerance as wide as its window.
     """
     target = np.concatenate([t.ravel() for t in mapping.target_siemens])
@@ -92,8 +98,12 @@ def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], condition
             off = _Verify(target, start, sigma, stuck[index], tolerance)
             pulses[index] += off.program(error[index], conditions.max_pulses, again)
             missed[index] = np.count_nonzero(off(error[index]))
-    kept = later if isinstance(device.retention, PowerLawDrift) else np.minimum(sigma, later)
-    conductance = mean + kept * error + np.sqrt(np.maximum(later**2 - kept**2, 0.0)) * luck
+    if after is not None and isinstance(device.retention, Drift) and device.retention.differs:
+        factors = np.where(programmed, _drifts(device.retention, target, after, chips, conditions, seed), 1.0)
+        conductance = (start + sigma * error) * factors
+    else:
+        kept = later if isinstance(device.retention, Drift) else np.minimum(sigma, later)
+        conductance = mean + kept * error + np.sqrt(np.maximum(later**2 - kept**2, 0.0)) * luck
     conductance = np.where(np.isnan(stuck), np.maximum(conductance, OPEN_SIEMENS), stuck)
     sizes = np.cumsum([t.size for t in mapping.target_siemens])[:-1]
     layers = np.split(conductance, sizes, axis=1)
@@ -138,6 +148,17 @@ class _Verify:
             pulses += len(off)
             error[off] = rng.standard_normal(len(off))
         return pulses
+
+
+def _drifts(
+    drift: Drift, target: FloatArray, seconds: float, chips: Sequence[int], conditions: Conditions, seed: int
+) -> FloatArray:
+    """By which the conductance of each device has changed, (chips, devices). Every device keeps its own luck."""
+    luck = np.empty((2, len(chips), len(target)))
+    for index, chip in enumerate(chips):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 3)))
+        luck[:, index] = rng.standard_normal((2, len(target)))
+    return drift.drawn_factors(target, seconds, conditions.sigma_factor * luck)
 
 
 def _check_tolerance(tolerance: float, device: Device) -> None:

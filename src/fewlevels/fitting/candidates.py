@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewlevels.circuit.network_circuit import margins
-from fewlevels.devices.mapping import OPEN_SIEMENS
 from fewlevels.devices.separability import equal_error_levels, geometric_levels
 from fewlevels.errors import DeviceError
 from fewlevels.fitting.likelihood import likelihood
@@ -18,6 +17,7 @@ from fewlevels.fitting.problem import Problem
 from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.clipped import CLIPS
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.quantization.protocol import Cuts, assigned_values, searchable
 from fewlevels.samples import FloatArray
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fewlevels.common.words import in_figure
 from fewlevels.devices.variation import draw_chips
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.fitting.fit import Fit
@@ -96,8 +97,7 @@ def _samples(axes: Axes, fit: Fit) -> None:
         range(len(shown)), middle, yerr=(middle - low, high - middle), fmt="o", ms=4, lw=1, capsize=2, color=INK
     )
     axes.axhline(0, color=ACCENT, ls="--", lw=1.2)
-    names = [samples.classes[samples.y[s]] for s in shown]
-    names = [name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…" for name in names]
+    names = [in_figure(samples.classes[samples.y[s]], NAME_LETTERS) for s in shown]
     axes.set_xticks(range(len(shown)), names)
     if sum(map(len, names)) > LETTERS_ACROSS:
         axes.tick_params(axis="x", labelrotation=90, labelsize=6.5)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
+from fewlevels.devices.retention import Drift
 from fewlevels.fitting.problem import Problem
 from fewlevels.networks import Networks
 from fewlevels.samples import FloatArray
@@ -105,6 +106,10 @@ class _Devices:
             variance = np.minimum(programmed, conditions.tolerance_siemens**2)
         if after is not None:
             grown = (conditions.sigma_factor * device.sigma_siemens(siemens, after)) ** 2
-            variance = np.minimum(variance, grown) + np.maximum(grown - programmed, 0)
+            if isinstance(drift := device.retention, Drift):
+                square = drift.factor(siemens, after) ** 2 * np.exp(drift.log_growth(siemens, after))
+                variance = grown - square * (programmed - variance)
+            else:
+                variance = np.minimum(variance, grown) + np.maximum(grown - programmed, 0)
         variance = variance + (device.read_noise * siemens) ** 2 + (SMALLEST_SPREAD * window) ** 2
         return device.mean_siemens(siemens, after), variance

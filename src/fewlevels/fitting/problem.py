@@ -7,11 +7,14 @@ from typing import get_args
 
 import numpy as np
 
-from fewlevels.devices.mapping import OPEN_SIEMENS, Mapping, Scheme, map_network
+from fewlevels.common.checks import fraction, instance, is_number, shown, whole_number
+from fewlevels.devices.limits import LARGEST_WIRE_OHM
+from fewlevels.devices.mapping import Mapping, Scheme, map_network
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks import Networks
+from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples import FloatArray, Samples
 from fewlevels.yields import Yield, estimate_yield
 
@@ -37,15 +40,17 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         for name, value in (("alpha", self.alpha), ("the yield", self.yield_target)):
-            if not 0 < value <= 1:
-                raise DeviceError(f"{name} must be in (0, 1], got {value}; 95 % is 0.95")
+            fraction(name, value, DeviceError, hint="; 95 % is 0.95")
         for name, least in (("chips", 1), ("most_states", 2), ("seed", 0)):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= least):
-                raise DeviceError(f"{name} must be a whole number of at least {least}, got {getattr(self, name)!r}")
-        if self.scheme not in get_args(Scheme):
-            raise DeviceError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {self.scheme!r}")
-        if not 0 <= self.wire_ohm < np.inf:
-            raise DeviceError(f"wire_ohm must be at least 0, got {self.wire_ohm}")
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), DeviceError, least=least))
+        if not isinstance(self.scheme, str) or self.scheme not in get_args(Scheme):
+            raise DeviceError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(self.scheme)}")
+        instance("conditions", self.conditions, Conditions, DeviceError)
+        if not (is_number(self.wire_ohm) and 0 <= self.wire_ohm <= LARGEST_WIRE_OHM):
+            raise DeviceError(f"wire_ohm must be from 0 to {LARGEST_WIRE_OHM:g}, got {shown(self.wire_ohm)}; it is of "
+                              "one segment, between two cells")  # fmt: skip
+        for name in ("alpha", "yield_target", "wire_ohm"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +69,9 @@ class Problem:
     config: FitConfig
 
     def __post_init__(self) -> None:
+        for name, kind in (("network", Networks), ("samples", Samples), ("data", Samples), ("device", Device),
+                           ("config", FitConfig)):  # fmt: skip
+            instance(name, getattr(self, name), kind, MappingError)
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
         if self.device.level_siemens is not None and self.config.scheme != "differential-pair":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlevels.circuit.resistances import engineering
+from fewlevels.common.words import in_page
 from fewlevels.devices.separability import compare, when
 from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit
@@ -63,7 +64,9 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
     programmed = [t[mask] for t, mask in zip(mapping.target_siemens, mapping.programmed, strict=True)]
     counts = (np.concatenate(programmed)[:, None] == mapping.level_siemens).sum(axis=0)
     template = (resources.files("fewlevels") / "templates" / "fit.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=in_page
+    )
     page = environment.from_string(template).render(
         fit=fit, device=fit.problem.device, found=fit.best.found, sentence=sentence(fit), remarks=remarks(fit),
         image=image, asked=asked, command=command,

@@ -82,9 +82,10 @@ def _begin(
     """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
     asked = asdict(config)
     asked |= asked.pop("conditions")
-    asked |= {"version": __version__, "device": device.name, "device_content": _digest(device),
-              "network": _digest(None, *networks.weights), "samples": _digest(samples.classes, samples.x, samples.y),
-              "data": _digest(data.classes, data.x, data.y)}  # fmt: skip
+    asked |= {"version": __version__, "device": device.name, "device_content": _digest(device.content),
+              "network": _digest("None", *networks.weights),
+              "samples": _digest(repr(samples.classes), samples.x, samples.y),
+              "data": _digest(repr(data.classes), data.x, data.y)}  # fmt: skip
     path = store.folder / "request.json"
     if not path.exists() or not any(store.shards.iterdir()):
         store.write(path.name, json.dumps(asked, indent=1).encode())
@@ -154,12 +155,13 @@ def _table(found: Yield) -> pa.Table:
 def _key(problem: Problem, mapping: Mapping) -> str:
     window = mapping.circuit.window.r_min_ohm, mapping.circuit.window.r_max_ohm, mapping.circuit.map.siemens_per_weight
     config, samples = problem.config, problem.samples
-    return _digest((problem.device, config.conditions, mapping.scheme, config.wire_ohm, config.seed),
-                   *mapping.target_siemens, samples.x, samples.y, np.array(window))  # fmt: skip
+    rest = map(repr, (config.conditions, mapping.scheme, config.wire_ohm, config.seed))
+    return _digest(f"({', '.join([problem.device.content, *rest])})", *mapping.target_siemens, samples.x, samples.y,
+                   np.array(window))  # fmt: skip
 
 
-def _digest(described: object, *arrays: np.ndarray) -> str:
-    digest = hashlib.sha256(repr(described).encode())
+def _digest(described: str, *arrays: np.ndarray) -> str:
+    digest = hashlib.sha256(described.encode())
     for array in arrays:
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(array))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.common.checks import fraction
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
 from fewlevels.samples import FloatArray
@@ -42,8 +43,8 @@ class Scaled(CuttingQuantizer):
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        if self.clip is not None and not 0 < self.clip <= 1:
-            raise QuantizationError(f"clip must be in (0, 1], got {self.clip}")
+        if self.clip is not None:
+            object.__setattr__(self, "clip", fraction("clip", self.clip, QuantizationError))
 
     def level_values(self, lowest: FloatArray, top: FloatArray, levels: int) -> FloatArray:
         """The levels (models, levels), ascending, of ranges that end at `top` (models,), for models of these lowest

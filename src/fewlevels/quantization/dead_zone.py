@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
 from fewlevels.samples import FloatArray
@@ -36,8 +37,9 @@ class DeadZone(CuttingQuantizer):
     def __post_init__(self) -> None:
         if self.controls is None:
             return
-        if len(self.controls) != 3:
-            raise QuantizationError(f"controls are a clip, a dead zone and a spacing, got {self.controls}")
+        given = isinstance(self.controls, list | tuple) and len(self.controls) == 3
+        if not (given and all(map(is_number, self.controls))):
+            raise QuantizationError(f"controls are a clip, a dead zone and a spacing, got {shown(self.controls)}")
         clip, dead_zone, spacing = self.controls
         if not (0 < dead_zone < clip <= 1 and spacing > 0):
             raise QuantizationError(f"controls need 0 < dead zone < clip <= 1 and spacing > 0, got dead zone "

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import math
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer
 from fewlevels.samples import FloatArray
+
+OPEN_SIEMENS = 1e-12
+"""What stands for a conductance of 0, an open device, which no circuit solver takes."""
+
+LARGEST_SIEMENS = 1.0
+"""No device reaches it: a larger number was meant in another unit."""
 
 THREADED = 500
 """Models from which on the search of a scale is divided over threads."""
@@ -35,11 +43,13 @@ class Table(Scaled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.table, list | tuple):
+            raise QuantizationError(f"a level table must be a list of numbers, got {shown(self.table)}")
         if not self.table:
             raise QuantizationError("a level table needs at least one level, got none")
         for level in self.table:
-            if not math.isfinite(level):
-                raise QuantizationError(f"the levels of a table must be finite, got {level}")
+            if not is_number(level):
+                raise QuantizationError(f"the levels of a table must be finite, got {shown(level)}")
         _check_ascending(self.table)
         if self.table[0] != 0:
             raise QuantizationError(f"a table of magnitudes must begin with 0, got {self.table[0]}")
@@ -81,27 +91,34 @@ class Table(Scaled):
         return best
 
 
-def device_levels(conductances_siemens: tuple[float, ...] | list[float], *, clip: float | None = None) -> Table:
-    """The quantizer for devices that hold these conductances only, ascending, in siemens, on a differential pair.
+def device_levels(conductances_siemens: Iterable[float], *, clip: float | None = None) -> Table:
+    """The quantizer for devices that hold these conductances only, in siemens and any order, on a differential pair.
 
     The pair's device of the weight's sign takes a conductance of the list and the other rests at the lowest, so that
     magnitudes are scale (g - g_lowest). The scale between weights and conductances is searched (see Scaled).
-    Raises QuantizationError for an empty, unsorted or duplicate list or a conductance that is not positive.
+    0 S is an open device. Raises QuantizationError for an empty list, one that holds a conductance twice or what is no
+    number, and for a conductance that no device has.
     """
     try:
-        table = tuple(float(g) for g in conductances_siemens)
-    except (TypeError, ValueError):
-        raise QuantizationError(f"conductances must be a list of numbers, got {conductances_siemens!r}") from None
-    if not table:
+        listed = list(conductances_siemens)
+    except TypeError:
+        listed = [None]  # type: ignore[list-item]
+    if not all(isinstance(g, Real) and not isinstance(g, bool) for g in listed):
+        raise QuantizationError(f"conductances must be a list of numbers, got {shown(conductances_siemens)}")
+    if not listed:
         raise QuantizationError("a device needs at least one conductance, got none")
-    for g in table:
-        if not (math.isfinite(g) and g > 0):
-            raise QuantizationError(f"conductances must be positive and finite, got {g} S")
+    for g in listed:
+        if not (is_number(g) and 0 <= g < LARGEST_SIEMENS):
+            raise QuantizationError(f"conductances must be at least 0 and below {LARGEST_SIEMENS:g} S, got {shown(g)} S"
+                                    "; 20 µS is 2e-05, and 20 kohm are 5e-05 S")  # fmt: skip
+    table = sorted(max(float(g), OPEN_SIEMENS) for g in listed)
+    if [g for g in table if g == OPEN_SIEMENS][1:]:
+        raise QuantizationError(f"conductances of at most {OPEN_SIEMENS:g} S are all open devices, keep one of them")
     _check_ascending(table)
     return Table(table=tuple(g - table[0] for g in table), label="device", clip=clip)
 
 
-def _check_ascending(table: tuple[float, ...]) -> None:
+def _check_ascending(table: Sequence[float]) -> None:
     for before, after in itertools.pairwise(table):
         if before == after:
             raise QuantizationError(f"levels must differ, {after} stands twice")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.checks import is_whole, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.clipped import Scaled
 from fewlevels.quantization.device_table import Table
@@ -31,8 +32,8 @@ def additive_powers_of_two(*, bits: int = 4, clip: float | None = None) -> Table
 
     Asked for fewer levels, the quantizer takes the best of these (see Table). bits: even, 2 to 8.
     """
-    if bits not in (2, 4, 6, 8):
-        raise QuantizationError(f"bits must be 2, 4, 6 or 8, got {bits}")
+    if not is_whole(bits) or bits not in (2, 4, 6, 8):
+        raise QuantizationError(f"bits must be 2, 4, 6 or 8, got {shown(bits)}")
     choices = 2 ** (bits // 2)
     terms = ([0.0] + [2.0 ** -(first + 2 * i) for i in range(choices - 1)] for first in (0, 1))
     return Table(table=tuple(sorted(map(sum, itertools.product(*terms)))), label="apot", clip=clip)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import ClassVar, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.samples import FloatArray
@@ -43,6 +43,10 @@ class Quantized:
     def occupied(self) -> npt.NDArray[np.intp]:
         """Levels that at least one weight falls in, (models,)."""
         return np.count_nonzero(self.counts(), axis=1)
+
+
+MOST_LEVELS = 2**16
+"""The most levels that are tried: far above what devices hold, and weights of most networks."""
 
 
 class Quantizer(Protocol):
@@ -177,7 +181,7 @@ def searchable(quantizer: Quantizer) -> SearchableQuantizer:
     if isinstance(quantizer, SearchableQuantizer):
         return quantizer
     if isinstance(quantizer, type) or not hasattr(quantizer, "quantize"):
-        raise QuantizationError(f"a quantizer has a name and can quantize, as Midpoint() has, got {quantizer!r}")
+        raise QuantizationError(f"a quantizer has a name and can quantize, as Midpoint() has, got {shown(quantizer)}")
     return _Plain(quantizer)
 
 
@@ -204,15 +208,15 @@ def check(quantizer: SearchableQuantizer, weights: FloatArray, levels: int) -> F
 def check_levels(quantizer: SearchableQuantizer, levels: int) -> None:
     """Raises QuantizationError for a number of levels that the quantizer does not give."""
     least, most = quantizer.least_levels, quantizer.most_levels
-    if not isinstance(levels, Integral) or levels < least or (most is not None and levels > most):
+    if not is_whole(levels) or levels < least or (most is not None and levels > most) or levels > MOST_LEVELS:
         allowed = f"{least}" if most == least else f"{least} to {most}"
-        allowed = f"a whole number of at least {least}" if most is None else allowed
-        raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {levels!r}")
+        allowed = f"a whole number of {least} to {MOST_LEVELS}" if most is None else allowed
+        raise QuantizationError(f"the number of levels of {quantizer.name!r} must be {allowed}, got {shown(levels)}")
 
 
 def check_weights(weights: FloatArray) -> FloatArray:
     """The weights as float64; raises QuantizationError where they are no (models, weights) or not finite."""
-    weights = np.ascontiguousarray(weights, dtype=np.float64)
+    weights = real_array("weights", weights, QuantizationError)
     if weights.ndim != 2 or weights.shape[1] == 0:
         raise QuantizationError(f"weights must be (models, weights) and not empty, got shape {weights.shape}")
     if not (finite := np.isfinite(weights)).all():

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.checks import instance, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import Networks
 from fewlevels.quantization.protocol import Quantizer, searchable
@@ -67,6 +68,7 @@ def quantize_networks(
 
     Raises QuantizationError for levels that the quantizer does not give, or another `share`.
     """
+    instance("networks", networks, Networks, QuantizationError)
     joint, _ = quantize_joint(networks.joint(), networks.shapes, quantizer, levels, share)
     return describe(joint, networks.shapes, quantizer, levels, share)
 
@@ -103,8 +105,8 @@ def counts_of(
 
 def check_minimise(what: str) -> None:
     """Raises QuantizationError for what cannot be minimised."""
-    if what not in COUNTS:
-        raise QuantizationError(f"what is minimised must be {', '.join(COUNTS)}, got {what!r}")
+    if not isinstance(what, str) or what not in COUNTS:
+        raise QuantizationError(f"what is minimised must be {', '.join(COUNTS)}, got {shown(what)}")
 
 
 def quantize_joint(
@@ -128,8 +130,8 @@ def sweep_joint(
 
 def split(joint: FloatArray, shapes: Shapes, share: Share) -> list[FloatArray]:
     """Joint weights (models, weights) as blocks (models * groups, weights of a group)."""
-    if share not in get_args(Share):
-        raise QuantizationError(f"share must be {', '.join(get_args(Share))}, got {share!r}")
+    if not isinstance(share, str) or share not in get_args(Share):
+        raise QuantizationError(f"share must be {', '.join(get_args(Share))}, got {shown(share)}")
     if share == "network":
         return [joint]
     blocks = np.split(joint, np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1], axis=1)

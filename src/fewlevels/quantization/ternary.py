@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fewlevels.common.checks import positive
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantized, Quantizer
 from fewlevels.samples import FloatArray
@@ -29,8 +30,8 @@ class Ternary(CuttingQuantizer):
     least_levels: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and not self.threshold > 0:
-            raise QuantizationError(f"threshold must be positive, got {self.threshold}")
+        if self.threshold is not None:
+            object.__setattr__(self, "threshold", positive("threshold", self.threshold, QuantizationError))
 
     @property
     def name(self) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from fewlevels.common.checks import shown
+from fewlevels.common.toml import read_toml
 from fewlevels.datasets import samples_of
 from fewlevels.errors import ConfigError, TrainingError
 from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization.protocol import MOST_LEVELS
 from fewlevels.samples import Samples
 from fewlevels.training import TrainingConfig, parse_init
 
@@ -66,7 +68,7 @@ class StudyConfig(_Strict):
     """
 
     dataset: str = "digits5"
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**128)] = 1
     seeds: Count = 60
     repeats: Count = 100
     epochs: Count = 5000
@@ -75,7 +77,7 @@ class StudyConfig(_Strict):
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     init: str = "uniform:0,1"
     alpha: Annotated[float, Field(gt=0, le=1)] = 1.0
-    q_max: Count = 64
+    q_max: Annotated[int, Field(ge=1, le=MOST_LEVELS)] = 64
     quantizer: str = "midpoint"
     zones: ZonesConfig = ZonesConfig()
 
@@ -127,13 +129,7 @@ def make_config(values: dict[str, object], source: str) -> StudyConfig:
 
 def read_config(path: Path) -> dict[str, object]:
     """The values of a study.toml, not yet validated. Raises ConfigError where it is not a readable TOML file."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"cannot read the configuration {path}: {reason}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    return read_toml(path, ConfigError)
 
 
 def _in_words(error: Any) -> str:
@@ -144,4 +140,4 @@ def _in_words(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message if message.startswith(f"{key} ") else f"{key}: {message}"
-    return f"{key}: {message[0].lower()}{message[1:]}, got {error['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}, got {shown(error['input'])}"

@@ -12,16 +12,15 @@ import errno
 import hashlib
 import os
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fewlevels.errors import ConfigError, StoreError
+from fewlevels.common.npz import npz_names, read_npz
+from fewlevels.errors import ConfigError, SamplesError, StoreError
 from fewlevels.samples import Samples
 from fewlevels.study.config import StudyConfig, make_config, read_config
 
@@ -80,16 +79,15 @@ class Store:
         return make_config(read_config(path), str(path))
 
     def samples(self) -> Samples:
+        path = self.folder / "samples.npz"
         try:
-            with np.load(self.folder / "samples.npz", allow_pickle=False) as arrays:
-                shape = tuple(map(int, arrays["shape"])) if "shape" in arrays else None
-                classes = tuple(map(str, arrays["classes"]))
-                return Samples(arrays["x"], arrays["y"], classes, shape)  # type: ignore[arg-type]  # two entries
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise StoreError(
-                f"{self.folder / 'samples.npz'} cannot be read: {str(error).lower()}; without it nothing says what the "
-                "results are of: put it back, or use another folder"
-            ) from None
+            names = ["x", "y", "classes", *({"shape"} & set(npz_names(path, StoreError)))]
+            arrays: dict[str, Any] = {name: array.tolist() if name in ("classes", "shape") else array
+                      for name, array in read_npz(path, names, StoreError).items()}  # fmt: skip
+            return Samples(**arrays)
+        except (StoreError, SamplesError) as error:
+            raise StoreError(f"{path} cannot be read: {error}; without it nothing says what the results are of: put "
+                             "it back, or use another folder") from None  # fmt: skip
 
     def write_shard(self, group: str, table: pa.Table) -> None:
         import pyarrow as pa

@@ -1,0 +1,1 @@
+"""Common ground: what every stage may use, and what knows of none."""

@@ -1,0 +1,46 @@
+"""Files that a user names: opened with care, since the name may lead anywhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from fewlevels.common.checks import shown
+from fewlevels.common.words import printable
+from fewlevels.errors import FewlevelsError
+
+
+def open_regular(path: str | Path, error: type[FewlevelsError], expected: str) -> BinaryIO:
+    """A file to read, links followed. Raises `error` for what is no regular file (a folder, a device, a pipe that
+    nobody writes to, which is not waited for) and for what cannot be opened. expected: what it should hold, in words.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise error(f"a file is named by text, got {shown(path)}; expected {expected}")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as failure:
+        why = (failure.strerror or str(failure)).lower()
+        raise error(f"cannot read {name_of(path)}: {why}; expected {expected}") from None
+    except ValueError:  # a name with a NUL in it
+        raise error(f"cannot read {name_of(path)}: this is not the name of a file; expected {expected}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise error(f"cannot read {name_of(path)}: a folder, a device or a pipe is no file; expected {expected}")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_text(path: str | Path, error: type[FewlevelsError], expected: str) -> str:
+    """Text of a UTF-8 file, without its byte order mark. Raises `error` as `open_regular` does, or for other text."""
+    with open_regular(path, error, expected) as file:
+        content = file.read()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise error(f"{name_of(path)} is not UTF-8 text; expected {expected}") from None
+
+
+def name_of(path: object) -> str:
+    """A path as a sentence shows it."""
+    return printable(path) if str(path) else "''"

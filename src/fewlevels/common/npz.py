@@ -1,0 +1,117 @@
+"""The one safe reader of `.npz` files: plain arrays only, and none that is larger than its file can hold."""
+
+from __future__ import annotations
+
+import math
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.common.files import name_of, open_regular
+from fewlevels.common.words import printable
+from fewlevels.errors import FewlevelsError
+
+FREE_BYTES = 2**30
+"""Up to this size an array may unpack from however little."""
+
+MOST_UNPACKED = 500
+"""Times its packed size that a larger array may unpack to; real data stay far below, deflate ends at 1032."""
+
+EXPECTED = "a NumPy .npz of plain arrays"
+HOW = "save plain arrays by numpy.savez or numpy.savez_compressed"
+
+LAST_LETTER = 0x10FFFF
+
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+DAMAGED = (
+    OSError, EOFError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError, RecursionError,
+    NotImplementedError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+"""What zipfile and NumPy raise for files that were damaged, by chance or on purpose."""
+
+
+def npz_names(path: str | Path, error: type[FewlevelsError]) -> list[str]:
+    """The names of a file's arrays. Raises `error` where it is no `.npz`, or a name stands twice."""
+    with open_regular(path, error, EXPECTED) as file:
+        return list(_members(path, file, error)[1])
+
+
+def read_npz(path: str | Path, names: Collection[str], error: type[FewlevelsError]) -> dict[str, npt.NDArray[Any]]:
+    """These arrays of a `.npz`, in C order and the machine's byte order; read-only.
+
+    Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
+    """
+    with open_regular(path, error, EXPECTED) as file:
+        archive, members = _members(path, file, error)
+        arrays = {}
+        for name in names:
+            if name not in members:
+                raise error(f"{name_of(path)} holds no {name}, it holds {listed(members)}")
+            try:
+                arrays[name] = _array(archive, members[name])
+            except DAMAGED as failure:
+                why = printable(failure) or type(failure).__name__
+                raise error(f"{name_of(path)}: {printable(name)} cannot be read: {why}; {HOW}") from None
+    return arrays
+
+
+def listed(names: Collection[str]) -> str:
+    """Names of arrays as a sentence shows them."""
+    return printable(", ".join(sorted(names))) or "nothing"
+
+
+def _members(
+    path: str | Path, file: IO[bytes], error: type[FewlevelsError]
+) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    try:
+        archive = zipfile.ZipFile(file)
+        members: dict[str, zipfile.ZipInfo] = {}
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in members:
+                raise ValueError(f"{printable(name)} stands twice")
+            members[name] = member
+    except DAMAGED as failure:
+        file.seek(0)
+        single = " (a single array has no name: it is a .npy)" if file.read(6) == b"\x93NUMPY" else ""
+        raise error(f"{name_of(path)} cannot be read as {EXPECTED}{single}: "
+                    f"{printable(failure)}; {HOW}") from None  # fmt: skip
+    return archive, members
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """Raises one of DAMAGED for what is not a plain array."""
+    if member.flag_bits & 1:
+        raise ValueError("it is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("it is packed otherwise than by deflate")
+    if member.file_size > max(FREE_BYTES, MOST_UNPACKED * member.compress_size):
+        raise ValueError(f"it unpacks {member.compress_size} bytes to {member.file_size}")
+    with archive.open(member) as content:
+        version = np.lib.format.read_magic(content)
+        if version not in HEADERS:
+            raise ValueError(f"it is an array of format {version[0]}.{version[1]}")
+        shape, fortran, dtype = HEADERS[version](content)
+        if dtype.hasobject:
+            raise ValueError("Object arrays are no plain arrays")
+        promised, held = math.prod(shape) * dtype.itemsize, member.file_size - content.tell()
+        if promised != held or (dtype.itemsize == 0 and math.prod(shape) > held):
+            raise ValueError(f"its header promises {promised} bytes, it holds {held}")
+        data = content.read()
+    if len(data) != promised:
+        raise ValueError(f"its header promises {promised} bytes, it holds {len(data)}")
+    letters = np.frombuffer(data if dtype.kind == "U" else b"", np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+    if letters.max(initial=0) > LAST_LETTER:  # which NumPy cannot make text of
+        raise ValueError("it holds what is no text")
+    array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+    return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)

@@ -1,0 +1,130 @@
+"""Measured: levels, I-V curves and retention as laboratories export them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fewlevels.common.files import name_of
+from fewlevels.devices.retention import MeasuredRetention, RetentionTable
+from fewlevels.devices.tables import MeasuredTable, read_table
+from fewlevels.devices.units import FILLERS, QUANTITIES, Column
+from fewlevels.errors import DeviceError
+from fewlevels.quantization.device_table import LARGEST_SIEMENS
+from fewlevels.samples import FloatArray
+
+_OF_DEVICES = QUANTITIES["conductance"].words | QUANTITIES["resistance"].words
+LEVEL = Column(name="level", words=frozenset({"level", "levels", "state", "index"}), needed=False)
+SIGMA = Column(name="sigma_siemens", quantities=("conductance", "resistance"), like="conductance_siemens",
+               words=frozenset({"sigma", "std", "sd", "stdev", "deviation"}), needed=False,
+               others=FILLERS | _OF_DEVICES | {"standard", "of"})  # fmt: skip
+MEAN = Column(name="mean_siemens", quantities=("conductance",), words=frozenset({"mean", "average"}), needed=False,
+              others=FILLERS | QUANTITIES["conductance"].words, like="conductance_siemens")  # fmt: skip
+CONDUCTANCE = Column(name="conductance_siemens", quantities=("conductance", "resistance"), words=_OF_DEVICES,
+                     by_unit=True)  # fmt: skip
+TIME = Column(
+    name="after_seconds", quantities=("time",), words=frozenset({"t", "time", "after", "delay"}), by_unit=True
+)
+VOLTAGE = Column(name="volt", quantities=("voltage",), words=frozenset({"v", "u", "voltage", "bias"}), by_unit=True)
+CURRENT = Column(name="ampere", quantities=("current",), words=frozenset({"i", "current"}), by_unit=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredLevels:
+    """Levels of a device. level_siemens: ascending. level_sigma_siemens: their spreads, None where none are given.
+    understood: how the file was read."""
+
+    level_siemens: tuple[float, ...]
+    level_sigma_siemens: tuple[float, ...] | None
+    understood: str
+
+
+def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
+    """Levels of a table of conductances or resistances, with or without `level` and `sigma`, or of conductances alone.
+
+    One row a level, or many reads of each level without sigma: then mean and standard deviation (n - 1) of the reads. A
+    single read of each level gives levels without spreads. named: as in read_table. Raises DeviceError for another.
+    """
+    table = read_table(path, (LEVEL, SIGMA, CONDUCTANCE), example="level,conductance (uS),sigma (uS)", named=named)
+    if table.quantities.get("sigma_siemens") == "resistance" or (
+        "sigma_siemens" in table.numbers and table.quantities["conductance_siemens"] == "resistance"
+    ):
+        raise DeviceError(f"{name_of(path)}: a spread of resistances is no spread of conductances; give conductances, "
+                          "or many reads of each level")  # fmt: skip
+    reads: dict[str, list[int]] = {}
+    for row, level in enumerate(table.texts.get("level", tuple(map(str, table.lines)))):
+        if not level:
+            raise table.error(row, "this row names no level")
+        reads.setdefault(level, []).append(row)
+    siemens = table.numbers["conductance_siemens"]
+    sigma = table.numbers.get("sigma_siemens", np.full(len(siemens), np.nan))
+    _check(table, reads, sigma)
+    means = np.array([siemens[rows].mean() for rows in reads.values()])
+    order = np.argsort(means, kind="stable")
+    for one, other in itertools.pairwise(order):
+        if means[one] == means[other]:
+            first, second = (list(reads.values())[level][0] for level in (one, other))
+            raise table.error(second, f"the level of line {table.lines[first]} has the same conductance, "
+                              f"{means[one]:g} S; give each once")  # fmt: skip
+    sigmas = None
+    if not np.isnan(sigma).all():
+        sigmas = sigma[[rows[0] for rows in reads.values()]]
+    elif len(reads) < len(siemens):
+        sigmas = np.array([siemens[rows].std(ddof=1) for rows in reads.values()])
+    return MeasuredLevels(
+        level_siemens=tuple(means[order].tolist()),
+        level_sigma_siemens=None if sigmas is None else tuple(sigmas[order].tolist()),
+        understood=table.understood,
+    )
+
+
+def _check(table: MeasuredTable, reads: dict[str, list[int]], sigma: FloatArray) -> None:
+    """Raises DeviceError unless every level has a spread, or several reads, or none has either."""
+    siemens, resistances = table.numbers["conductance_siemens"], table.quantities["conductance_siemens"] == "resistance"
+    for row in np.flatnonzero(~((siemens >= 0) & (siemens < LARGEST_SIEMENS))):
+        if resistances:
+            raise table.error(row, f"a resistance must be above {1 / LARGEST_SIEMENS:g} ohm, got {1 / siemens[row]:g}")
+        raise table.error(row, f"a conductance must be at least 0 and below {LARGEST_SIEMENS:g} S, got "
+                          f"{siemens[row]:g} S")  # fmt: skip
+    for row in np.flatnonzero(sigma < 0):
+        raise table.error(row, f"sigma_siemens must be at least 0, got {sigma[row]:g}")
+    spread = ~np.isnan(sigma)
+    several = [rows for rows in reads.values() if len(rows) > 1]
+    if spread.any() and several:
+        raise table.error(several[0][1], "the level of this row stands in several rows: leave sigma_siemens out, or "
+                          "give one row")  # fmt: skip
+    if (spread.any() and not spread.all()) or 0 < len(several) < len(reads):
+        alone = next(rows[0] for rows in reads.values() if len(rows) == 1 and not spread[rows[0]])
+        raise table.error(alone, "this level has neither sigma_siemens nor several reads, as other levels have")
+
+
+def read_iv(path: Path, *, named: bool = True) -> tuple[FloatArray, FloatArray, str]:
+    """Voltages and currents, (points,) each, of a table of both, and how it was read. Raises DeviceError for another
+    file."""
+    table = read_table(path, (VOLTAGE, CURRENT), example="V (V),I (uA)", named=named)
+    for name, most, unit in (("volt", 1000.0, "V"), ("ampere", 10.0, "A")):
+        for row in np.flatnonzero(np.abs(table.numbers[name]) > most):
+            raise table.error(row, f"{name} must be at most {most:g} {unit}, got {table.numbers[name][row]:g}")
+    return table.numbers["volt"], table.numbers["ampere"], table.understood
+
+
+def read_retention(path: Path, *, named: bool = True) -> tuple[MeasuredRetention, str]:
+    """Retention from a table with a row for each time and each conductance that was programmed, with its spread and, if
+    the column is there, its mean at that time; and how it was read. Raises DeviceError for another file."""
+    columns = (MEAN, replace(SIGMA, quantities=("conductance",), needed=True), TIME,
+               replace(CONDUCTANCE, quantities=("conductance",)))  # fmt: skip
+    table = read_table(path, columns, example="time (h),conductance (uS),sigma (uS)", named=named)
+    seconds, programmed = table.numbers["after_seconds"], table.numbers["conductance_siemens"]
+    tables = []
+    for time in np.unique(seconds):
+        rows = np.flatnonzero(seconds == time)
+        rows = rows[np.argsort(programmed[rows], kind="stable")]
+        fields = {name: tuple(column[rows].tolist()) for name, column in table.numbers.items()}
+        try:
+            tables.append(RetentionTable(**{**fields, "after_seconds": float(time)}))  # type: ignore[arg-type]
+        except DeviceError as error:
+            raise table.error(int(rows[0]), f"at {time:g} s {error}") from None
+    return MeasuredRetention(table=tuple(tables)), table.understood
