@@ -78,7 +78,7 @@ def test_the_pixels_do_not_depend_on_the_other_flips() -> None:
 
 def test_samples_without_pixels_to_flip_are_refused() -> None:
     grey = dataclasses.replace(DIGITS, x=DIGITS.x / 2)
-    for pixels, why in ((1, "only binary samples"), (26, "pixels must be 0 to 25, got 26")):
+    for pixels, why in ((1, "only binary samples"), (26, "pixels must be a whole number of 0 to 25, got 26")):
         with pytest.raises(SamplesError, match=why):
             recognition_under_flips(NETWORKS, NETWORKS, grey if pixels == 1 else DIGITS, flips=(pixels,))
 

@@ -39,7 +39,8 @@ class Networks:
     weights: tuple[FloatArray, ...]
 
     def __post_init__(self) -> None:
-        instance("weights", self.weights, tuple, NetworksError)
+        if not isinstance(self.weights, list | tuple):
+            raise NetworksError(f"weights must be a list of arrays, one a layer, got {shown(self.weights)}")
         weights = tuple(real_array(f"the weights of layer {i}", w, NetworksError)
                         for i, w in enumerate(self.weights, start=1))  # fmt: skip
         if not weights:

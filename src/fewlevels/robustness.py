@@ -53,6 +53,7 @@ def recognition_under_flips(
     """
     for name, each in (("networks", networks), ("quantized", quantized)):
         instance(name, each, Networks, SearchError)
+    instance("samples", samples, Samples, SearchError)
     if len(networks) != len(quantized):
         raise SearchError(f"each network needs its quantized one, got {len(networks)} and {len(quantized)}")
     flips = flips.tolist() if isinstance(flips, np.ndarray) else flips

@@ -57,7 +57,7 @@ class Crossbar:
             if isinstance(ohm, Real) and ohm == math.inf:
                 raise CircuitError(f"{name} is infinite: the current has no path to ground; give a finite resistance")
             if not (is_number(ohm) and (ohm == 0 or ohm >= LEAST_OHM)):
-                raise CircuitError(f"{name} must be at least 0 ohm, got {shown(ohm)}")
+                raise CircuitError(f"{name} must be 0 or at least {LEAST_OHM:g} ohm, got {shown(ohm)}")
             object.__setattr__(self, name, float(ohm))
         if self.selector is not None and type(self.selector) not in OWN_LAWS:
             check_law(self.selector, conductance)

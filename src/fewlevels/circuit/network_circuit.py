@@ -209,6 +209,7 @@ class NetworkCircuit:
         if not_negative("spread", spread, CircuitError) > LARGEST_SPREAD:
             raise CircuitError(f"spread must be at most {LARGEST_SPREAD:g}, got {spread}; 5 % is 0.05")
         instance("rng", rng, np.random.Generator, CircuitError)
+        x, input_volt = self._checked(x, input_volt)
         layers = [crossbar.conductance_siemens for crossbar in self.crossbars]
         widest = max(g.shape[1] for g in layers)
         most = at_once(8 * (3 * sum(g.size for g in layers) + 6 * len(x) * widest), most=DRAWS_AT_ONCE)
