@@ -70,15 +70,15 @@ struct Clustering {
   double* centre;                          // (models, rows, clusters), ascending; the last repeats where k is less
 };
 
-// Which `levels` of a table, its lowest among them, times a scale of each model's own, represent a row with least
+// Which `levels` of a table, its lowest among them, times each of a model's own scales, represent a row with least
 // squared error.
 struct Choice {
-  int64_t models, values, entries, levels;
+  int64_t models, scales, values, entries, levels;
   const double* sorted;   // (models, values), ascending
   const double* table;    // (entries,), ascending
-  const double* scale;    // (models,)
-  int64_t* chosen;        // (models, levels), ascending indices of the table
-  double* squared_error;  // (models,), sum over the values
+  const double* scale;    // (models, scales)
+  int64_t* chosen;        // (models, scales, levels), ascending indices of the table
+  double* squared_error;  // (models, scales), sum over the values
 };
 
 // The gradient of the loss over all samples, for networks of any number of layers.

@@ -223,11 +223,12 @@ void choose(const Choice& c, void* scratch) {
   double* const between = before + entries;           // (entries, entries), error of the weights between two neighbours
   int32_t* const previous = (int32_t*)(between + entries * entries);  // (levels, entries)
   int32_t* const above = previous + c.levels * entries;               // (entries,), the first weight above an entry
-  for (int64_t model = 0; model < c.models; ++model) {
+  for (int64_t row = 0; row < c.models * c.scales; ++row) {
+    const int64_t model = row / c.scales;
     const double* sorted = c.sorted + model * n;
-    runs.take(sorted);
+    if (row % c.scales == 0) runs.take(sorted);
     for (int64_t i = 0; i < entries; ++i) {
-      value[i] = c.table[i] * c.scale[model];
+      value[i] = c.table[i] * c.scale[row];
       above[i] = (int32_t)first_above(sorted, i ? above[i - 1] : 0, n, value[i]);
     }
     for (int64_t i = 0; i < entries; ++i) {
@@ -259,9 +260,9 @@ void choose(const Choice& c, void* scratch) {
       const double error = least[i] + runs.around(value[i], above[i], n);
       if (error < best) best = error, last = i;
     }
-    c.squared_error[model] = best;
+    c.squared_error[row] = best;
     for (int64_t k = c.levels - 1; k >= 0; --k) {
-      c.chosen[model * c.levels + k] = last;
+      c.chosen[row * c.levels + k] = last;
       if (k) last = previous[k * entries + last];
     }
   }

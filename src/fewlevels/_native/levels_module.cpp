@@ -106,12 +106,14 @@ void cluster_rows(Array<const double, 2> sorted, Array<double, 3> centres, const
   throw std::invalid_argument("unknown instruction set " + isa);
 }
 
-void choose_levels(Array<const double, 2> sorted, Array<const double, 1> table, Array<const double, 1> scale,
-                   Array<int64_t, 2> chosen, Array<double, 1> squared_error, const std::string& isa) {
+void choose_levels(Array<const double, 2> sorted, Array<const double, 1> table, Array<const double, 2> scale,
+                   Array<int64_t, 3> chosen, Array<double, 2> squared_error, const std::string& isa) {
   Choice c{};
-  c.models = sorted.shape(0), c.values = sorted.shape(1), c.entries = table.shape(0), c.levels = chosen.shape(1);
+  c.models = sorted.shape(0), c.values = sorted.shape(1), c.entries = table.shape(0), c.levels = chosen.shape(2);
+  c.scales = scale.shape(1);
   require((int64_t)scale.shape(0) == c.models && (int64_t)chosen.shape(0) == c.models &&
-              (int64_t)squared_error.shape(0) == c.models, "scale or results do not fit");
+              (int64_t)chosen.shape(1) == c.scales && (int64_t)squared_error.shape(0) == c.models &&
+              (int64_t)squared_error.shape(1) == c.scales, "scale or results do not fit");
   require(c.values && c.levels && c.levels <= c.entries, "levels must be 1 to the entries of the table");
   c.sorted = sorted.data(), c.table = table.data(), c.scale = scale.data();
   c.chosen = chosen.data(), c.squared_error = squared_error.data();
@@ -185,7 +187,7 @@ void bind_levels(nb::module_& m) {
   m.def("cluster", &cluster_rows, "sorted"_a, "centres"_a, "isa"_a, "Optimal one-dimensional k-means of each row.");
   m.def("choose_levels", &choose_levels, "sorted"_a, "table"_a, "scale"_a, "chosen"_a, "squared_error"_a,
         "isa"_a,
-        "The levels of a table that represent each row with least squared error.");
+        "The levels of a table, at each of its scales, that represent a row with least squared error.");
   m.def("quantized_gradient", &quantized_gradient, "sizes"_a, "weights"_a, "x"_a, "y"_a, "cross_entropy"_a, "noise"_a,
         "streams"_a, "gradient"_a, "recognised"_a, "isa"_a, "The direction that lowers the loss; see finetuning.py.");
   m.def("adam_step", &adam_step, "latent"_a, "gradient"_a, "first"_a, "second"_a, "rate"_a, "step"_a, "isa"_a,

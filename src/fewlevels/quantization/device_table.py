@@ -78,15 +78,12 @@ class Table(Scaled):
     def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
         sorted_values = np.sort(np.abs(weights), axis=1)
         table = np.asarray(self.table)
-        least = np.full(len(weights), np.inf)
-        best = np.empty((len(weights), levels))
-        chosen, error = np.empty((len(weights), levels), np.int64), np.empty(len(weights))
-        for clip in CLIPS if self.clip is None else (self.clip,):
-            scale = clip * sorted_values[:, -1] / (self.table[-1] or 1.0)
-            _kernels.choose_levels(sorted_values, table, scale, chosen, error, INSTRUCTION_SET)
-            better = error < least
-            least[better], best[better] = error[better], table[chosen[better]] * scale[better, None]
-        return best
+        clips = np.array(CLIPS if self.clip is None else (self.clip,))
+        scale = clips * sorted_values[:, -1:] / (self.table[-1] or 1.0)
+        chosen, error = np.empty((*scale.shape, levels), np.int64), np.empty(scale.shape)
+        _kernels.choose_levels(sorted_values, table, scale, chosen, error, INSTRUCTION_SET)
+        least = np.arange(len(weights)), error.argmin(axis=1)
+        return table[chosen[least]] * scale[least][:, None]
 
 
 def device_levels(conductances_siemens: Iterable[float], *, clip: float | None = None) -> Table:
