@@ -81,11 +81,20 @@ def compare(
             ratios.append(other_seconds / seconds)
             processor_ratios.append(other_processor / processor)
             error = max(error, largest_error(found, expected))
-    row: Row = {"name": name, "seconds": statistics.median(own_times), "spread": [min(own_times), max(own_times)],
-                "goal": goal}  # fmt: skip
+    row: Row = {
+        "name": name,
+        "seconds": statistics.median(own_times),
+        "spread": [min(own_times), max(own_times)],
+        "goal": goal,
+    }
     if rival:
-        row |= {"check": "rival", "error": error, "rival_seconds": statistics.median(other_times),
-                "ratio": statistics.median(ratios), "processor_ratio": statistics.median(processor_ratios)}  # fmt: skip
+        row |= {
+            "check": "rival",
+            "error": error,
+            "rival_seconds": statistics.median(other_times),
+            "ratio": statistics.median(ratios),
+            "processor_ratio": statistics.median(processor_ratios),
+        }
     return row
 
 
@@ -101,8 +110,11 @@ def nodal_system(crossbar: fl.Crossbar, volt: np.ndarray) -> tuple[Any, np.ndarr
     rows, columns = crossbar.conductance_siemens.shape
     word = np.arange(rows * columns).reshape(rows, columns)
     bit, wire = word + word.size, np.full(word.shape, 1 / crossbar.word_wire_ohm)
-    links = [(word, bit, crossbar.conductance_siemens), (word[:, 1:], word[:, :-1], wire[:, 1:]),
-             (bit[1:], bit[:-1], wire[1:])]  # fmt: skip
+    links = [
+        (word, bit, crossbar.conductance_siemens),
+        (word[:, 1:], word[:, :-1], wire[:, 1:]),
+        (bit[1:], bit[:-1], wire[1:]),
+    ]
     p, q, g = (np.concatenate([part.ravel() for part in parts]) for parts in zip(*links, strict=True))
     ends, end = np.concatenate([word[:, 0], bit[-1]]), np.full(rows + columns, 1 / crossbar.word_wire_ohm)
     at = np.concatenate([p, q, p, q, ends]), np.concatenate([p, q, q, p, ends])
@@ -187,10 +199,15 @@ def against_unit_solves(rounds: int) -> list[Row]:
     rows = []
     for size, wire in ((16, 1.0), (64, 1.0), (256, 1.0), (512, 1.0), (256, 100.0)):
         crossbar = array((size, size), wire)[0]
-        rows.append(compare(
-            f"transfer matrix {size} x {size}, {wire:g} ohm", partial(transfer_matrix, crossbar),
-            partial(output, crossbar, np.eye(size)), min(rounds, 3), "1 x",
-        ))  # fmt: skip
+        rows.append(
+            compare(
+                f"transfer matrix {size} x {size}, {wire:g} ohm",
+                partial(transfer_matrix, crossbar),
+                partial(output, crossbar, np.eye(size)),
+                min(rounds, 3),
+                "1 x",
+            )
+        )
     return rows
 
 
@@ -206,8 +223,9 @@ def against_badcrossbar(rounds: int) -> list[Row]:
         crossbar, volt = array((size, size), 1.0)
 
         def rival(crossbar: fl.Crossbar = crossbar, volt: np.ndarray = volt) -> np.ndarray:
-            found = badcrossbar.compute(volt.T, 1 / crossbar.conductance_siemens, 1.0, node_voltages=False,
-                                        all_currents=False)  # fmt: skip
+            found = badcrossbar.compute(
+                volt.T, 1 / crossbar.conductance_siemens, 1.0, node_voltages=False, all_currents=False
+            )
             return np.asarray(found.currents.output)
 
         def ours(crossbar: fl.Crossbar = crossbar, volt: np.ndarray = volt) -> np.ndarray:
@@ -222,18 +240,28 @@ def against_ngspice(rounds: int) -> list[Row]:
         print("ngspice is not installed", file=sys.stderr)
         return []
     crossbar, volt = array((64, 64), 1.0, fl.Diode())
-    rows = [compare(
-        f"ngspice {ngspice_version()}, 64 x 64, wires and diodes", lambda: fl.solve(crossbar, volt).output_ampere,
-        lambda: fl.solve(crossbar, volt, engine="ngspice").output_ampere, min(rounds, 3), "1000 x",
-    )]  # fmt: skip
+    rows = [
+        compare(
+            f"ngspice {ngspice_version()}, 64 x 64, wires and diodes",
+            lambda: fl.solve(crossbar, volt).output_ampere,
+            lambda: fl.solve(crossbar, volt, engine="ngspice").output_ampere,
+            min(rounds, 3),
+            "1000 x",
+        )
+    ]
     samples = fl.load_digits(5)
     circuit = paper_network(samples)
     decks = [network_deck(circuit, x, 1.0) for x in samples.x]
     columns = range(circuit.crossbars[-1].bit_lines)
-    rows.append(compare(
-        "ngspice, the paper's network, ten digits", lambda: circuit.run(samples.x, 1.0).stages[-1].point.output_ampere,
-        lambda: np.array([[values[f"i(vl2c{j})"] for j in columns] for values in map(run_deck, decks)]), rounds, "50 x",
-    ))  # fmt: skip
+    rows.append(
+        compare(
+            "ngspice, the paper's network, ten digits",
+            lambda: circuit.run(samples.x, 1.0).stages[-1].point.output_ampere,
+            lambda: np.array([[values[f"i(vl2c{j})"] for j in columns] for values in map(run_deck, decks)]),
+            rounds,
+            "50 x",
+        )
+    )
     return rows
 
 
@@ -270,8 +298,10 @@ def against_the_clock(rounds: int) -> list[Row]:
 
 def memory() -> Row:
     """Peak memory of a process that solves 1024 x 1024 once, and of one that only imports."""
-    solving = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport circuit\n"
-               "circuit.fl.solve(*circuit.array((1024, 1024), 1.0))")  # fmt: skip
+    solving = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport circuit\n"
+        "circuit.fl.solve(*circuit.array((1024, 1024), 1.0))"
+    )
     peaks = []
     for code in ("import fewlevels; fewlevels.solve", solving):
         code += "\nprint(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
@@ -308,8 +338,12 @@ def main() -> None:
         rows.append(memory())
         print(show(rows[-1]))
     if arguments.json:
-        machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-                   "python": platform.python_version(), "numpy": np.__version__}  # fmt: skip
+        machine = {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
         arguments.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
 
 

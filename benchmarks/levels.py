@@ -46,8 +46,9 @@ STARTS = {
 CONDUCTANCES = tuple(float(g) for g in np.geomspace(1e-6, 1e-4, 16) * (1 + 0.1 * np.sin(np.arange(16.0) ** 2)))
 """Sixteen unevenly spaced conductances over two decades, in siemens."""
 
-METHODS = ("paper,paper-signed,clipped,clipped-zero,zero,kmeans,kmeans-signed,pow2,apot,device:{},ternary,binary,"
-           "qat:ternary")  # fmt: skip
+METHODS = (
+    "paper,paper-signed,clipped,clipped-zero,zero,kmeans,kmeans-signed,pow2,apot,device:{},ternary,binary,qat:ternary"
+)
 SHARES: tuple[Share, Share] = ("network", "layer")
 RANGES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, None)
 
@@ -64,8 +65,9 @@ def main() -> None:
     results: dict[str, object] = {"version": fl.__version__, "machine": platform.processor(), "models": options.models}
     networks = {
         (size, start): fl.train(fl.load_digits(size), config, models=options.models)
-        for size in options.sizes for start, config in STARTS.items()
-    }  # fmt: skip
+        for size in options.sizes
+        for start, config in STARTS.items()
+    }
     for (size, start), trained in networks.items():
         samples, name = fl.load_digits(size), f"{size}x{size} {start} start"
         compared, seconds = compare(trained, samples, options.q_max)
@@ -115,8 +117,15 @@ def compare(networks: fl.Networks, samples: fl.Samples, q_max: int) -> tuple[fl.
 SEARCHED = ("paper", "clipped", "zero", "kmeans", "qat:ternary")
 """Methods whose searches are timed beside the paper's."""
 
-USERS_OF_INSTRUCTION_SET = ("networks", "contenders", "finetuning", "quantization.protocol", "quantization.kmeans",
-                            "quantization.midpoint", "quantization.device_table")  # fmt: skip
+USERS_OF_INSTRUCTION_SET = (
+    "networks",
+    "contenders",
+    "finetuning",
+    "quantization.protocol",
+    "quantization.kmeans",
+    "quantization.midpoint",
+    "quantization.device_table",
+)
 
 
 def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list[dict[str, object]]:
@@ -134,8 +143,14 @@ def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> l
             seconds[name].append(time.process_time() - begin)
         for name, own in seconds.items():
             times = [one / paper for one, paper in zip(own, seconds["paper"], strict=True)]
-            rows.append({"instruction set": isa, "method": name, "processor seconds": spread(own),
-                         "times paper's": spread(times)})  # fmt: skip
+            rows.append(
+                {
+                    "instruction set": isa,
+                    "method": name,
+                    "processor seconds": spread(own),
+                    "times paper's": spread(times),
+                }
+            )
     use(best)
     return rows
 
@@ -155,11 +170,17 @@ def finetuning(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list
         finetune = partial(fl.finetune, networks, samples, share=share)
         found, seconds = finetune(), timed(finetune, repeats)
         steps = np.quantile(found.steps[found.solved], (0.5, 0.95, 1.0))
-        rows.append({
-            "levels shared by": share, "seconds": round(seconds, 1), "solved": float(found.solved.mean()),
-            "steps_median": steps[0], "steps_p95": steps[1], "steps_max": steps[2],
-            "states_per_device": int(found.quantized.differential_pair_states.max()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "levels shared by": share,
+                "seconds": round(seconds, 1),
+                "solved": float(found.solved.mean()),
+                "steps_median": steps[0],
+                "steps_p95": steps[1],
+                "steps_max": steps[2],
+                "states_per_device": int(found.quantized.differential_pair_states.max()),
+            }
+        )
     return rows
 
 
@@ -213,11 +234,16 @@ def binary_weights(models: int) -> Iterator[dict[str, Any]]:
             begin = time.perf_counter()
             found = fl.finetune(trained, samples, quantizer=fl.Binary(), config=config, share=share)
             yield {
-                "start": start, "scale of a": share, "hidden": hidden, "bias pixel": samples is biased,
-                "solved": float(found.solved.mean()), "recognition_mean": float(found.recognition.mean()),
-                "before_fine_tuning": float(found.recognition_before.mean()), "models": models,
+                "start": start,
+                "scale of a": share,
+                "hidden": hidden,
+                "bias pixel": samples is biased,
+                "solved": float(found.solved.mean()),
+                "recognition_mean": float(found.recognition.mean()),
+                "before_fine_tuning": float(found.recognition_before.mean()),
+                "models": models,
                 "seconds": round(time.perf_counter() - begin, 1),
-            }  # fmt: skip
+            }
 
 
 def binary_figure(rows: list[dict[str, Any]]) -> Figure:
@@ -232,11 +258,24 @@ def binary_figure(rows: list[dict[str, Any]]) -> Figure:
                 own = [r for r in rows if (r["start"], r["scale of a"], r["bias pixel"]) == (start, share, bias)]
                 hidden, solved = (np.array([r[key] for r in own]) for key in ("hidden", "solved"))
                 low, high = wilson(np.rint(solved * own[0]["models"]), own[0]["models"])
-                axes.errorbar(hidden, solved, (solved - low, high - solved), capsize=2,
-                              color=color, marker=marker, linestyle=line, markersize=4, linewidth=1,
-                              label=f"{start}: one scale a {share}")  # fmt: skip
-            axes.set(title="with a bias pixel" if bias else "without a bias", xlabel="hidden units", ylim=(-0.02, 1.04),
-                     xticks=hidden)  # fmt: skip
+                axes.errorbar(
+                    hidden,
+                    solved,
+                    (solved - low, high - solved),
+                    capsize=2,
+                    color=color,
+                    marker=marker,
+                    linestyle=line,
+                    markersize=4,
+                    linewidth=1,
+                    label=f"{start}: one scale a {share}",
+                )
+            axes.set(
+                title="with a bias pixel" if bias else "without a bias",
+                xlabel="hidden units",
+                ylim=(-0.02, 1.04),
+                xticks=hidden,
+            )
         figure.axes[0].set_ylabel("binary networks at 100 %")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return figure

@@ -69,8 +69,11 @@ def main() -> None:
             accuracy = [run[contender][0] for run in runs]
             seconds = float(np.mean([run[contender][1] for run in runs]))
             rows[contender] = {"test": accuracy, "ratio": float(np.mean(accuracy) / reference), "seconds": seconds}
-            print(f"  {contender:24} {np.mean(accuracy):.4f}  ({min(accuracy):.4f} to {max(accuracy):.4f})  "
-                  f"{np.mean(accuracy) / reference:7.2%} of float  {seconds:6.1f} s", flush=True)  # fmt: skip
+            print(
+                f"  {contender:24} {np.mean(accuracy):.4f}  ({min(accuracy):.4f} to {max(accuracy):.4f})  "
+                f"{np.mean(accuracy) / reference:7.2%} of float  {seconds:6.1f} s",
+                flush=True,
+            )
         rows["fewest levels"] = few = [fewest(name, seed, options.epochs) for seed in range(1, 3)]
         print(f"  fewest levels at 99 % of the unquantized test accuracy, two seeds: {few}", flush=True)
         results[name] = rows
@@ -115,23 +118,30 @@ def ternary(start: fl.Networks, training: fl.Samples, seed: int, epochs: int) ->
 
 def trained(start: fl.Networks, training: fl.Samples, seed: int, epochs: int) -> fl.Networks:
     steps = epochs * (len(training) // BATCH)
-    config = fl.FinetuningConfig(steps=steps, batch=BATCH, learning_rate=0.1, final_rate=0.02, latent_limit=1e6,
-                                 check_every=steps)  # fmt: skip
+    config = fl.FinetuningConfig(
+        steps=steps, batch=BATCH, learning_rate=0.1, final_rate=0.02, latent_limit=1e6, check_every=steps
+    )
     return tuned(start, training, Unquantized(), 1, config, seed)
 
 
 def tuned(
-    start: fl.Networks, training: fl.Samples, quantizer: fl.Quantizer, levels: int, config: fl.FinetuningConfig,
+    start: fl.Networks,
+    training: fl.Samples,
+    quantizer: fl.Quantizer,
+    levels: int,
+    config: fl.FinetuningConfig,
     seed: int,
-) -> fl.Networks:  # fmt: skip
+) -> fl.Networks:
     found = fl.finetune(start, training, quantizer=quantizer, levels=levels, share="layer", config=config, seed=seed)
     return found.quantized.networks
 
 
 def best_brevitas(start: fl.Networks, training: fl.Samples, seed: int, epochs: int) -> fl.Networks:
-    candidates = {(scale, rate): brevitas(start, training, seed, epochs, scale, rate)
-                  for scale in ("Int8WeightPerTensorFloat", "Int8WeightPerTensorFloatMSE")
-                  for rate in (0.001, 0.003, 0.01, 0.03, 0.1)}  # fmt: skip
+    candidates = {
+        (scale, rate): brevitas(start, training, seed, epochs, scale, rate)
+        for scale in ("Int8WeightPerTensorFloat", "Int8WeightPerTensorFloatMSE")
+        for rate in (0.001, 0.003, 0.01, 0.03, 0.1)
+    }
     best = max(candidates, key=lambda key: candidates[key].recognition(training)[0])
     print(f"  Brevitas, seed {seed}: {best[0]}, rate {best[1]}", flush=True)
     return candidates[best]
@@ -173,8 +183,16 @@ def fewest(name: str, seed: int, epochs: int) -> dict[str, int]:
     none."""
     training, test = fl.load_dataset(name, seed=seed)
     methods = fl.parse_methods("paper,clipped,zero,kmeans,ternary")
-    found = fl.compare_methods(float_networks(name, seed, epochs), training, methods, alpha=0.99, relative=True,
-                               test=test, q_max=8, share="layer")  # fmt: skip
+    found = fl.compare_methods(
+        float_networks(name, seed, epochs),
+        training,
+        methods,
+        alpha=0.99,
+        relative=True,
+        test=test,
+        q_max=8,
+        share="layer",
+    )
     return {method: q[0] for method, q in found.levels().items()}
 
 

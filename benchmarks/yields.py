@@ -59,10 +59,13 @@ def compare(networks: fewlevels.Networks, samples: fewlevels.Samples, chips: int
     model = ReRamWan2022NoiseModel(g_max=40.0)
     relative = np.linspace(0, 1, 1001)
     tables = tuple(
-        RetentionTable(after_seconds=seconds, conductance_siemens=tuple(40e-6 * relative),
-                       sigma_siemens=tuple(1e-6 * np.polynomial.polynomial.polyval(relative, model.coeff_dic[seconds])))
+        RetentionTable(
+            after_seconds=seconds,
+            conductance_siemens=tuple(40e-6 * relative),
+            sigma_siemens=tuple(1e-6 * np.polynomial.polynomial.polyval(relative, model.coeff_dic[seconds])),
+        )
         for seconds in (1.0, DAY)
-    )  # fmt: skip
+    )
     device = replace(load_device("wan2022_rram"), retention=MeasuredRetention(table=tables))
     joint, shapes = networks.joint()[0], networks.shapes
     print(f"\naihwkit {aihwkit.__version__}, torch {torch.__version__}, {chips} chips\n")
@@ -86,8 +89,10 @@ def compare(networks: fewlevels.Networks, samples: fewlevels.Samples, chips: int
 def row(after: str, simulator: str, recognition: np.ndarray, found: Yield, seconds: float) -> None:
     low, high = found.interval
     error = recognition.std() / np.sqrt(len(recognition))
-    print(f"| {after} | {simulator} | {recognition.mean():.2%} ± {1.96 * error:.2%} | "
-          f"{found.value:.2%} ({low:.2%} to {high:.2%}) | {1e3 * seconds:.2f} |")  # fmt: skip
+    print(
+        f"| {after} | {simulator} | {recognition.mean():.2%} ± {1.96 * error:.2%} | "
+        f"{found.value:.2%} ({low:.2%} to {high:.2%}) | {1e3 * seconds:.2f} |"
+    )
 
 
 def main() -> None:

@@ -23,10 +23,17 @@ def direct(crossbar: Crossbar, volt: np.ndarray) -> OperatingPoint:
     found = [solve_directly(crossbar, row, tolerance=1e-12, max_steps=50) for row in volt]
     assert all(one.converged for one in found)
     return OperatingPoint(
-        crossbar, volt, np.array([one.output_ampere for one in found]), np.array([one.drop_volt for one in found]),
-        np.array([one.bit_volt for one in found]), np.array([one.steps for one in found]),
-        np.array([one.residual for one in found]), np.ones(len(found), bool), CONVERGED, "direct",
-    )  # fmt: skip
+        crossbar,
+        volt,
+        np.array([one.output_ampere for one in found]),
+        np.array([one.drop_volt for one in found]),
+        np.array([one.bit_volt for one in found]),
+        np.array([one.steps for one in found]),
+        np.array([one.residual for one in found]),
+        np.ones(len(found), bool),
+        CONVERGED,
+        "direct",
+    )
 
 
 def ngspice(crossbar: Crossbar, volt: np.ndarray) -> OperatingPoint:
@@ -38,21 +45,33 @@ if shutil.which("ngspice"):
     SOLVERS["ngspice"] = ngspice
 
 WIRES = {
-    "ideal": (0.0, 0.0, 0.0), "ideal on references": (0.0, 0.0, 900.0), "wires": (3.0, 2.0, 0.0),
-    "wires on references": (3.0, 2.0, 900.0), "word wires": (30.0, 0.0, 0.0), "bit wires": (0.0, 20.0, 50.0),
-    "word wires on references": (3.0, 0.0, 900.0), "heavy wires": (2000.0, 3000.0, 0.0),
-}  # fmt: skip
+    "ideal": (0.0, 0.0, 0.0),
+    "ideal on references": (0.0, 0.0, 900.0),
+    "wires": (3.0, 2.0, 0.0),
+    "wires on references": (3.0, 2.0, 900.0),
+    "word wires": (30.0, 0.0, 0.0),
+    "bit wires": (0.0, 20.0, 50.0),
+    "word wires on references": (3.0, 0.0, 900.0),
+    "heavy wires": (2000.0, 3000.0, 0.0),
+}
 SELECTORS: dict[str, Selector | None] = {
-    "resistor": None, "diode": Diode(), "leaky diode": Diode(saturation_ampere=1e-9, ideality=1.6, series_ohm=20.0,
-                                                            temperature_kelvin=340.0), "cubic": Cubic(scale_volt=0.7),
-}  # fmt: skip
+    "resistor": None,
+    "diode": Diode(),
+    "leaky diode": Diode(saturation_ampere=1e-9, ideality=1.6, series_ohm=20.0, temperature_kelvin=340.0),
+    "cubic": Cubic(scale_volt=0.7),
+}
 
 
 def example(wires: str, selector: str, shape: tuple[int, int] = (13, 6), seed: int = 1) -> Crossbar:
     rng = np.random.default_rng(seed)
     word, bit, reference = WIRES[wires]
-    return Crossbar(1 / 10 ** rng.uniform(3, 5, shape), word_wire_ohm=word, bit_wire_ohm=bit, reference_ohm=reference,
-                    selector=SELECTORS[selector])  # fmt: skip
+    return Crossbar(
+        1 / 10 ** rng.uniform(3, 5, shape),
+        word_wire_ohm=word,
+        bit_wire_ohm=bit,
+        reference_ohm=reference,
+        selector=SELECTORS[selector],
+    )
 
 
 def inputs(crossbar: Crossbar, samples: int = 3, seed: int = 2) -> np.ndarray:
@@ -66,8 +85,9 @@ def kirchhoff_holds_at_every_node(solver: Solver, crossbar: Crossbar) -> None:
     total = cell.sum(axis=(1, 2))[:, None, None]
     if crossbar.word_wire_ohm > 0:
         along = np.diff(drop, axis=2, prepend=0) / crossbar.word_wire_ohm  # current through each segment
-        np.testing.assert_allclose(along[:, :, :-1] - along[:, :, 1:] - cell[:, :, :-1] + 0 * total, 0,
-                                   atol=1e-11 * total.min())  # fmt: skip
+        np.testing.assert_allclose(
+            along[:, :, :-1] - along[:, :, 1:] - cell[:, :, :-1] + 0 * total, 0, atol=1e-11 * total.min()
+        )
     if crossbar.bit_wire_ohm > 0:
         down = -np.diff(bit, axis=1) / crossbar.bit_wire_ohm
         down = np.concatenate([down, point.output_ampere[:, None]], axis=1)
@@ -111,8 +131,12 @@ def superposition(solver: Solver, crossbar: Crossbar) -> None:
 
 
 def resistances_scaled_together_scale_the_currents(solver: Solver, crossbar: Crossbar) -> None:
-    scaled = Crossbar(crossbar.conductance_siemens / 7, word_wire_ohm=crossbar.word_wire_ohm * 7,
-                      bit_wire_ohm=crossbar.bit_wire_ohm * 7, reference_ohm=crossbar.reference_ohm * 7)  # fmt: skip
+    scaled = Crossbar(
+        crossbar.conductance_siemens / 7,
+        word_wire_ohm=crossbar.word_wire_ohm * 7,
+        bit_wire_ohm=crossbar.bit_wire_ohm * 7,
+        reference_ohm=crossbar.reference_ohm * 7,
+    )
     volt = inputs(crossbar)
     np.testing.assert_allclose(solver(scaled, volt).output_ampere, solver(crossbar, volt).output_ampere / 7, rtol=1e-9)
 
@@ -122,17 +146,27 @@ def reciprocity(solver: Solver, crossbar: Crossbar) -> None:
     round its diagonal, with source and foot wires of equal kind, has the transposed transfer matrix."""
     if crossbar.reference_ohm > 0:
         return
-    turned = Crossbar(crossbar.conductance_siemens[::-1, ::-1].T, word_wire_ohm=crossbar.bit_wire_ohm,
-                      bit_wire_ohm=crossbar.word_wire_ohm)  # fmt: skip
+    turned = Crossbar(
+        crossbar.conductance_siemens[::-1, ::-1].T,
+        word_wire_ohm=crossbar.bit_wire_ohm,
+        bit_wire_ohm=crossbar.word_wire_ohm,
+    )
     there = solver(crossbar, np.eye(crossbar.word_lines)).output_ampere
     back = solver(turned, np.eye(crossbar.bit_lines)).output_ampere
     np.testing.assert_allclose(back[::-1, ::-1].T, there, rtol=1e-9)
 
 
-CHECKS = {check.__name__: check for check in (
-    kirchhoff_holds_at_every_node, power_in_is_power_dissipated, outputs_rise_with_every_input,
-    the_sum_of_outputs_is_the_sum_of_inputs, no_input_gives_no_output, one_sample_does_not_depend_on_another,
-)}  # fmt: skip
-LINEAR_CHECKS = {check.__name__: check for check in (
-    superposition, resistances_scaled_together_scale_the_currents, reciprocity,
-)}  # fmt: skip
+CHECKS = {
+    check.__name__: check
+    for check in (
+        kirchhoff_holds_at_every_node,
+        power_in_is_power_dissipated,
+        outputs_rise_with_every_input,
+        the_sum_of_outputs_is_the_sum_of_inputs,
+        no_input_gives_no_output,
+        one_sample_does_not_depend_on_another,
+    )
+}
+LINEAR_CHECKS = {
+    check.__name__: check for check in (superposition, resistances_scaled_together_scale_the_currents, reciprocity)
+}

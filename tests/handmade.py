@@ -48,9 +48,14 @@ def handmade_study(
         "recognition_trace": np.where(reached, 1.0, 0.5),
     }
     config = make_config(
-        {"seeds": 1, "repeats": models, "q_max": q_max,
-         "zones": {"models": 2, "epochs": EPOCHS[-1], "every_epochs": EPOCHS.step} | (zones or {})}, "test",
-    )  # fmt: skip
+        {
+            "seeds": 1,
+            "repeats": models,
+            "q_max": q_max,
+            "zones": {"models": 2, "epochs": EPOCHS[-1], "every_epochs": EPOCHS.step} | (zones or {}),
+        },
+        "test",
+    )
     return StudyResult(
         config,
         load_digits(5),

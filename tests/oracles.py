@@ -110,10 +110,22 @@ def normals(words: Sequence[int], count: int) -> Iterator[np.ndarray]:
 
 
 def straight_through(
-    joint: np.ndarray, shapes: Sequence[tuple[int, int]], x: np.ndarray, y: np.ndarray,
-    quantize: Callable[[np.ndarray], np.ndarray], *, steps: int, rate: float, final_rate: float, ramp: float,
-    limits: np.ndarray, squared: bool, batches: Iterator[np.ndarray], noise: float, words: Sequence[int],
-) -> Iterator[tuple[np.ndarray, float]]:  # fmt: skip
+    joint: np.ndarray,
+    shapes: Sequence[tuple[int, int]],
+    x: np.ndarray,
+    y: np.ndarray,
+    quantize: Callable[[np.ndarray], np.ndarray],
+    *,
+    steps: int,
+    rate: float,
+    final_rate: float,
+    ramp: float,
+    limits: np.ndarray,
+    squared: bool,
+    batches: Iterator[np.ndarray],
+    noise: float,
+    words: Sequence[int],
+) -> Iterator[tuple[np.ndarray, float]]:
     """Adam with a straight-through quantizer on one network: before each step and after the last its latent weights,
     and the fraction of the step's samples that it recognises in the forward pass, with noise.
 
@@ -176,9 +188,11 @@ def transfer_by_star_mesh(crossbar: Crossbar, conductance: np.ndarray) -> np.nda
     source, ground = 2 * cells + np.arange(rows), 2 * cells + rows + np.arange(columns)
     g = np.zeros((2 * cells + rows + columns,) * 2)
     for p, q, siemens in (
-        (word, bit, conductance), (word, np.column_stack([source, word[:, :-1]]), 1 / crossbar.word_wire_ohm),
-        (bit[:-1], bit[1:], 1 / crossbar.bit_wire_ohm), (bit[-1], ground, 1 / crossbar.foot_ohm),
-    ):  # fmt: skip
+        (word, bit, conductance),
+        (word, np.column_stack([source, word[:, :-1]]), 1 / crossbar.word_wire_ohm),
+        (bit[:-1], bit[1:], 1 / crossbar.bit_wire_ohm),
+        (bit[-1], ground, 1 / crossbar.foot_ohm),
+    ):
         g[p, q] = g[q, p] = siemens
     for node in range(2 * cells):
         rest, star = slice(node + 1, None), g[node, node + 1 :]

@@ -60,8 +60,13 @@ def random_circuit(seed: int, lines: int = 12) -> tuple[Crossbar, np.ndarray]:
             volt = rng.uniform(0, largest, rows)
     wires = [0.0 if rng.random() < 0.25 else 10 ** rng.uniform(-6, 5) for _ in range(2)]
     reference = 0.0 if rng.random() < 0.5 else 10 ** rng.uniform(-3, 7)
-    return Crossbar(conductance, word_wire_ohm=wires[0], bit_wire_ohm=wires[1], reference_ohm=reference,
-                    selector=random_selector(rng, max(float(np.abs(volt).max()), 1e-15))), volt  # fmt: skip
+    return Crossbar(
+        conductance,
+        word_wire_ohm=wires[0],
+        bit_wire_ohm=wires[1],
+        reference_ohm=reference,
+        selector=random_selector(rng, max(float(np.abs(volt).max()), 1e-15)),
+    ), volt
 
 
 def random_selector(rng: np.random.Generator, largest_volt: float) -> Selector | None:
@@ -70,8 +75,12 @@ def random_selector(rng: np.random.Generator, largest_volt: float) -> Selector |
         case 0:
             return None
         case 1 | 2:
-            return Diode(saturation_ampere=10 ** rng.uniform(-18, -3), ideality=rng.uniform(0.5, 10),
-                         series_ohm=rng.choice([0.0, 10.0]), gmin_siemens=rng.choice([0.0, 1e-12]))  # fmt: skip
+            return Diode(
+                saturation_ampere=10 ** rng.uniform(-18, -3),
+                ideality=rng.uniform(0.5, 10),
+                series_ohm=rng.choice([0.0, 10.0]),
+                gmin_siemens=rng.choice([0.0, 1e-12]),
+            )
         case 3 | 4:
             return Sinh(scale_volt=scale)
         case 5:
@@ -121,17 +130,25 @@ class Circuit:
         self.crossbar, self.volt = crossbar, volt.astype(LONG)[:, None]
         self.conductance = crossbar.conductance_siemens.astype(LONG)
         self.rows, self.columns = crossbar.conductance_siemens.shape
-        self.word, self.bit, self.foot = (LONG(0) if ohm == 0 else 1 / LONG(ohm) for ohm in (
-            crossbar.word_wire_ohm, crossbar.bit_wire_ohm,
-            LONG(crossbar.bit_wire_ohm) + LONG(crossbar.reference_ohm)))  # fmt: skip
+        self.word, self.bit, self.foot = (
+            LONG(0) if ohm == 0 else 1 / LONG(ohm)
+            for ohm in (
+                crossbar.word_wire_ohm,
+                crossbar.bit_wire_ohm,
+                LONG(crossbar.bit_wire_ohm) + LONG(crossbar.reference_ohm),
+            )
+        )
         cells = self.rows * self.columns
         words = cells if self.word else 0
         bits = cells if self.bit else self.columns if self.foot else 0
         self.ground = words + bits
         index, column = np.arange(cells).reshape(self.rows, self.columns), np.arange(self.columns)
         self.word_nodes = index if self.word else np.full_like(index, self.ground)
-        self.bit_nodes = words + index if self.bit else (
-            np.tile(words + column if self.foot else np.full_like(column, self.ground), (self.rows, 1)))  # fmt: skip
+        self.bit_nodes = (
+            words + index
+            if self.bit
+            else (np.tile(words + column if self.foot else np.full_like(column, self.ground), (self.rows, 1)))
+        )
 
     def imbalance(self, drop: np.ndarray, above: np.ndarray, foot: np.ndarray):
         """Current into each node, ground last; cell currents and derivatives."""
@@ -218,9 +235,11 @@ def compare(seed: int, lines: int = 12) -> tuple[str, str]:
         largest = max(np.abs(exact.cell_ampere).max(), np.abs(exact.output_ampere).max())
         error = np.abs(point.output_ampere[0] - exact.output_ampere)
         relative = float(error.max() / largest) if largest > 0 else float(error.max())
-    told = (f"seed {seed}: {crossbar!r}, up to {np.abs(volt).max():.3g} V, residual {point.residual[0]:.1e}, "
-            f"{point.iterations[0]} steps, error {relative:.1e} of {float(largest):.1e} A, exact to "
-            f"{exact.residual:.0e}")  # fmt: skip
+    told = (
+        f"seed {seed}: {crossbar!r}, up to {np.abs(volt).max():.3g} V, residual {point.residual[0]:.1e}, "
+        f"{point.iterations[0]} steps, error {relative:.1e} of {float(largest):.1e} A, exact to "
+        f"{exact.residual:.0e}"
+    )
     if point.status != "converged":
         return ("beyond float64" if largest > FLOAT64 / 1e3 else "not converged"), f"{told}: {point.status}"
     if not exact.residual <= AGREES / 100:

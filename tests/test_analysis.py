@@ -115,9 +115,12 @@ def test_every_number_of_the_summary_is_over_the_models_it_names():
     q = [4, 3, 4, 9, 3, 0, 5, 4, 6, 4]
     ranges = [20, 10, 22, 60, 16, 1, 2, 3, 18, 30]
     result = handmade_study(
-        q, ranges, recognition=[1, 1, 1, 1, 1, 1, 0.9, 0.9, 1, 1],
-        stable_q=np.array([6, 5, 0, 11, 7, 0, 5, 4, 13, 8]), occupied=np.array([4, 2, 4, 8, 2, 0, 5, 4, 6, 3]),
-    )  # fmt: skip
+        q,
+        ranges,
+        recognition=[1, 1, 1, 1, 1, 1, 0.9, 0.9, 1, 1],
+        stable_q=np.array([6, 5, 0, 11, 7, 0, 5, 4, 13, 8]),
+        occupied=np.array([4, 2, 4, 8, 2, 0, 5, 4, 6, 3]),
+    )
     summary = summarise(result)
     assert (summary.models, summary.weights, summary.seconds) == (10, 350, 12.5)
     assert (summary.trained, summary.solved, summary.untrained_but_solved) == (0.8, 0.7, 0.2)

@@ -32,8 +32,12 @@ def test_a_diode_is_exact_from_1e_15_volt_whatever_its_saturation_and_its_device
     size = 10 ** np.concatenate([rng.uniform(-15, 2, 24), rng.uniform(-2, 1, 24)])
     volt, ohm = size * rng.choice([1, -1], 48), 10 ** rng.uniform(0, 15, 48)
     for draw in range(25):
-        diode = Diode(saturation_ampere=10 ** rng.uniform(-18, -3), ideality=rng.uniform(0.5, 10),
-                      gmin_siemens=(0.0, 1e-12)[draw % 2], series_ohm=(0.0, 20.0, 0.0)[draw % 3])  # fmt: skip
+        diode = Diode(
+            saturation_ampere=10 ** rng.uniform(-18, -3),
+            ideality=rng.uniform(0.5, 10),
+            gmin_siemens=(0.0, 1e-12)[draw % 2],
+            series_ohm=(0.0, 20.0, 0.0)[draw % 3],
+        )
         ampere, siemens = np.empty((2, 48))
         _kernels.cells(volt, 1 / ohm, law_numbers(diode), ampere, siemens, isa)
         exact = np.array([diode_cell(diode, *cell) for cell in zip(volt, 1 / ohm, strict=True)])
@@ -56,8 +60,10 @@ def test_an_almost_open_cell_beside_a_large_saturation_current_is_exact() -> Non
     np.testing.assert_allclose(found, [diode_cell(diode, v, 1e-15)[0] for v in (1e-3, 1.0, -1.0)], rtol=1e-14)
 
 
-@pytest.mark.parametrize("selector", [Diode(), Diode(gmin_siemens=0), Diode(series_ohm=5), Sinh(scale_volt=1e-3),
-                                      Cubic(scale_volt=0.1), None])  # fmt: skip
+@pytest.mark.parametrize(
+    "selector",
+    [Diode(), Diode(gmin_siemens=0), Diode(series_ohm=5), Sinh(scale_volt=1e-3), Cubic(scale_volt=0.1), None],
+)
 def test_an_open_cell_carries_nothing_at_any_voltage(selector: Selector | None) -> None:
     crossbar = Crossbar([[0.0, 1e-4, 0.0]], selector=selector)
     for volt in (0.0, 1e-15, 0.3, 100.0, -100.0):
@@ -72,8 +78,9 @@ def test_a_law_without_a_scale_is_refused(law: type, scale: float) -> None:
         law(scale_volt=scale)
 
 
-@pytest.mark.parametrize("selector", [Diode(), Diode(saturation_ampere=1e-6, ideality=2), Sinh(scale_volt=0.4),
-                                      Cubic(scale_volt=0.4)])  # fmt: skip
+@pytest.mark.parametrize(
+    "selector", [Diode(), Diode(saturation_ampere=1e-6, ideality=2), Sinh(scale_volt=0.4), Cubic(scale_volt=0.4)]
+)
 def test_the_slope_is_the_derivative_of_the_current(selector: Selector) -> None:
     volt, conductance = np.linspace(-3, 3, 241), np.full(241, 1e-4)
     step = 1e-5

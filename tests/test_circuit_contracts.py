@@ -19,10 +19,21 @@ def fits(solver: str, wires: str, selector: str, check: str = "") -> bool:
     return True
 
 
-TABLE = [(solver, wires, selector, check) for solver in SOLVERS for wires in WIRES for selector in SELECTORS
-         for check in CHECKS if fits(solver, wires, selector, check)]  # fmt: skip
-LINEAR_TABLE = [(solver, wires, check) for solver in SOLVERS for wires in WIRES for check in LINEAR_CHECKS
-                if fits(solver, wires, "resistor")]  # fmt: skip
+TABLE = [
+    (solver, wires, selector, check)
+    for solver in SOLVERS
+    for wires in WIRES
+    for selector in SELECTORS
+    for check in CHECKS
+    if fits(solver, wires, selector, check)
+]
+LINEAR_TABLE = [
+    (solver, wires, check)
+    for solver in SOLVERS
+    for wires in WIRES
+    for check in LINEAR_CHECKS
+    if fits(solver, wires, "resistor")
+]
 
 
 @pytest.mark.parametrize(("solver", "wires", "selector", "check"), TABLE)
@@ -53,8 +64,9 @@ def crossbars(draw: st.DrawFn, linear: bool = False) -> Crossbar:
     resistance = 10 ** rng.uniform(3, 3 + draw(st.floats(0, 3)), shape)
     wire = st.just(0.0) | st.floats(-2, 2).map(lambda exponent: 10**exponent)
     selector = None if linear else SELECTORS[draw(st.sampled_from(list(SELECTORS)))]
-    return Crossbar(1 / resistance, word_wire_ohm=draw(wire), bit_wire_ohm=draw(wire), reference_ohm=draw(wire),
-                    selector=selector)  # fmt: skip
+    return Crossbar(
+        1 / resistance, word_wire_ohm=draw(wire), bit_wire_ohm=draw(wire), reference_ohm=draw(wire), selector=selector
+    )
 
 
 @pytest.mark.parametrize("check", CHECKS)

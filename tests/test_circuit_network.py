@@ -53,8 +53,9 @@ def test_without_diodes_and_wires_the_circuit_computes_the_network(design: str) 
     circuit = NetworkCircuit.from_networks(network, design=design, selector=None)
     x = np.random.default_rng(2).integers(0, 2, (8, 6)).astype(float)
     point = circuit.run(x, 2.0)
-    np.testing.assert_allclose(circuit.share(point.stages[-1].point.output_ampere, 2.0), network.outputs(x)[0],
-                               rtol=1e-12)  # fmt: skip
+    np.testing.assert_allclose(
+        circuit.share(point.stages[-1].point.output_ampere, 2.0), network.outputs(x)[0], rtol=1e-12
+    )
     np.testing.assert_allclose(point.output_ampere, point.computed_ampere, rtol=1e-9)
     assert len(point.stages) == 3
 
@@ -108,15 +109,20 @@ def test_drawn_circuits_without_spread_are_the_circuit(design: str, network: fl.
     circuit = NetworkCircuit.from_networks(network, design=design)
     drawn = circuit.run_draws(samples.x, 1.0, draws=2, spread=0.0, rng=np.random.default_rng(1))
     point = circuit.run(samples.x, 1.0)
-    np.testing.assert_allclose(drawn, np.broadcast_to(point.output_ampere, drawn.shape), rtol=1e-9,
-                               atol=1e-12 * point.stages[-1].point.output_ampere.max())  # fmt: skip
+    np.testing.assert_allclose(
+        drawn,
+        np.broadcast_to(point.output_ampere, drawn.shape),
+        rtol=1e-9,
+        atol=1e-12 * point.stages[-1].point.output_ampere.max(),
+    )
 
 
 def test_drawn_circuits_with_wires_are_those_of_their_resistances(network: fl.Networks, samples: fl.Samples) -> None:
     circuit = NetworkCircuit.from_networks(network, word_wire_ohm=1, bit_wire_ohm=1)
     drawn = circuit.run_draws(samples.x, 1.0, draws=3, spread=0.2, rng=np.random.default_rng(1))
-    ideal = NetworkCircuit.from_networks(network).run_draws(samples.x, 1.0, draws=3, spread=0.2,
-                                                            rng=np.random.default_rng(1))  # fmt: skip
+    ideal = NetworkCircuit.from_networks(network).run_draws(
+        samples.x, 1.0, draws=3, spread=0.2, rng=np.random.default_rng(1)
+    )
     assert drawn.shape == ideal.shape == (3, 10, 10)
     assert not np.allclose(drawn[0], drawn[1], rtol=1e-3)
 

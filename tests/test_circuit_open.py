@@ -18,8 +18,13 @@ from fewlevels.circuit.transfer import transfer_matrix
 from tests.contracts import SELECTORS, SOLVERS, WIRES, example
 from tests.test_circuit_contracts import fits
 
-TABLE = [(solver, wires, selector) for solver in SOLVERS for wires in WIRES for selector in SELECTORS
-         if fits(solver, wires, selector)]  # fmt: skip
+TABLE = [
+    (solver, wires, selector)
+    for solver in SOLVERS
+    for wires in WIRES
+    for selector in SELECTORS
+    if fits(solver, wires, selector)
+]
 
 
 def with_opens(wires: str, selector: str) -> Crossbar:
@@ -35,14 +40,24 @@ def test_open_cells_are_what_ever_smaller_conductances_tend_to(solver: str, wire
     crossbar = with_opens(wires, selector)
     volt = np.random.default_rng(2).uniform(0.8, 2.5, (2, 7))
     found = SOLVERS[solver](crossbar, volt)
-    almost = Crossbar(np.maximum(crossbar.conductance_siemens, 1e-18), word_wire_ohm=crossbar.word_wire_ohm,
-                      bit_wire_ohm=crossbar.bit_wire_ohm, reference_ohm=crossbar.reference_ohm,
-                      selector=crossbar.selector)  # fmt: skip
-    np.testing.assert_allclose(found.output_ampere, SOLVERS["native"](almost, volt).output_ampere, rtol=1e-9,
-                               atol=1e-15)  # fmt: skip
+    almost = Crossbar(
+        np.maximum(crossbar.conductance_siemens, 1e-18),
+        word_wire_ohm=crossbar.word_wire_ohm,
+        bit_wire_ohm=crossbar.bit_wire_ohm,
+        reference_ohm=crossbar.reference_ohm,
+        selector=crossbar.selector,
+    )
+    np.testing.assert_allclose(
+        found.output_ampere, SOLVERS["native"](almost, volt).output_ampere, rtol=1e-9, atol=1e-15
+    )
     assert found.output_ampere[:, 3].tolist() == [0, 0] and not found.cell_ampere()[:, 2].any()
-    empty = Crossbar(np.zeros((7, 6)), word_wire_ohm=crossbar.word_wire_ohm, bit_wire_ohm=crossbar.bit_wire_ohm,
-                     reference_ohm=crossbar.reference_ohm, selector=crossbar.selector)  # fmt: skip
+    empty = Crossbar(
+        np.zeros((7, 6)),
+        word_wire_ohm=crossbar.word_wire_ohm,
+        bit_wire_ohm=crossbar.bit_wire_ohm,
+        reference_ohm=crossbar.reference_ohm,
+        selector=crossbar.selector,
+    )
     assert not SOLVERS[solver](empty, volt).output_ampere.any()
 
 

@@ -19,9 +19,13 @@ def test_short_wires_on_a_large_reference_resistor_do_not_drown_in_its_voltage(
 ) -> None:
     for seed in range(20):
         rng = np.random.default_rng([77, seed])
-        crossbar = Crossbar(10 ** rng.uniform(-6, -3, rng.integers(2, 13, 2)), selector=selector,
-                            word_wire_ohm=10 ** rng.uniform(-6, 1), bit_wire_ohm=10 ** rng.uniform(-7, -4),
-                            reference_ohm=10 ** rng.uniform(3, 6))  # fmt: skip
+        crossbar = Crossbar(
+            10 ** rng.uniform(-6, -3, rng.integers(2, 13, 2)),
+            selector=selector,
+            word_wire_ohm=10 ** rng.uniform(-6, 1),
+            bit_wire_ohm=10 ** rng.uniform(-7, -4),
+            reference_ohm=10 ** rng.uniform(3, 6),
+        )
         point = SOLVERS[name](crossbar, rng.uniform(0.5, 3, (1, crossbar.word_lines)))
         assert point.residual[0] <= 1e-11, seed
         ampere, volt = point.cell_ampere()[0], point.cell_volt()[0]

@@ -42,8 +42,9 @@ def test_two_cells_on_one_word_line_divide_as_worked_by_hand() -> None:
 def test_vanishing_wires_leave_the_ideal_currents(seed: int, selector: Diode | None, reference_ohm: float) -> None:
     rng = np.random.default_rng(seed)
     ideal = random_crossbar(rng, selector=selector, reference_ohm=reference_ohm)
-    wired = Crossbar(ideal.conductance_siemens, word_wire_ohm=1e-7, bit_wire_ohm=1e-7, selector=selector,
-                     reference_ohm=reference_ohm)  # fmt: skip
+    wired = Crossbar(
+        ideal.conductance_siemens, word_wire_ohm=1e-7, bit_wire_ohm=1e-7, selector=selector, reference_ohm=reference_ohm
+    )
     volt = rng.uniform(0.8, 3, (2, ideal.word_lines))
     np.testing.assert_allclose(solve(wired, volt).output_ampere, solve(ideal, volt).output_ampere, rtol=1e-7)
 
@@ -63,8 +64,21 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     outputs = []
     for threads in (1, 2, 3, 5):
         output, residual, converged = np.empty((1, 45)), np.empty(1), np.empty(1, bool)
-        _kernels.wired(*crossbar.wired_arguments, 1e-12, 50, 500, volt, None, None, output, np.empty((2, 1), np.int64),
-                       residual, converged, threads, _kernels.instruction_sets()[0])  # fmt: skip
+        _kernels.wired(
+            *crossbar.wired_arguments,
+            1e-12,
+            50,
+            500,
+            volt,
+            None,
+            None,
+            output,
+            np.empty((2, 1), np.int64),
+            residual,
+            converged,
+            threads,
+            _kernels.instruction_sets()[0],
+        )
         assert converged.all()
         outputs.append(output)
     assert all(np.array_equal(output, outputs[0]) for output in outputs)
@@ -76,8 +90,21 @@ def test_every_instruction_set_finds_the_same_currents(isa: str) -> None:
     crossbar = Crossbar(10 ** rng.uniform(-5, -4, (21, 13)), word_wire_ohm=30, bit_wire_ohm=3, selector=Diode())
     volt = rng.uniform(1, 2, (2, 21))
     output, converged = np.empty((2, 13)), np.empty(2, bool)
-    _kernels.wired(*crossbar.wired_arguments, 1e-12, 50, 500, volt, None, None, output, np.empty((2, 2), np.int64),
-                   np.empty(2), converged, 1, isa)  # fmt: skip
+    _kernels.wired(
+        *crossbar.wired_arguments,
+        1e-12,
+        50,
+        500,
+        volt,
+        None,
+        None,
+        output,
+        np.empty((2, 2), np.int64),
+        np.empty(2),
+        converged,
+        1,
+        isa,
+    )
     assert converged.all()
     np.testing.assert_allclose(output, solve(crossbar, volt).output_ampere, rtol=1e-10)
 
@@ -100,11 +127,21 @@ def extreme(seed: int) -> tuple[Crossbar, np.ndarray]:
         conductance[rng.random(shape) < 0.05] = 1.0
     word, bit = 10 ** rng.uniform(-6, 4, 2)
     rows = shape[0]
-    volt = (np.zeros(rows), rng.choice([0.0, 10.0], rows), rng.uniform(-10, 10, rows), np.full(rows, -10.0),
-            rng.uniform(0, 10, rows))[seed % 5]  # fmt: skip
+    volt = (
+        np.zeros(rows),
+        rng.choice([0.0, 10.0], rows),
+        rng.uniform(-10, 10, rows),
+        np.full(rows, -10.0),
+        rng.uniform(0, 10, rows),
+    )[seed % 5]
     selector = (None, Diode(), Diode(series_ohm=5, ideality=1.7), Diode(saturation_ampere=1e-9))[seed % 4]
-    return Crossbar(conductance, word_wire_ohm=0 if seed % 7 == 0 else word, bit_wire_ohm=0 if seed % 11 == 0 else bit,
-                    reference_ohm=0 if seed % 2 else 10 ** rng.uniform(0, 6), selector=selector), volt  # fmt: skip
+    return Crossbar(
+        conductance,
+        word_wire_ohm=0 if seed % 7 == 0 else word,
+        bit_wire_ohm=0 if seed % 11 == 0 else bit,
+        reference_ohm=0 if seed % 2 else 10 ** rng.uniform(0, 6),
+        selector=selector,
+    ), volt
 
 
 def test_500_extreme_circuits_all_converge_within_25_newton_steps() -> None:

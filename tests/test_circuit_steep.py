@@ -37,8 +37,9 @@ def series_current(ohm: float, conductance: float, scale: float, volt: float) ->
 @pytest.mark.parametrize("scale", [0.5, 0.005, 5e-4])
 def test_a_sinh_device_behind_wires_is_a_series_circuit(wires: tuple[float, ...], scale: float) -> None:
     word, bit, reference = map(float, wires)
-    crossbar = Crossbar([[1e-5]], word_wire_ohm=word, bit_wire_ohm=bit, reference_ohm=reference,
-                        selector=Sinh(scale_volt=scale))  # fmt: skip
+    crossbar = Crossbar(
+        [[1e-5]], word_wire_ohm=word, bit_wire_ohm=bit, reference_ohm=reference, selector=Sinh(scale_volt=scale)
+    )
     point = solve(crossbar, [[5.0], [-5.0]]).require_converged()
     exact = series_current(10.0, 1e-5, scale, 5.0)
     np.testing.assert_allclose(point.output_ampere, [[exact], [-exact]], rtol=1e-11)
@@ -142,8 +143,9 @@ def test_a_wire_that_is_no_number_is_refused(bad: object) -> None:
 
 def network(scale_volt: float, design: str) -> NetworkCircuit:
     weights = np.random.default_rng(3).normal(size=(4, 3)), np.random.default_rng(4).normal(size=(3, 2))
-    return NetworkCircuit.from_networks(fl.Networks.from_weights(weights), design=design,
-                                        selector=Sinh(scale_volt=scale_volt))  # fmt: skip
+    return NetworkCircuit.from_networks(
+        fl.Networks.from_weights(weights), design=design, selector=Sinh(scale_volt=scale_volt)
+    )
 
 
 @pytest.mark.parametrize("design", ["differential-pair", "reference-buffered", "paper-passive"])

@@ -15,8 +15,15 @@ from tests.oracles import ISAS, transfer_by_star_mesh
 def found(crossbar: Crossbar, conductance: np.ndarray, isa: str = ISAS[0], threads: int = 1) -> np.ndarray:
     """The kernel alone, with the wires of the crossbar."""
     transfer = np.empty_like(conductance)
-    _kernels.transfer(conductance, 1 / crossbar.word_wire_ohm, 1 / crossbar.bit_wire_ohm, 1 / crossbar.foot_ohm,
-                      transfer, threads, isa)  # fmt: skip
+    _kernels.transfer(
+        conductance,
+        1 / crossbar.word_wire_ohm,
+        1 / crossbar.bit_wire_ohm,
+        1 / crossbar.foot_ohm,
+        transfer,
+        threads,
+        isa,
+    )
     return transfer
 
 
@@ -53,8 +60,12 @@ def test_every_entry_is_exact_to_rounding_with_open_and_shorted_cells(seed: int)
     conductance = 10 ** rng.uniform(-9, -3, shape)
     conductance[rng.random(shape) < 0.2] = 0.0
     conductance[rng.random(shape) < 0.1] = 1e3
-    crossbar = Crossbar(np.ones(shape), word_wire_ohm=10 ** rng.uniform(-6, 4), bit_wire_ohm=10 ** rng.uniform(-6, 4),
-                        reference_ohm=rng.choice([0.0, 1e8]))  # fmt: skip
+    crossbar = Crossbar(
+        np.ones(shape),
+        word_wire_ohm=10 ** rng.uniform(-6, 4),
+        bit_wire_ohm=10 ** rng.uniform(-6, 4),
+        reference_ohm=rng.choice([0.0, 1e8]),
+    )
     exact = transfer_by_star_mesh(crossbar, conductance)
     for isa in ISAS:
         np.testing.assert_allclose(found(crossbar, conductance, isa), exact, rtol=3e-14, atol=0)

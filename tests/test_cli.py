@@ -25,9 +25,19 @@ from tests.test_study_run import contents
 
 SMALL = ["--seeds", "2", "--repeats", "40", "--epochs", "40", "--q-max", "12", "--jobs", "2"]
 KEYS = {
-    "models", "trained", "solved", "fewest_levels", "occupied_at_fewest", "fewest_occupied", "range_at_fewest_levels",
-    "median_levels", "median_occupied", "rank_correlation", "reduction_percent", "seconds",
-}  # fmt: skip
+    "models",
+    "trained",
+    "solved",
+    "fewest_levels",
+    "occupied_at_fewest",
+    "fewest_occupied",
+    "range_at_fewest_levels",
+    "median_levels",
+    "median_occupied",
+    "rank_correlation",
+    "reduction_percent",
+    "seconds",
+}
 
 
 def run(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
@@ -119,13 +129,16 @@ def test_a_folder_that_goes_away_while_a_study_runs_is_one_sentence_and_exit_cod
 
 
 def test_two_studies_at_once_on_a_file_system_without_locks_end_with_the_right_bytes(study, tmp_path):
-    folder, unlocked = tmp_path / "study", (
-        "import errno, fcntl\n"
-        "def refused(*_): raise OSError(errno.ENOLCK, 'No locks available')\n"
-        "fcntl.flock = refused\n"
-        "from fewlevels.cli import main\n"
-        "main()\n"
-    )  # fmt: skip
+    folder, unlocked = (
+        tmp_path / "study",
+        (
+            "import errno, fcntl\n"
+            "def refused(*_): raise OSError(errno.ENOLCK, 'No locks available')\n"
+            "fcntl.flock = refused\n"
+            "from fewlevels.cli import main\n"
+            "main()\n"
+        ),
+    )
     command = [sys.executable, "-c", unlocked, "study", "--out", str(folder), "--quiet", *SMALL]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in both:
@@ -200,9 +213,12 @@ def test_a_study_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(tmp_pa
 def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
     command = [sys.executable, "-m", "fewlevels.cli", "study", "--out", str(tmp_path / "study"), "--jobs", "1"]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
-    )  # fmt: skip
+    )
     while not list((tmp_path / "study" / "shards").glob("*.parquet")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
@@ -215,8 +231,19 @@ def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
 def test_an_interrupted_search_leaves_soon_and_says_that_nothing_was_stored(tmp_path):
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "net.npz", W1=rng.normal(size=(3000, 25, 40)), W2=rng.normal(size=(3000, 40, 10)))
-    command = [sys.executable, "-m", "fewlevels.cli", "search", str(tmp_path / "net.npz"), "--data", "digits5",
-               "--method", "zero,qat:ternary", "--out", str(tmp_path / "out")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "fewlevels.cli",
+        "search",
+        str(tmp_path / "net.npz"),
+        "--data",
+        "digits5",
+        "--method",
+        "zero,qat:ternary",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert_leaves_soon(command, "nothing was stored", after_seconds=4)  # of minutes
     assert not (tmp_path / "out").exists()
 
@@ -243,9 +270,12 @@ def test_an_interrupt_ends_even_a_native_call_of_the_main_thread():
 
 def assert_leaves_soon(command, left, *, after_seconds):
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
-    )  # fmt: skip
+    )
     with pytest.raises(subprocess.TimeoutExpired):  # it would go on
         process.wait(after_seconds)
     began = time.perf_counter()
@@ -372,10 +402,20 @@ def own_study(tmp_path_factory):
     y = np.repeat(np.arange(3), 20)
     np.savez(folder / "own.npz", X=rng.normal(size=(60, 6)) * 0.3 + np.eye(3, 6)[y] * 3, y=y)
     options = {
-        "dataset": str(folder / "own.npz"), "seed": 9, "seeds": 2, "repeats": 39, "epochs": 41, "iterations": 97,
-        "hidden": 8, "learning_rate": 0.75, "init": "normal:0.5,0.6", "alpha": 0.95, "q_max": 13,
-        "quantizer": "midpoint-signed", "instruction_set": "baseline",
-    }  # fmt: skip
+        "dataset": str(folder / "own.npz"),
+        "seed": 9,
+        "seeds": 2,
+        "repeats": 39,
+        "epochs": 41,
+        "iterations": 97,
+        "hidden": 8,
+        "learning_rate": 0.75,
+        "init": "normal:0.5,0.6",
+        "alpha": 0.95,
+        "q_max": 13,
+        "quantizer": "midpoint-signed",
+        "instruction_set": "baseline",
+    }
     given = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)]
     done = run("study", "--out", folder / "study", "--jobs", 2, *given)
     assert done.returncode == 0, done.stderr

@@ -67,10 +67,13 @@ def test_a_table_of_levels_is_shown_with_how_it_was_read(tmp_path):
 @pytest.mark.parametrize("law", ["sinh", "cubic"])
 def test_json_names_each_law_as_a_file_does(tmp_path, law):
     mine = tmp_path / "mine.toml"
-    mine.write_text('name = "mine"\nlowest_siemens = 1e-6\nhighest_siemens = 2e-6\n'
-                    '[spread]\nlaw = "polynomial"\nconstant_siemens = 1e-8\n'
-                    '[retention]\nlaw = "power"\nexponent = 0.01\nstart_seconds = 1\nlast_seconds = 10\n'
-                    f'[nonlinearity]\nlaw = "{law}"\nscale_volt = 0.4\n', encoding="utf-8")  # fmt: skip
+    mine.write_text(
+        'name = "mine"\nlowest_siemens = 1e-6\nhighest_siemens = 2e-6\n'
+        '[spread]\nlaw = "polynomial"\nconstant_siemens = 1e-8\n'
+        '[retention]\nlaw = "power"\nexponent = 0.01\nstart_seconds = 1\nlast_seconds = 10\n'
+        f'[nonlinearity]\nlaw = "{law}"\nscale_volt = 0.4\n',
+        encoding="utf-8",
+    )
     found = json.loads(run("devices", mine, "--json").stdout)
     assert found["nonlinearity"] == {"law": law, "scale_volt": 0.4}
     assert (found["spread"]["law"], found["retention"]["law"]) == ("polynomial", "power")
@@ -78,8 +81,10 @@ def test_json_names_each_law_as_a_file_does(tmp_path, law):
 
 def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_are(tmp_path):
     mine = tmp_path / "mine.toml"
-    mine.write_text('name = "mine"\n[levels]\nconductance_siemens = [1e-6, 5e-6]\n[nonlinearity]\nlaw = "sinh"\n'
-                    'csv = "iv.csv"\n', encoding="utf-8")  # fmt: skip
+    mine.write_text(
+        'name = "mine"\n[levels]\nconductance_siemens = [1e-6, 5e-6]\n[nonlinearity]\nlaw = "sinh"\ncsv = "iv.csv"\n',
+        encoding="utf-8",
+    )
     volt = [0.1 * step for step in range(11)]
     for curve, poor in ((lambda v: 1e-6 * v * (1 + v * v), False), (lambda v: 1e-6 * (v > 0.85), True)):
         rows = "".join(f"{v},{curve(v)}\n" for v in volt)

@@ -53,8 +53,19 @@ def test_a_device_of_the_user_s_own_gets_an_answer(network: Path, tmp_path: Path
         "level,conductance_siemens,sigma_siemens\n0,1e-6,1e-7\n1,2e-5,5e-7\n2,8e-5,1e-6\n"
     )
     (tmp_path / "mine.toml").write_text('name = "mine"\n\n[levels]\ncsv = "levels.csv"\n')
-    done = run("--network", network, "--data", "digits5", "--device", tmp_path / "mine.toml", "--chips", 100, "--json",
-               "--out", tmp_path / "fit")  # fmt: skip
+    done = run(
+        "--network",
+        network,
+        "--data",
+        "digits5",
+        "--device",
+        tmp_path / "mine.toml",
+        "--chips",
+        100,
+        "--json",
+        "--out",
+        tmp_path / "fit",
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["device"] == "mine" and set(answer["level_siemens"]) <= {1e-6, 2e-5, 8e-5}
@@ -97,10 +108,21 @@ def test_every_option_reaches_the_fit(network: Path, tmp_path: Path) -> None:
         weights = {name: np.stack([np.zeros_like(arrays[name]), arrays[name]]) for name in ("W1", "W2")}
     np.savez(tmp_path / "two.npz", **weights)
     given = {
-        "model": 1, "alpha": 0.9, "yield": 0.8, "chips": 20, "most-states": 3, "scheme": "offset-column",
-        "input-volt": 0.5, "wire-ohm": 2.0, "stuck-rate": 0.01, "tolerance-siemens": 1e-6, "max-pulses": 7, "seed": 5,
-        "after-seconds": 3600.0, "test": "digits5",
-    }  # fmt: skip
+        "model": 1,
+        "alpha": 0.9,
+        "yield": 0.8,
+        "chips": 20,
+        "most-states": 3,
+        "scheme": "offset-column",
+        "input-volt": 0.5,
+        "wire-ohm": 2.0,
+        "stuck-rate": 0.01,
+        "tolerance-siemens": 1e-6,
+        "max-pulses": 7,
+        "seed": 5,
+        "after-seconds": 3600.0,
+        "test": "digits5",
+    }
     options = [word for name, value in given.items() for word in (f"--{name}", value)]
     out = tmp_path / "fit"
     done = run(
@@ -126,8 +148,23 @@ def test_a_second_fit_in_one_folder_is_refused(network: Path, tmp_path: Path) ->
 def test_held_out_samples_judge_what_others_chose(network: Path, tmp_path: Path) -> None:
     samples = load_digits(5)
     np.savez(tmp_path / "wrong.npz", X=samples.x, y=np.roll(samples.y, 1))
-    done = run("--network", network, "--data", "digits5", "--test", tmp_path / "wrong.npz", "--device", "cmo_hfox",
-               "--chips", 50, "--most-states", 2, "--out", tmp_path / "fit", "--json")  # fmt: skip
+    done = run(
+        "--network",
+        network,
+        "--data",
+        "digits5",
+        "--test",
+        tmp_path / "wrong.npz",
+        "--device",
+        "cmo_hfox",
+        "--chips",
+        50,
+        "--most-states",
+        2,
+        "--out",
+        tmp_path / "fit",
+        "--json",
+    )
     answer = json.loads(done.stdout)
     assert answer["limiting_factor"] == "network" and answer["yield"] == 0.0
     assert answer["recognition_before_quantizing"] == 0.0

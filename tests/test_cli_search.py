@@ -14,8 +14,17 @@ from fewlevels.report import write_report
 from fewlevels.storage.folder import Folder
 from tests.test_cli import run
 
-KEYS = {"method", "solved", "q_min", "q_median", "q_p95", "distinct_weights_median", "states_per_device_median",
-        "recognition_before", "recognition_after"}  # fmt: skip
+KEYS = {
+    "method",
+    "solved",
+    "q_min",
+    "q_median",
+    "q_p95",
+    "distinct_weights_median",
+    "states_per_device_median",
+    "recognition_before",
+    "recognition_after",
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +80,15 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
         assert cells[4:] == [
             f"{row[key]:g}"
             for key in (
-                "q_min", "q_median", "q_p95", "occupied_median", "distinct_weights_median", "states_per_device_median",
+                "q_min",
+                "q_median",
+                "q_p95",
+                "occupied_median",
+                "distinct_weights_median",
+                "states_per_device_median",
                 "states_per_device_offset_column_median",
             )
-        ]  # fmt: skip
+        ]
 
 
 def test_a_users_networks_are_searched_for_a_devices_levels(tmp_path, small_study):
@@ -84,9 +98,20 @@ def test_a_users_networks_are_searched_for_a_devices_levels(tmp_path, small_stud
     lines = ["level,conductance_siemens", *(f"{level},{siemens}" for level, siemens in enumerate(reads))]
     (tmp_path / "levels.csv").write_text("\n".join(lines), encoding="utf-8")
     done = run(
-        "search", tmp_path / "net.npz", "--data", "digits5", "--method", f"device:{tmp_path / 'levels.csv'}",
-        "--q-max", 7, "--alpha", 0.9, "--out", tmp_path / "out", "--json",
-    )  # fmt: skip
+        "search",
+        tmp_path / "net.npz",
+        "--data",
+        "digits5",
+        "--method",
+        f"device:{tmp_path / 'levels.csv'}",
+        "--q-max",
+        7,
+        "--alpha",
+        0.9,
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)["methods"]
     quantizer = fewlevels.device_levels(reads)
@@ -110,9 +135,22 @@ def test_held_out_samples_judge_and_alpha_can_be_relative(tmp_path):
     networks = fewlevels.train(training, config, models=3)
     np.savez(tmp_path / "net.npz", W1=networks.weights[0], W2=networks.weights[1])
     done = run(
-        "search", tmp_path / "net.npz", "--data", "digits8", "--test", "digits8", "--alpha", 0.985, "--relative",
-        "--method", "kmeans", "--q-max", 8, "--out", tmp_path,
-    )  # fmt: skip
+        "search",
+        tmp_path / "net.npz",
+        "--data",
+        "digits8",
+        "--test",
+        "digits8",
+        "--alpha",
+        0.985,
+        "--relative",
+        "--method",
+        "kmeans",
+        "--q-max",
+        8,
+        "--out",
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert "each to keep 98.5 % of its own recognition before quantizing" in done.stdout
     assert "of the held-out test samples of digits8" in done.stdout
@@ -132,8 +170,19 @@ def test_held_out_samples_judge_and_alpha_can_be_relative(tmp_path):
 def test_data_replaces_a_studys_own_samples(folder, tmp_path, small_study):
     noisy = fewlevels.flip_pixels(fewlevels.load_digits(5), 1, 3, np.random.default_rng(1))
     np.savez(tmp_path / "noisy.npz", X=noisy.x, y=noisy.y)
-    done = run("search", folder, "--data", tmp_path / "noisy.npz", "--method", "clipped", "--alpha", 0.8, "--json",
-               "--out", tmp_path / "out")  # fmt: skip
+    done = run(
+        "search",
+        folder,
+        "--data",
+        tmp_path / "noisy.npz",
+        "--method",
+        "clipped",
+        "--alpha",
+        0.8,
+        "--json",
+        "--out",
+        tmp_path / "out",
+    )
     found = fewlevels.fewest_levels(
         small_study[1].found.networks, noisy, quantizer=fewlevels.Clipped(), q_max=16, alpha=0.8
     )
@@ -217,8 +266,10 @@ def test_a_network_that_recognises_nothing_is_unsolved_and_said_to_be(tmp_path):
     options = ("search", tmp_path / "net.npz", "--data", "digits5", "--method", "paper", "--q-max", 3, "--relative")
     done = run(*options, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert ("Before quantizing 1 of them recognises nothing: there is nothing to keep, and no method solves them.\n"
-            in done.stdout)  # fmt: skip
+    assert (
+        "Before quantizing 1 of them recognises nothing: there is nothing to keep, and no method solves them.\n"
+        in done.stdout
+    )
     stored = json.loads((tmp_path / "out" / "search.json").read_text(encoding="utf-8"))
     assert (stored["models"], stored["trained"], stored["recognise_nothing"]) == (2, 1, 1)
     assert len(stored["q"]["paper"]) == 1
@@ -275,9 +326,7 @@ def test_a_search_that_ends_between_its_files_is_not_taken_for_whole(searched, s
         write_report(copy)
 
 
-@pytest.mark.parametrize(
-    ("mark", "kind"), [("request.json", "fit"), ("fit.json", "fit"), ("study.toml", "study")],
-)  # fmt: skip
+@pytest.mark.parametrize(("mark", "kind"), [("request.json", "fit"), ("fit.json", "fit"), ("study.toml", "study")])
 def test_a_search_keeps_out_of_other_folders(mark, kind, tmp_path):
     np.savez(tmp_path / "net.npz", W1=np.ones((25, 3)), W2=np.ones((3, 10)))
     out = tmp_path / "out"

@@ -50,14 +50,25 @@ class Rounded(CuttingQuantizer):
         return tuple(replace(self, step=step) for step in (0.3, 0.02, 0.1, 0.5, 0.02, 0.9))
 
 
-QUANTIZERS = [Clipped(), Clipped(zero=True), DeadZone(), Ternary(threshold=None), PowersOfTwo(),
-              device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4]), Rounded()]  # fmt: skip
+QUANTIZERS = [
+    Clipped(),
+    Clipped(zero=True),
+    DeadZone(),
+    Ternary(threshold=None),
+    PowersOfTwo(),
+    device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4]),
+    Rounded(),
+]
 
 
 def of_all(
-    joint: FloatArray, shapes: list[tuple[int, int]], quantizer: CuttingQuantizer, q: int, share: Share,
+    joint: FloatArray,
+    shapes: list[tuple[int, int]],
+    quantizer: CuttingQuantizer,
+    q: int,
+    share: Share,
     samples: Samples,
-) -> tuple[FloatArray, FloatArray, np.ndarray]:  # fmt: skip
+) -> tuple[FloatArray, FloatArray, np.ndarray]:
     """Recognition, margin and index of each model's best setting, from every setting in full."""
     best = np.full(len(joint), -1.0), np.full(len(joint), -np.inf), np.zeros(len(joint), int)
     for index, setting in enumerate(quantizer.settings()):
@@ -73,15 +84,28 @@ def of_all(
 @pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda quantizer: quantizer.name)
 @hypothesis.settings(max_examples=8, deadline=None)
 @hypothesis.given(
-    seed=st.integers(0, 2**32), layers=st.lists(st.integers(1, 13), min_size=1, max_size=3), outputs=st.integers(2, 11),
+    seed=st.integers(0, 2**32),
+    layers=st.lists(st.integers(1, 13), min_size=1, max_size=3),
+    outputs=st.integers(2, 11),
     models=st.integers(1, 9),
-    share=st.sampled_from(["network", "layer", "column"]), real=st.booleans(), isa=st.sampled_from(ISAS),
-    spread=st.sampled_from([1e-3, 1.0, 20.0, 1e4, 1e200]), samples=st.integers(1, 12),
-)  # fmt: skip
+    share=st.sampled_from(["network", "layer", "column"]),
+    real=st.booleans(),
+    isa=st.sampled_from(ISAS),
+    spread=st.sampled_from([1e-3, 1.0, 20.0, 1e4, 1e200]),
+    samples=st.integers(1, 12),
+)
 def test_the_best_setting_is_that_of_trying_all_byte_for_byte(
-    quantizer: CuttingQuantizer, seed: int, layers: list[int], outputs: int, models: int, share: Share, real: bool,
-    isa: str, spread: float, samples: int,
-) -> None:  # fmt: skip
+    quantizer: CuttingQuantizer,
+    seed: int,
+    layers: list[int],
+    outputs: int,
+    models: int,
+    share: Share,
+    real: bool,
+    isa: str,
+    spread: float,
+    samples: int,
+) -> None:
     rng = np.random.default_rng(seed)
     sizes = [*layers, outputs]
     shapes = list(itertools.pairwise(sizes))

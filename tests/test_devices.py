@@ -65,10 +65,12 @@ def test_between_two_times_a_spread_is_straight_in_the_logarithm_of_time():
 
 def test_a_power_law_takes_mean_and_spread_down_by_the_same_factor():
     device = Device(
-        name="pcm", lowest_siemens=1e-6, highest_siemens=9e-6,
+        name="pcm",
+        lowest_siemens=1e-6,
+        highest_siemens=9e-6,
         spread=TableSpread(conductance_siemens=(1e-6, 9e-6), sigma_siemens=(1e-7, 5e-7)),
         retention=PowerLawDrift(exponent=0.5, start_seconds=4.0, last_seconds=1e4),
-    )  # fmt: skip
+    )
     assert device.mean_siemens(5e-6, 16.0) == pytest.approx(2.5e-6, rel=1e-12)  # (16 / 4)^-0.5 = 1/2
     assert device.sigma_siemens(5e-6, 16.0) == pytest.approx(1.5e-7, rel=1e-12)
     assert device.mean_siemens(5e-6, 4.0) == device.mean_siemens(5e-6) == 5e-6
@@ -81,9 +83,11 @@ def test_level_means_and_spreads_follow_their_measured_tables():
         )
 
     device = Device(
-        name="two", level_siemens=(1e-6, 2e-6), level_sigma_siemens=(0.01e-6, 0.02e-6),
+        name="two",
+        level_siemens=(1e-6, 2e-6),
+        level_sigma_siemens=(0.01e-6, 0.02e-6),
         retention=MeasuredRetention(table=(table(10, 1e-6, 2e-6), table(1000, 0.8e-6, 1.4e-6))),
-    )  # fmt: skip
+    )
     assert (device.lowest_siemens, device.highest_siemens) == (1e-6, 2e-6)
     np.testing.assert_allclose(device.mean_siemens([1e-6, 2e-6], 100), [0.9e-6, 1.7e-6], rtol=1e-12)
     np.testing.assert_allclose(device.sigma_siemens([1e-6, 2e-6], 100), [0.1e-6, 0.2e-6], rtol=1e-12)
@@ -122,9 +126,13 @@ def test_a_level_table_says_nothing_of_the_window_beyond_its_levels_nor_of_other
     table = RetentionTable(after_seconds=10.0, conductance_siemens=(2e-6, 4e-6), sigma_siemens=(0.1e-6, 0.2e-6))
     later = replace(table, after_seconds=1000.0)
     device = Device(
-        name="table", lowest_siemens=1e-6, highest_siemens=5e-6, level_siemens=(2e-6, 4e-6),
-        level_sigma_siemens=(0.1e-6, 0.2e-6), retention=MeasuredRetention(table=(table, later)),
-    )  # fmt: skip
+        name="table",
+        lowest_siemens=1e-6,
+        highest_siemens=5e-6,
+        level_siemens=(2e-6, 4e-6),
+        level_sigma_siemens=(0.1e-6, 0.2e-6),
+        retention=MeasuredRetention(table=(table, later)),
+    )
     assert device.sigma_siemens(4e-6) == device.sigma_siemens(4e-6, 1000.0) == 0.2e-6
     for outside in (1e-6, 5e-6):
         for seconds in (None, 10.0):
@@ -141,12 +149,19 @@ def test_the_example_of_the_docs_loads(tmp_path):
     assert example is not None
     device = load_device(written(tmp_path, example[1]))
     assert device == Device(
-        name="mine", citation="Ours, 2026", sources="4-kbit array, room temperature, read at 0.2 V",
-        lowest_siemens=1e-6, highest_siemens=100e-6, level_siemens=(2e-6, 10e-6, 40e-6, 90e-6),
-        level_sigma_siemens=(0.3e-6, 1e-6, 2e-6, 3e-6), read_noise=0.005, stuck_on_rate=0.001, stuck_off_rate=0.002,
+        name="mine",
+        citation="Ours, 2026",
+        sources="4-kbit array, room temperature, read at 0.2 V",
+        lowest_siemens=1e-6,
+        highest_siemens=100e-6,
+        level_siemens=(2e-6, 10e-6, 40e-6, 90e-6),
+        level_sigma_siemens=(0.3e-6, 1e-6, 2e-6, 3e-6),
+        read_noise=0.005,
+        stuck_on_rate=0.001,
+        stuck_off_rate=0.002,
         retention=PowerLawDrift(exponent=0.01, exponent_sigma=0.002, start_seconds=1.0, last_seconds=1e6),
         nonlinearity=Sinh(scale_volt=0.4),
-    )  # fmt: skip
+    )
     assert device.cell == Sinh(scale_volt=0.4)
 
 
@@ -165,12 +180,17 @@ def test_a_selector_is_the_cell(tmp_path):
         (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1\n', "line 4: scale_siemens is missing"),
         (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1e-7\nscale_siemens = 0\n', "line 7: scale_sie"),
         (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = -1e-7\n', "line 4: spread must be at least 0"),
-        (WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1.2e-6, 2e-6]\nsigma_siemens = [1e-7, 1e-7]\n',
-         "line 4: spread must be measured everywhere from 1e-06 to 2e-06 S"),
-        (WINDOW + '[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 1\n'
-         'conductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.0, 0.0]\n[[retention.table]]\nafter_seconds = 2\n'
-         'conductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.0, -1.0]\n', "line 13: sigma_siemens must be"),
-        (WINDOW + 'stuck_on_rate = 1.5\n', r"line 4: stuck_on_rate must be in \[0, 1\], got 1.5"),
+        (
+            WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1.2e-6, 2e-6]\nsigma_siemens = [1e-7, 1e-7]\n',
+            "line 4: spread must be measured everywhere from 1e-06 to 2e-06 S",
+        ),
+        (
+            WINDOW + '[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 1\n'
+            "conductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.0, 0.0]\n[[retention.table]]\nafter_seconds = 2\n"
+            "conductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.0, -1.0]\n",
+            "line 13: sigma_siemens must be",
+        ),
+        (WINDOW + "stuck_on_rate = 1.5\n", r"line 4: stuck_on_rate must be in \[0, 1\], got 1.5"),
         (WINDOW + 'read_noise = "1 %"\n', "line 4: read_noise must be a finite number, got '1 %'"),
         (WINDOW + "states = 2.5\n", "line 4: states must be a whole number, got 2.5"),
         ('name = "x"\nlowest_siemens = 2\nhighest_siemens = 1\n', "line 2: lowest_siemens must be below 1 S"),
@@ -182,7 +202,7 @@ def test_a_selector_is_the_cell(tmp_path):
         ("states = 4\n", "name is missing"),
         ("name = \n", "is not valid TOML"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_description_is_one_sentence_with_line_and_key(tmp_path, text, said):
     with pytest.raises(DeviceError, match=said) as raised:
         load_device(written(tmp_path, text))
@@ -231,10 +251,7 @@ def test_a_quantizer_takes_its_levels_from_any_table_of_conductances(tmp_path, t
     [
         ("1\n2e-6\n", "line 1: '1' names no unit: it may be ohm or µS"),
         ("1e-6\n", "must hold at least two levels, got 1"),
-        (
-            "level,conductance_siemens\n1,2e-6\n2,2e-6\n",
-            "line 3: the level of line 2 has the same cond",
-        ),
+        ("level,conductance_siemens\n1,2e-6\n2,2e-6\n", "line 3: the level of line 2 has the same cond"),
         ("level,conductance_siemens\n0,-1e-6\n1,2e-6\n", "line 2: a conductance must be at least 0 and below 1 S"),
         ("1e-6\nhigh\n", "line 2: conductance_siemens must be a finite number, got 'high'"),
         ("", "holds no table: it is empty"),
@@ -252,8 +269,12 @@ def test_every_way_to_a_list_of_levels_reads_it_by_the_same_rules(tmp_path):
     (tmp_path / "levels.csv").write_text("5e-6\n0\n2e-6\n", encoding="utf-8")
     mine = written(tmp_path, 'name = "x"\n[levels]\ncsv = "levels.csv"\n')
     assert load_device(mine).level_siemens == load_device(tmp_path / "levels.csv").level_siemens == (0, 2e-6, 5e-6)
-    tables = [load_device_levels(mine).table, load_device_levels(tmp_path / "levels.csv").table,
-              device_levels([5e-6, 0, 2e-6]).table, device_levels(np.array([5e-6, 0, 2e-6])).table]  # fmt: skip
+    tables = [
+        load_device_levels(mine).table,
+        load_device_levels(tmp_path / "levels.csv").table,
+        device_levels([5e-6, 0, 2e-6]).table,
+        device_levels(np.array([5e-6, 0, 2e-6])).table,
+    ]
     tables += [method.quantizer.table for method in parse_methods(f"device:{mine},qat:device:{tmp_path}/levels.csv")]
     assert all(table == (0.0, 2e-6 - OPEN_SIEMENS, 5e-6 - OPEN_SIEMENS) for table in tables)
     (tmp_path / "levels.csv").write_text("20000\n50000\n", encoding="utf-8")
@@ -317,9 +338,11 @@ def test_a_wrong_level_csv_is_refused_with_its_line(tmp_path, text, said):
 
 
 @given(
-    law=st.sampled_from(["sinh", "cubic"]), scale_volt=st.floats(0.15, 3.0), log_siemens=st.floats(-9.0, -3.0),
+    law=st.sampled_from(["sinh", "cubic"]),
+    scale_volt=st.floats(0.15, 3.0),
+    log_siemens=st.floats(-9.0, -3.0),
     sign=st.sampled_from([0.0, -1.0]),
-)  # fmt: skip
+)
 def test_a_fit_finds_the_law_that_made_the_curve(law, scale_volt, log_siemens, sign):
     made = {"sinh": Sinh, "cubic": Cubic}[law](scale_volt=scale_volt)
     volt = np.linspace(sign, 1.0, 41)
@@ -375,8 +398,10 @@ def test_a_device_checks_itself_without_a_file():
 
 LEVELS = 'name = "x"\n[levels]\nconductance_siemens = [1e-6, 9e-6]\n'
 POWER = '[retention]\nlaw = "power"\nexponent = 0.05\nstart_seconds = 1\nlast_seconds = 1e6\n'
-KEPT = ('[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 60\nconductance_siemens = [1e-6, 2e-6]\n'
-        'sigma_siemens = [1e-7, 1e-7]\nmean_siemens = [1e-6, 2e-6]\n')  # fmt: skip
+KEPT = (
+    '[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 60\nconductance_siemens = [1e-6, 2e-6]\n'
+    "sigma_siemens = [1e-7, 1e-7]\nmean_siemens = [1e-6, 2e-6]\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -389,36 +414,52 @@ KEPT = ('[retention]\nlaw = "measured"\n[[retention.table]]\nafter_seconds = 60\
         (LEVELS + "sigma_siemens = [1e-7, 1e-320]\n", "line 4: sigma_siemens must be 0 or at least 1e-30 S"),
         (LEVELS.replace("1e-6", "1e-320"), "line 3: conductance_siemens must be 0 or at least 1e-30 S"),
         (LEVELS.replace("9e-6", "9"), "line 3: conductance_siemens must be below 1 S, got 9; 2 µS is 2e-6"),
-        (WINDOW + '[spread]\nlaw = "polynomial"\nslope = 5\n',
-         "line 4: spread must be at most the highest conductance, 2e-06 S, got 1e-05 S; 2 µS is 2e-6, and 5 % of a"),
+        (
+            WINDOW + '[spread]\nlaw = "polynomial"\nslope = 5\n',
+            "line 4: spread must be at most the highest conductance, 2e-06 S, got 1e-05 S; 2 µS is 2e-6, and 5 % of a",
+        ),
         (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = 3\n', "line 4: spread must be at most the highest"),
         (WINDOW + '[spread]\nlaw = "polynomial"\nconstant_siemens = 1e-320\n', "line 4: spread must be 0 or at lea"),
-        (WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1e-7\nscale_siemens = 20\n',
-         "line 7: scale_siemens must be below 1 S, got 20; 2 µS is 2e-6"),
-        (WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.1, 0.1]\n',
-         "line 4: spread must be at most the highest conductance"),
+        (
+            WINDOW + '[spread]\nlaw = "saturating"\namplitude_siemens = 1e-7\nscale_siemens = 20\n',
+            "line 7: scale_siemens must be below 1 S, got 20; 2 µS is 2e-6",
+        ),
+        (
+            WINDOW + '[spread]\nlaw = "table"\nconductance_siemens = [1e-6, 2e-6]\nsigma_siemens = [0.1, 0.1]\n',
+            "line 4: spread must be at most the highest conductance",
+        ),
         (WINDOW + POWER.replace("0.05", "5"), "line 6: exponent must be from -1 to 1, which takes"),
         (WINDOW + POWER.replace("= 1\n", "= -1\n"), "line 7: start_seconds must be positive, in seconds"),
         (WINDOW + POWER.replace("= 1\n", "= 1e-320\n"), "line 7: start_seconds must be positive"),
         (WINDOW + POWER.replace("1e6", "1e300"), "line 8: last_seconds must be positive, in seconds"),
-        (WINDOW + KEPT.replace("mean_siemens = [1e-6, 2e-6]", "mean_siemens = [1e-6, 100]"),
-         "line 10: mean_siemens must be below 1 S, got 100; 2 µS is 2e-6"),
-        (WINDOW + KEPT.replace("mean_siemens = [1e-6, 2e-6]", "mean_siemens = [1e-6, 1e-3]"),
-         "line 4: retention must keep means up to 2e-05 S, 10 times the highest conductance, got 0.001 S"),
+        (
+            WINDOW + KEPT.replace("mean_siemens = [1e-6, 2e-6]", "mean_siemens = [1e-6, 100]"),
+            "line 10: mean_siemens must be below 1 S, got 100; 2 µS is 2e-6",
+        ),
+        (
+            WINDOW + KEPT.replace("mean_siemens = [1e-6, 2e-6]", "mean_siemens = [1e-6, 1e-3]"),
+            "line 4: retention must keep means up to 2e-05 S, 10 times the highest conductance, got 0.001 S",
+        ),
         (WINDOW + KEPT.replace("= 60", "= -60"), "line 7: after_seconds must be positive"),
         (WINDOW + KEPT.replace("[1e-7, 1e-7]", "[1e-7, 0.1]"), "line 4: retention must be at most the highest"),
-        (WINDOW + '[nonlinearity]\nlaw = "sinh"\nscale_volt = 400\n',
-         "line 4: scale_volt of the nonlinearity must be from 0.001 to 100 V, got 400; 400 mV is 0.4"),
-        (WINDOW + "[selector]\nsaturation_ampere = 10\n",
-         "line 4: saturation_ampere of the selector must be below 1, got 10.0; 10 pA is 1e-11"),
+        (
+            WINDOW + '[nonlinearity]\nlaw = "sinh"\nscale_volt = 400\n',
+            "line 4: scale_volt of the nonlinearity must be from 0.001 to 100 V, got 400; 400 mV is 0.4",
+        ),
+        (
+            WINDOW + "[selector]\nsaturation_ampere = 10\n",
+            "line 4: saturation_ampere of the selector must be below 1, got 10.0; 10 pA is 1e-11",
+        ),
         (WINDOW + "[selector]\nthreshold_volt = 650\n", "must be below 100, got 650.0; 650 mV is 0.65"),
         (f"{WINDOW}read_noise = {'7' * 400}\n", "mine.toml: read_noise must be at most 1.8e308, got 777"),
         (f"{WINDOW}states = {'7' * 400}\n", "mine.toml: states must be at most 1.8e308, got 777"),
-        ('name = "x"\n[levels]\nconductance_siemens = [1e-6, ' + "7" * 400 + "]\n",
-         "levels.conductance_siemens must be at most 1.8e308"),
+        (
+            'name = "x"\n[levels]\nconductance_siemens = [1e-6, ' + "7" * 400 + "]\n",
+            "levels.conductance_siemens must be at most 1.8e308",
+        ),
         ('name = "x"\n[levels]\nconductance_siemens = "1e-6"\n', "must be a list of finite numbers, got '1e-6'"),
     ],
-)  # fmt: skip
+)
 def test_what_no_device_is_is_refused_with_what_was_meant(tmp_path, text, said):
     with pytest.raises(DeviceError) as raised:
         load_device(written(tmp_path, text))
@@ -428,12 +469,13 @@ def test_what_no_device_is_is_refused_with_what_was_meant(tmp_path, text, said):
 
 def test_a_device_of_python_refuses_the_same():
     for wrong, said in (
-        ({"read_noise": 5}, "5 % is 0.05"), ({"read_noise": "5"}, "read_noise must be a finite number, got '5'"),
+        ({"read_noise": 5}, "5 % is 0.05"),
+        ({"read_noise": "5"}, "read_noise must be a finite number, got '5'"),
         ({"level_siemens": "12"}, "level_siemens must be a list of finite numbers, got '12'"),
         ({"level_siemens": ("1e-6", "2e-6")}, "level_siemens must be a list of finite numbers, got ('1e-6"),
         ({"level_siemens": (1e-6, 1j)}, "level_siemens must be a list of finite numbers"),
         ({"states": 2.5}, "whole number"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(DeviceError, match=re.escape(said)):
             Device(name="x", **wrong)
     arrays = Device(name="x", level_siemens=np.array([1e-6, 2e-6]), level_sigma_siemens=[np.float32(0), 1e-7])  # type: ignore
@@ -445,11 +487,13 @@ def test_a_device_of_python_refuses_the_same():
     [
         ({"stuck_rate": 5}, "stuck_rate must be in [0, 1], got 5; 5 % is 0.05"),
         ({"tolerance_siemens": 3}, "tolerance_siemens must be below 1 S, got 3; 2 µS is 2e-6"),
-        ({"after_seconds": -60.0}, "after_seconds must be positive"), ({"after_seconds": 0}, "after_seconds must be"),
+        ({"after_seconds": -60.0}, "after_seconds must be positive"),
+        ({"after_seconds": 0}, "after_seconds must be"),
         ({"input_volt": 200.0}, "input_volt must be positive and at most 100 V, got 200; 400 mV is 0.4"),
-        ({"input_volt": -1.0}, "input_volt must be positive"), ({"input_volt": "1"}, "input_volt must be a finite"),
+        ({"input_volt": -1.0}, "input_volt must be positive"),
+        ({"input_volt": "1"}, "input_volt must be a finite"),
     ],
-)  # fmt: skip
+)
 def test_conditions_that_cannot_be_are_refused_with_what_was_meant(wrong, said):
     with pytest.raises(DeviceError, match=re.escape(said)):
         Conditions(**wrong)

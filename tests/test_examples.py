@@ -55,7 +55,8 @@ def test_own_data_and_networks_go_in_as_the_page_on_them_says(tmp_path: Path) ->
     assert [command[1] for command in commands] == ["study", "study", "search", "fit"]
     for command in (commands[0], *commands[2:]):
         small = ["--seeds", "2"] if command[1] == "study" else ["--chips", "200"] if command[1] == "fit" else []
-        done = subprocess.run([sys.executable, "-m", "fewlevels.cli", *command[1:], *small], cwd=tmp_path,
-                              capture_output=True, text=True)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "fewlevels.cli", *command[1:], *small], cwd=tmp_path, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "fit" / "fit.json").read_text(encoding="utf-8"))["feasible"]

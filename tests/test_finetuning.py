@@ -56,16 +56,27 @@ def test_the_gradient_is_the_loss_s_difference_quotient(isa: str, kind: str, mod
     samples = Samples(rng.random((6, 4)).round(1), np.array([0, 1, 0, 1, 1, 0]), ("a", "b"))
     joint = rng.normal(size=(models, 37))
     gradient, recognised = np.empty((models, 37), np.float32), np.empty(models, np.int32)
-    _kernels.quantized_gradient([4, 3, 5, 2], joint.astype(np.float32), samples.x.astype(np.float32), samples.y,
-                                kind == "cross-entropy", 0.0, np.ones((models, 4), np.uint32), gradient, recognised,
-                                isa)  # fmt: skip
+    _kernels.quantized_gradient(
+        [4, 3, 5, 2],
+        joint.astype(np.float32),
+        samples.x.astype(np.float32),
+        samples.y,
+        kind == "cross-entropy",
+        0.0,
+        np.ones((models, 4), np.uint32),
+        gradient,
+        recognised,
+        isa,
+    )
     step = 1e-5
     for i in range(37):
         up, down = joint.copy(), joint.copy()
         up[:, i] += step
         down[:, i] -= step
-        quotient = (loss(Networks.from_joint(down, SHAPES), samples, kind)
-                    - loss(Networks.from_joint(up, SHAPES), samples, kind)) / (2 * step)  # fmt: skip
+        quotient = (
+            loss(Networks.from_joint(down, SHAPES), samples, kind)
+            - loss(Networks.from_joint(up, SHAPES), samples, kind)
+        ) / (2 * step)
         np.testing.assert_allclose(gradient[:, i], quotient, atol=1e-5 * np.abs(gradient).max(), rtol=1e-4)
     np.testing.assert_array_equal(recognised, Networks.from_joint(joint, SHAPES).recognised(samples).sum(axis=1))
 
@@ -89,8 +100,18 @@ def test_the_noise_has_the_given_standard_deviation() -> None:
     weights = np.full((models, 2), 0.1, np.float32)
     streams = np.random.default_rng(1).integers(0, 2**32, (models, 4), dtype=np.uint32)
     gradient, recognised = np.empty((models, 2), np.float32), np.empty(models, np.int32)
-    _kernels.quantized_gradient([1, 2], weights, np.ones((1, 1), np.float32), np.zeros(1, np.int32), True, 0.3,
-                                streams, gradient, recognised, _kernels.instruction_sets()[0])  # fmt: skip
+    _kernels.quantized_gradient(
+        [1, 2],
+        weights,
+        np.ones((1, 1), np.float32),
+        np.zeros(1, np.int32),
+        True,
+        0.3,
+        streams,
+        gradient,
+        recognised,
+        _kernels.instruction_sets()[0],
+    )
     output = 1.0 - gradient[:, 0].astype(float)
     weight = np.log(output / (1 - output))
     np.testing.assert_allclose(weight.mean(), 0.1, rtol=0.02)
@@ -176,19 +197,32 @@ def batches(seed: int, samples: int, size: int | None) -> Iterator[np.ndarray]:
 
 
 def followed(
-    networks: Networks, model: int, samples: Samples, quantizer: Quantizer, levels: int, config: FinetuningConfig,
+    networks: Networks,
+    model: int,
+    samples: Samples,
+    quantizer: Quantizer,
+    levels: int,
+    config: FinetuningConfig,
     seed: int,
-) -> Iterator[tuple[np.ndarray, float]]:  # fmt: skip
+) -> Iterator[tuple[np.ndarray, float]]:
     """The oracle's steps on one of these networks."""
     limits = np.broadcast_to(config.latent_limit, len(networks.shapes)) * max(levels - 1, 1)
     return oracles.straight_through(
-        networks.joint()[model], networks.shapes, samples.x, samples.y,
-        lambda latent: quantizer.quantize(latent[None], levels).values[0], steps=config.steps,
-        rate=config.learning_rate, final_rate=config.final_rate, ramp=config.ramp,
+        networks.joint()[model],
+        networks.shapes,
+        samples.x,
+        samples.y,
+        lambda latent: quantizer.quantize(latent[None], levels).values[0],
+        steps=config.steps,
+        rate=config.learning_rate,
+        final_rate=config.final_rate,
+        ramp=config.ramp,
         limits=np.repeat(limits, [fan_in * fan_out for fan_in, fan_out in networks.shapes]),
-        squared=config.loss == "squared", batches=batches(seed, len(samples), config.batch), noise=config.noise,
+        squared=config.loss == "squared",
+        batches=batches(seed, len(samples), config.batch),
+        noise=config.noise,
         words=np.random.SeedSequence(seed, spawn_key=(1, model)).generate_state(4).tolist(),
-    )  # fmt: skip
+    )
 
 
 CONTRADICTION = Samples(np.concatenate([DIGITS.x, DIGITS.x[:1]]), np.append(DIGITS.y, 1), DIGITS.classes)
@@ -196,10 +230,18 @@ CONTRADICTION = Samples(np.concatenate([DIGITS.x, DIGITS.x[:1]]), np.append(DIGI
 
 
 @pytest.mark.parametrize(("quantizer", "levels"), [(Ternary(threshold=0.7), 2), (KMeans(), 3), (Binary(), 1)])
-@pytest.mark.parametrize("options", [
-    {}, {"loss": "squared", "final_rate": 0.1}, {"ramp": 0.5, "latent_limit": (0.5, 1.0)}, {"batch": 4}, {"noise": 0.1},
-    {"batch": 3, "noise": 0.2, "ramp": 1.0, "final_rate": 0.3},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"loss": "squared", "final_rate": 0.1},
+        {"ramp": 0.5, "latent_limit": (0.5, 1.0)},
+        {"batch": 4},
+        {"noise": 0.1},
+        {"batch": 3, "noise": 0.2, "ramp": 1.0, "final_rate": 0.3},
+    ],
+    ids=str,
+)
 def test_every_step_is_that_of_adam_and_a_straight_through_quantizer(
     quantizer: Quantizer, levels: int, options: dict[str, Any]
 ) -> None:
@@ -212,10 +254,17 @@ def test_every_step_is_that_of_adam_and_a_straight_through_quantizer(
     np.testing.assert_allclose(np.concatenate(watched.seen), expected, atol=5e-4 * np.abs(expected[0]).mean())
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"noise": 0.03, "patience": 3}, {"noise": 0.03, "patience": 3, "batch": 4, "check_every": 1},
-    {"ramp": 0.3, "check_every": 7}, {"ramp": 0.3, "noise": 0.03, "patience": 2, "check_every": 1},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"noise": 0.03, "patience": 3},
+        {"noise": 0.03, "patience": 3, "batch": 4, "check_every": 1},
+        {"ramp": 0.3, "check_every": 7},
+        {"ramp": 0.3, "noise": 0.03, "patience": 2, "check_every": 1},
+    ],
+    ids=str,
+)
 def test_every_model_stops_where_it_would_alone_and_leaves_its_best_weights(options: dict[str, Any]) -> None:
     # Networks of little training recognise all digits at different times; two threads have 32 and 8 of them.
     start = TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=4000)
@@ -289,11 +338,26 @@ def test_a_relative_aim_is_a_fraction_of_each_network_s_own_recognition() -> Non
     np.testing.assert_array_equal(found.target, young.recognition(noisy))
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("steps", -1), ("learning_rate", 0.0), ("final_rate", 0.0), ("latent_limit", 0.0), ("batch", 0), ("loss", "hinge"),
-    ("noise", 1.0), ("ramp", 1.5), ("latent_limit", (1.0, -1.0)), ("noise", -0.1), ("patience", 0), ("check_every", 0),
-    ("latent_limit", ()), ("latent_limit", "a"), ("steps", 1.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", -1),
+        ("learning_rate", 0.0),
+        ("final_rate", 0.0),
+        ("latent_limit", 0.0),
+        ("batch", 0),
+        ("loss", "hinge"),
+        ("noise", 1.0),
+        ("ramp", 1.5),
+        ("latent_limit", (1.0, -1.0)),
+        ("noise", -0.1),
+        ("patience", 0),
+        ("check_every", 0),
+        ("latent_limit", ()),
+        ("latent_limit", "a"),
+        ("steps", 1.5),
+    ],
+)
 def test_a_configuration_that_cannot_be_run_is_refused(name: str, value: object) -> None:
     with pytest.raises(FinetuningError, match=f"{name} must be .*got {re.escape(repr(value))}"):
         FinetuningConfig(**{name: value})

@@ -66,10 +66,12 @@ def test_an_edited_request_is_refused_by_what_differs(folder: Path, network: Net
     for changed, said in (
         (request | {"seed": 2}, "holds a different fit: seed is 2 there and 1 here; use another folder"),
         (request | {"network": "x"}, "holds a different fit: the network has changed; use"),
-        ({key: value for key, value in request.items() if key not in ("alpha", "data")},
-         "holds a different fit: alpha is not told there; data is not told there; use"),
+        (
+            {key: value for key, value in request.items() if key not in ("alpha", "data")},
+            "holds a different fit: alpha is not told there; data is not told there; use",
+        ),
         ({}, "alpha is not told there; .* samples is not told there"),
-    ):  # fmt: skip
+    ):
         (folder / "request.json").write_text(json.dumps(changed))
         with pytest.raises(ConfigError, match=said):
             stored_fit(network, SAMPLES, device, CONFIG, folder)

@@ -31,12 +31,10 @@ from fewlevels.progress import Progress
 from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 SAMPLES = load_digits(5)
-CALM = Device(
-    name="calm", lowest_siemens=0.0, highest_siemens=100e-6, spread=PolynomialSpread(constant_siemens=0.2e-6)
-)  # fmt: skip
+CALM = Device(name="calm", lowest_siemens=0.0, highest_siemens=100e-6, spread=PolynomialSpread(constant_siemens=0.2e-6))
 TABLE = Device(
     name="table", level_siemens=(1e-6, 10e-6, 50e-6, 100e-6), level_sigma_siemens=(0.1e-6, 0.2e-6, 0.3e-6, 0.4e-6)
-)  # fmt: skip
+)
 QUICK = FitConfig(chips=100, most_states=6)
 
 
@@ -137,11 +135,15 @@ def test_the_answer_is_decided_by_chips_that_chose_nothing(
     pilots = [chips for chips in estimate.asked if chips.start > 1000]
     assert first in estimate.asked and confirming in estimate.asked and pilots
     assert not any(set(pilot) & {*first, *confirming} for pilot in pilots)
-    assert fit.advice.sentences == (() if fit.feasible else (
-        "none of up to 4 states that were tried suffices: the best is 4",
-        "fine-tuning the network for the device does not suffice: with 4 states 90.0 % of chips recognise (trained on "
-        "10 samples, judged on the same samples)",
-    ))  # fmt: skip
+    assert fit.advice.sentences == (
+        ()
+        if fit.feasible
+        else (
+            "none of up to 4 states that were tried suffices: the best is 4",
+            "fine-tuning the network for the device does not suffice: with 4 states 90.0 % of chips recognise "
+            "(trained on 10 samples, judged on the same samples)",
+        )
+    )
 
 
 def test_added_levels_that_do_not_suffice_are_said_not_to(
@@ -247,9 +249,19 @@ def test_advice_on_added_levels_holds_when_it_is_taken(unfinished: Networks) -> 
     between = tuple(np.interp(np.linspace(0, 1, count), range(2), levels).tolist())
     finer = replace(two, level_siemens=between, level_sigma_siemens=(sigma,) * count)
     assert fit_network(unfinished, SAMPLES, finer, QUICK).feasible
-    assert count == 3 or not fit_network(unfinished, SAMPLES, replace(
-        two, level_siemens=tuple(np.interp(np.linspace(0, 1, count - 1), range(2), levels).tolist()),
-        level_sigma_siemens=(sigma,) * (count - 1)), QUICK).feasible  # fmt: skip
+    assert (
+        count == 3
+        or not fit_network(
+            unfinished,
+            SAMPLES,
+            replace(
+                two,
+                level_siemens=tuple(np.interp(np.linspace(0, 1, count - 1), range(2), levels).tolist()),
+                level_sigma_siemens=(sigma,) * (count - 1),
+            ),
+            QUICK,
+        ).feasible
+    )
 
 
 def test_a_network_that_misses_alpha_by_itself_is_said_to(unfinished: Networks) -> None:
@@ -293,8 +305,14 @@ def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
     assert set(fit.limits) == {"spread", "drift", "wires", "cell nonlinearity"}
 
     def again(device: Device, wire_ohm: float, conditions: Conditions) -> np.ndarray:
-        mapping = map_network(fit.best.network, lowest_siemens=0.0, highest_siemens=100e-6, cell=device.cell,
-                              word_wire_ohm=wire_ohm, bit_wire_ohm=wire_ohm)  # fmt: skip
+        mapping = map_network(
+            fit.best.network,
+            lowest_siemens=0.0,
+            highest_siemens=100e-6,
+            cell=device.cell,
+            word_wire_ohm=wire_ohm,
+            bit_wire_ohm=wire_ohm,
+        )
         return estimate_yield(mapping, device, three, chips=range(10, 20), conditions=conditions).margin
 
     expected = {
@@ -312,8 +330,11 @@ def test_the_yield_is_told_against_spread_faults_and_time(network: Networks) -> 
     wan = load_device("wan2022_rram")
     fit = fit_network(network, SAMPLES, wan, replace(QUICK, most_states=2))
     assert set(fit.against) == {"spread_factor", "stuck_rate", "after_seconds"}
-    for name, condition in (("spread_factor", "sigma_factor"), ("stuck_rate", "stuck_rate"),
-                            ("after_seconds", "after_seconds")):  # fmt: skip
+    for name, condition in (
+        ("spread_factor", "sigma_factor"),
+        ("stuck_rate", "stuck_rate"),
+        ("after_seconds", "after_seconds"),
+    ):
         for value, found in fit.against[name]:
             again = fresh(fit, conditions=Conditions(**{condition: value}))
             assert np.array_equal(found.margin, again.margin)
@@ -418,8 +439,9 @@ def test_a_chip_is_read_back_as_the_page_says_where_the_highest_level_is_not_use
     """The highest level spreads so much that the one below carries the largest weight."""
     (tmp_path / "mine.toml").write_text(
         'name = "mine"\n[levels]\nconductance_siemens = [1e-6, 20e-6, 60e-6]\nsigma_siemens = [1e-7, 2e-7, 4e-5]\n'
-        '[nonlinearity]\nlaw = "sinh"\nscale_volt = 0.4\n', encoding="utf-8"
-    )  # fmt: skip
+        '[nonlinearity]\nlaw = "sinh"\nscale_volt = 0.4\n',
+        encoding="utf-8",
+    )
     fit = stored_fit(network, SAMPLES, load_device(tmp_path / "mine.toml"), QUICK, tmp_path / "mine")
     page = (Path(__file__).parent.parent / "docs" / "fit.md").read_text(encoding="utf-8")
     code = page.split("```python\n")[1].split("```")[0]
@@ -445,8 +467,9 @@ def test_a_figure_draws_the_very_yields_and_the_margin_without_variation(imperfe
         axes = panels[f"({letter})"]
         drawn, ends = axes.lines[0].get_xydata(), [bar.tolist() for bar in axes.collections[0].get_segments()]
         np.testing.assert_allclose(drawn, [(value, found.value) for value, found in points])
-        np.testing.assert_allclose(ends, [[(value, end) for end in found.interval] for value, found in points],
-                                   atol=1e-12)  # fmt: skip
+        np.testing.assert_allclose(
+            ends, [[(value, end) for end in found.interval] for value, found in points], atol=1e-12
+        )
         assert word in axes.get_xlabel()
     calm = replace(imperfect.problem.device, stuck_on_rate=0.0, read_noise=0.0)
     (quiet,) = fresh(imperfect, device=calm, conditions=Conditions(sigma_factor=0.0)).chip_margin[:1]
@@ -480,8 +503,10 @@ def test_a_report_shows_the_answer(imperfect: Fit, tmp_path: Path) -> None:
     page = write_fit_report(fit, tmp_path, {"network": "mine.npz"}, "fewlevels fit --out here").read_text()
     assert sentence(fit).replace("'", "&#39;") in page and "Fits: wan2022_rram" in page
     rows = re.findall("<td>(.*)</td><td>(.*) %</td><td>(.*)</td></tr>", page)
-    assert rows == [(name, f"{100 * found.value:.1f}", f"{found.median_margin:.3f}")
-                    for name, found in {"(as it is)": fit.best.found, **fit.limits}.items()]  # fmt: skip
+    assert rows == [
+        (name, f"{100 * found.value:.1f}", f"{found.median_margin:.3f}")
+        for name, found in {"(as it is)": fit.best.found, **fit.limits}.items()
+    ]
     assert len({row[1:] for row in rows}) == len(rows) == 4
     assert "mine.npz" in page and "fewlevels fit --out here" in page
     assert f"Limiting factor: {fit.limiting_factor}." in page
@@ -512,10 +537,7 @@ def test_a_network_that_was_not_quantized_is_refused(unfinished: Networks, schem
         problem.put_on(unfinished, 16)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{"alpha": 0.0}, {"chips": 0}, {"most_states": 1}, {"seed": -1}, {"wire_ohm": -1.0}],
-)
+@pytest.mark.parametrize("values", [{"alpha": 0.0}, {"chips": 0}, {"most_states": 1}, {"seed": -1}, {"wire_ohm": -1.0}])
 def test_settings_that_cannot_be_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(DeviceError, match=next(iter(values))):
         FitConfig(**values)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from fewlevels.yields import estimate_yield
 SAMPLES = load_digits(5)
 WINDOW = Device(
     name="window", lowest_siemens=10e-6, highest_siemens=100e-6, spread=PolynomialSpread(constant_siemens=4e-6)
-)  # fmt: skip
+)
 SCHEMES = ("differential-pair", "balanced-pair", "offset-column", "bias-column")
 
 
@@ -38,8 +38,9 @@ def problem(network: Networks, device: Device = WINDOW, samples: Samples = SAMPL
 def test_the_likelihood_of_one_pair_of_outputs_is_its_closed_form() -> None:
     """Own output at 100 uS, the other at 10 uS, each a pair: four errors of 4 uS on a difference of 90 uS."""
     one = Samples(np.ones((1, 1)), np.array([0]), ("a", "b"))
-    asked = problem(Networks.from_weights([[[3.0, 0.0]]]), replace(WINDOW, spread=PolynomialSpread(
-        constant_siemens=40e-6)), one)  # fmt: skip
+    asked = problem(
+        Networks.from_weights([[[3.0, 0.0]]]), replace(WINDOW, spread=PolynomialSpread(constant_siemens=40e-6)), one
+    )
     found = likelihood(asked, np.array([[3.0, 0.0]]), np.array([100e-6]))
     assert found[0] == pytest.approx(norm.logcdf(90 / (2 * 40)), rel=1e-5)
     half = replace(asked, config=replace(asked.config, conditions=Conditions(sigma_factor=0.5)))
@@ -72,10 +73,11 @@ def test_likelier_candidates_yield_more(network: Networks) -> None:
     found = likelihood(asked, values, np.full(len(values), 100e-6))
     some = np.argsort(found)[:: -len(values) // 24]
     yields = [
-        estimate_yield(asked.put_on(Networks.from_joint(values[i : i + 1], network.shapes)), WINDOW, SAMPLES,
-                       chips=300).recognition.mean()
+        estimate_yield(
+            asked.put_on(Networks.from_joint(values[i : i + 1], network.shapes)), WINDOW, SAMPLES, chips=300
+        ).recognition.mean()
         for i in some
-    ]  # fmt: skip
+    ]
     assert spearmanr(found[some], yields).statistic > 0.9
 
 

@@ -43,8 +43,28 @@ def test_a_split_data_set_trains_under_data_and_judges_under_test(two: Path) -> 
 
 
 def test_a_fit_judges_chips_on_the_test_part(two: Path, tmp_path: Path) -> None:
-    done = run("fit", "--network", two, "--model", 1, "--data", "digits8", "--test", "digits8", "--device", "cmo_hfox",
-               "--alpha", 0.3, "--chips", 5, "--most-states", 2, "--out", tmp_path, "--json")  # fmt: skip
+    done = run(
+        "fit",
+        "--network",
+        two,
+        "--model",
+        1,
+        "--data",
+        "digits8",
+        "--test",
+        "digits8",
+        "--device",
+        "cmo_hfox",
+        "--alpha",
+        0.3,
+        "--chips",
+        5,
+        "--most-states",
+        2,
+        "--out",
+        tmp_path,
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     training, test = load_dataset("digits8")
     with np.load(two) as arrays:

@@ -38,8 +38,9 @@ from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 
 DEVICE = device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4])
 ALL = [searchable(quantizer) for quantizer in [*METHOD_QUANTIZERS.values(), DEVICE]]
-rows = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 12)),
-                  elements=st.floats(-50, 50, width=32).map(float))  # fmt: skip
+rows = hnp.arrays(
+    np.float64, st.tuples(st.integers(1, 3), st.integers(1, 12)), elements=st.floats(-50, 50, width=32).map(float)
+)
 
 
 def numbers_of(quantizer: SearchableQuantizer, most: int = 5) -> range:
@@ -223,10 +224,16 @@ def squared_errors(quantizer: Quantizer, weights: np.ndarray, levels: int) -> np
 
 
 @pytest.mark.parametrize(
-    ("quantizer", "compared"), [(Clipped(), slice(0, None, 11)), (Clipped(zero=True), slice(0, None, 11)),
-                                (PowersOfTwo(), slice(0, None, 11)), (DEVICE, slice(28)), (DeadZone(), slice(24))],
-    ids=lambda value: getattr(value, "name", "")
-)  # fmt: skip
+    ("quantizer", "compared"),
+    [
+        (Clipped(), slice(0, None, 11)),
+        (Clipped(zero=True), slice(0, None, 11)),
+        (PowersOfTwo(), slice(0, None, 11)),
+        (DEVICE, slice(28)),
+        (DeadZone(), slice(24)),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
 def test_free_controls_are_those_of_least_squared_error(quantizer: SearchableQuantizer, compared: slice) -> None:
     weights = np.random.default_rng(2).standard_t(2, size=(50, 60))
     errors = [squared_errors(one, weights, 4) for one in quantizer.settings()[compared]]
@@ -242,8 +249,9 @@ def test_a_search_leaves_a_control_that_is_given(quantizer: SearchableQuantizer)
 @pytest.mark.parametrize("levels", [2, 3, 4])
 def test_the_clips_tried_come_within_a_hundredth_of_the_best_clip_s_error(levels: int) -> None:
     weights = np.random.default_rng(2).standard_t(1.5, size=(40, 350))
-    least = np.min([squared_errors(Clipped(clip=float(clip)), weights, levels) for clip in np.geomspace(1, 0.04, 200)],
-                   axis=0)  # fmt: skip
+    least = np.min(
+        [squared_errors(Clipped(clip=float(clip)), weights, levels) for clip in np.geomspace(1, 0.04, 200)], axis=0
+    )
     assert (squared_errors(Clipped(), weights, levels) <= 1.01 * least).all()
 
 
@@ -263,14 +271,24 @@ def test_the_thresholds_tried_solve_what_every_threshold_solves() -> None:
     assert (found.solved <= solvable).all() and found.solved.sum() >= sum(solvable) - 1
 
 
-@pytest.mark.parametrize(("conductances", "named"), [
-    ([], "at least one conductance, got none"), ([1e-6, 20.0], "below 1 S, got 20.0 S; 20 µS is 2e-05"),
-    ([1e-6, 1e-6], "1e-06 stands twice"), ([0.0, 1e-13], "at most 1e-12 S are all open"),
-    ([-1e-6], "at least 0 and below 1 S, got -1e-06 S"), ([1e-6, float("nan")], "below 1 S, got nan S"),
-    ([1e-6, 10**5000], "below 1 S, got a number of thou"), (["a"], "a list of numbers, got \\['a'\\]"),
-    ("123", "a list of numbers, got '123'"), (["1e-6", "2e-6"], "a list of numbers"), (1e-6, "a list of numbers, got"),
-    ([True], "a list of numbers"), (np.ones((2, 2)) / 9, "a list of numbers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("conductances", "named"),
+    [
+        ([], "at least one conductance, got none"),
+        ([1e-6, 20.0], "below 1 S, got 20.0 S; 20 µS is 2e-05"),
+        ([1e-6, 1e-6], "1e-06 stands twice"),
+        ([0.0, 1e-13], "at most 1e-12 S are all open"),
+        ([-1e-6], "at least 0 and below 1 S, got -1e-06 S"),
+        ([1e-6, float("nan")], "below 1 S, got nan S"),
+        ([1e-6, 10**5000], "below 1 S, got a number of thou"),
+        (["a"], "a list of numbers, got \\['a'\\]"),
+        ("123", "a list of numbers, got '123'"),
+        (["1e-6", "2e-6"], "a list of numbers"),
+        (1e-6, "a list of numbers, got"),
+        ([True], "a list of numbers"),
+        (np.ones((2, 2)) / 9, "a list of numbers"),
+    ],
+)
 def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list[float], named: str) -> None:
     with pytest.raises(QuantizationError, match=named):
         device_levels(conductances)
@@ -278,9 +296,14 @@ def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list
 
 @pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
 @settings(max_examples=25, deadline=None)
-@given(weights=hnp.arrays(np.float64, st.tuples(st.integers(1, 2), st.integers(1, 12)),
-                          elements=st.one_of(st.just(0.0), st.floats(1e-6, 50), st.floats(-50, -1e-6))),
-       exponent=st.integers(-900, 900))  # fmt: skip
+@given(
+    weights=hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(1, 2), st.integers(1, 12)),
+        elements=st.one_of(st.just(0.0), st.floats(1e-6, 50), st.floats(-50, -1e-6)),
+    ),
+    exponent=st.integers(-900, 900),
+)
 def test_weights_times_a_power_of_two_have_values_times_it(
     quantizer: SearchableQuantizer, weights: np.ndarray, exponent: int
 ) -> None:
@@ -338,14 +361,25 @@ def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
         DEVICE.quantize(np.ones((1, 3)), 6)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: Clipped(clip=0.0), lambda: Clipped(clip=1.1), lambda: DeadZone(controls=(0.5, 0.6, 1.0)),
-    lambda: DeadZone(controls=(0.5, 0.0, 1.0)), lambda: DeadZone(controls=(0.5, 0.1, 0.0)),
-    lambda: Ternary(threshold=0.0), lambda: additive_powers_of_two(bits=3), lambda: Table(table=(0.1, 1.0)),
-    lambda: Table(table=()), lambda: Table(table=(0.0, float("inf"))), lambda: DeadZone(controls=(1, 2)),  # type: ignore
-    lambda: searchable("ternary"), lambda: searchable(Midpoint),  # type: ignore[arg-type]
-    lambda: quantize_networks(Networks.from_weights([np.ones((2, 2))]), "ternary", 2),  # type: ignore[arg-type]
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Clipped(clip=0.0),
+        lambda: Clipped(clip=1.1),
+        lambda: DeadZone(controls=(0.5, 0.6, 1.0)),
+        lambda: DeadZone(controls=(0.5, 0.0, 1.0)),
+        lambda: DeadZone(controls=(0.5, 0.1, 0.0)),
+        lambda: Ternary(threshold=0.0),
+        lambda: additive_powers_of_two(bits=3),
+        lambda: Table(table=(0.1, 1.0)),
+        lambda: Table(table=()),
+        lambda: Table(table=(0.0, float("inf"))),
+        lambda: DeadZone(controls=(1, 2)),  # type: ignore
+        lambda: searchable("ternary"),
+        lambda: searchable(Midpoint),  # type: ignore[arg-type]
+        lambda: quantize_networks(Networks.from_weights([np.ones((2, 2))]), "ternary", 2),  # type: ignore[arg-type]
+    ],
+)
 def test_controls_out_of_range_are_refused(make: object) -> None:
     with pytest.raises(QuantizationError, match="got"):
         make()  # type: ignore[operator]

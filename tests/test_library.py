@@ -36,8 +36,16 @@ WAN = {  # quartics of x = G / 40 uS
     DAY: polynomial(0.701, 22.086, -50.773, 47.095, -16.458),
     2 * DAY: polynomial(0.782, 20.274, -43.507, 37.062, -11.934),
 }
-STATES = {"cmo_hfox": 32, "cmo_hfox_fine": 32, "ecram2023_wox": 20, "hsieh2021_1t8r": 16, "lee2018_taox": 4, "rao2023":
-          2048, "schranghamer2020_graphene": 16, "stathopoulos2017": 92}  # fmt: skip
+STATES = {
+    "cmo_hfox": 32,
+    "cmo_hfox_fine": 32,
+    "ecram2023_wox": 20,
+    "hsieh2021_1t8r": 16,
+    "lee2018_taox": 4,
+    "rao2023": 2048,
+    "schranghamer2020_graphene": 16,
+    "stathopoulos2017": 92,
+}
 
 
 def log(x):
@@ -45,31 +53,40 @@ def log(x):
 
 
 def nandakumar(x):
-    return (np.clip(-0.0155 * log(x) + 0.0244, 0.049, 0.1), np.clip(-0.0125 * log(x) - 0.0059, 0.008, 0.045),
-            np.minimum(0.0088 / np.maximum(x**0.65, 1e-3), 0.2))  # fmt: skip
+    return (
+        np.clip(-0.0155 * log(x) + 0.0244, 0.049, 0.1),
+        np.clip(-0.0125 * log(x) - 0.0059, 0.008, 0.045),
+        np.minimum(0.0088 / np.maximum(x**0.65, 1e-3), 0.2),
+    )
 
 
 def hermes_mean(x):
-    return np.where(x < 0.0945, np.clip(-0.0387 * log(x) - 0.0182, 0.072, 0.13),
-                    0.0736 - 0.0126 * x - 0.0436 * x**2)  # fmt: skip
+    return np.where(x < 0.0945, np.clip(-0.0387 * log(x) - 0.0182, 0.072, 0.13), 0.0736 - 0.0126 * x - 0.0436 * x**2)
 
 
 def hermes_one(x):
     sigma = np.where(x < 0.3039, np.clip(-0.0120 * log(x) - 0.0023, 0.0124, 0.04), 0.0104 + 0.0116 * x - 0.0165 * x**2)
-    noise = np.where(x < 0.1591, np.clip(-0.0078 * log(x) + 0.0038, 0.0179, 0.04),
-                     0.0088 + 0.0768 * x - 0.1352 * x**2 + 0.0664 * x**3)  # fmt: skip
+    noise = np.where(
+        x < 0.1591,
+        np.clip(-0.0078 * log(x) + 0.0038, 0.0179, 0.04),
+        0.0088 + 0.0768 * x - 0.1352 * x**2 + 0.0664 * x**3,
+    )
     return hermes_mean(x), sigma, noise
 
 
 def hermes_two(x):
     sigma = np.where(x < 0.3055, np.clip(-0.0117 * log(x) - 0.0057, 0.0091, 0.04), 0.0073 + 0.0093 * x - 0.0118 * x**2)
-    noise = np.where(x < 0.16, np.clip(-0.0117 * log(x) - 0.0069, 0.015, 0.04),
-                     0.0123 + 0.0211 * x - 0.0280 * x**2 + 0.0069 * x**3)  # fmt: skip
+    noise = np.where(
+        x < 0.16, np.clip(-0.0117 * log(x) - 0.0069, 0.015, 0.04), 0.0123 + 0.0211 * x - 0.0280 * x**2 + 0.0069 * x**3
+    )
     return hermes_mean(x), sigma, noise
 
 
-DRIFTS = {"hermes_pcm": (200, 512e-9, hermes_one), "hermes_pcm_pair": (300, 512e-9, hermes_two),
-          "nandakumar2019_pcm": (20, 250e-9, nandakumar)}  # fmt: skip
+DRIFTS = {
+    "hermes_pcm": (200, 512e-9, hermes_one),
+    "hermes_pcm_pair": (300, 512e-9, hermes_two),
+    "nandakumar2019_pcm": (20, 250e-9, nandakumar),
+}
 
 
 def test_every_device_of_the_library_is_held_to_its_source() -> None:
@@ -128,10 +145,17 @@ def test_drift_and_noise_follow_their_source_to_within_a_percent(name: str) -> N
 
 @pytest.mark.parametrize(
     ("name", "seconds", "count"),
-    [("cmo_hfox_fine", None, 345.6), ("cmo_hfox", None, 33.3), ("cmo_hfox_fine", 1.0, 32.7), ("cmo_hfox", 1.0, 21.0),
-     ("cmo_hfox_fine", DAY, 15.8), ("cmo_hfox", DAY, 13.5), ("cmo_hfox_fine", TEN_YEARS, 11.7),
-     ("cmo_hfox", TEN_YEARS, 10.7)],
-)  # fmt: skip
+    [
+        ("cmo_hfox_fine", None, 345.6),
+        ("cmo_hfox", None, 33.3),
+        ("cmo_hfox_fine", 1.0, 32.7),
+        ("cmo_hfox", 1.0, 21.0),
+        ("cmo_hfox_fine", DAY, 15.8),
+        ("cmo_hfox", DAY, 13.5),
+        ("cmo_hfox_fine", TEN_YEARS, 11.7),
+        ("cmo_hfox", TEN_YEARS, 10.7),
+    ],
+)
 def test_cmo_offers_what_relaxation_leaves(name: str, seconds: float | None, count: float) -> None:
     """By quadrature of the source's own form: sd .0420 ln t + .412 uS on top of the programming spread. The mean shift
     takes all levels along."""

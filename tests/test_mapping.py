@@ -41,8 +41,9 @@ def test_an_offset_column_holds_weight_zero() -> None:
 
 def test_the_reference_of_a_bias_column_is_not_programmed() -> None:
     assert [mask.all(axis=0).tolist() for mask in mapped("bias-column").programmed] == [
-        [True, True, False], [True, True, True, False],
-    ]  # fmt: skip
+        [True, True, False],
+        [True, True, True, False],
+    ]
     assert all(mask.all() for mask in mapped("offset-column").programmed)
 
 
@@ -115,9 +116,10 @@ def test_numbers_of_a_table_are_short() -> None:
     """A level is written as it was meant: not 1.4815000000000003e-05."""
     levels = [1e-6, 1.4815e-05, 3.3e-05, 9.1e-05]
     mapping = map_network(
-        Networks.from_weights([np.array([[level - 1e-6 for level in levels]])]), lowest_siemens=1e-6,
+        Networks.from_weights([np.array([[level - 1e-6 for level in levels]])]),
+        lowest_siemens=1e-6,
         highest_siemens=9.1e-05,
-    )  # fmt: skip
+    )
     rows = [line.split(",") for line in mapping.to_csv().splitlines()[1:]]
     assert {row[5] for row in rows} == {"1e-06", "1.4815e-05", "3.3e-05", "9.1e-05"}
     assert max(len(row[6]) for row in rows) <= 13
@@ -193,15 +195,13 @@ def test_targets_are_the_very_levels_of_a_table() -> None:
 
 
 def test_targets_that_differ_by_more_than_rounding_are_levels_of_their_own() -> None:
-    near = map_network(Networks.from_weights([[[1.0, 1 - 1e-3, 0.5, 0.5 * (1 + 1e-14)]]]), lowest_siemens=1e-6,
-                       highest_siemens=9e-6)  # fmt: skip
+    near = map_network(
+        Networks.from_weights([[[1.0, 1 - 1e-3, 0.5, 0.5 * (1 + 1e-14)]]]), lowest_siemens=1e-6, highest_siemens=9e-6
+    )
     assert len(near.level_siemens) == 4
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"scheme": "triple"}, {"lowest_siemens": 2e-5}, {"highest_siemens": np.inf}],
-)
+@pytest.mark.parametrize("options", [{"scheme": "triple"}, {"lowest_siemens": 2e-5}, {"highest_siemens": np.inf}])
 def test_what_cannot_be_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(MappingError):
         mapped(**options)

@@ -45,8 +45,14 @@ def test_a_list_of_methods_is_read(tmp_path: Path) -> None:
     file.write_text("1e-6\n2e-6\n1e-5\n")
     methods = parse_methods(f"paper, clipped,zero,kmeans,device:{file},qat:ternary,qat:device:{file}")
     assert [method.quantizer.name for method in methods] == [
-        "midpoint", "clipped", "zero", "kmeans", "device", "ternary", "device",
-    ]  # fmt: skip
+        "midpoint",
+        "clipped",
+        "zero",
+        "kmeans",
+        "device",
+        "ternary",
+        "device",
+    ]
     assert [method.finetuned for method in methods] == [False] * 5 + [True] * 2
     assert methods[-1].name == f"qat:device:{file}"
 
@@ -88,14 +94,34 @@ def test_a_comparison_s_table_by_hand() -> None:
     results = (result("a", [2, 3, 5, 1], [0.9, 0.8, 0.85, 0.9], counts), result("b", [0, 0, 0, 4], [0.0] * 4, nothing))
     found = MethodComparison(results, before, 0.8, False, 5, "network", "requested")
     assert found.rows() == [
-        {"method": "a", "solved": 1.0, "recognition_before": pytest.approx(0.9),
-         "recognition_after": pytest.approx(0.85), "q_min": 2, "q_median": 3.0, "q_p95": pytest.approx(4.8),
-         "occupied_median": 2.0, "distinct_weights_median": 5.0, "states_per_device_median": 3.0,
-         "states_per_device_offset_column_median": 9.0},
-        {"method": "b", "solved": 0.0} | dict.fromkeys(
-            ("recognition_before", "recognition_after", "q_min", "q_median", "q_p95", "occupied_median",
-             "distinct_weights_median", "states_per_device_median", "states_per_device_offset_column_median")),
-    ]  # fmt: skip
+        {
+            "method": "a",
+            "solved": 1.0,
+            "recognition_before": pytest.approx(0.9),
+            "recognition_after": pytest.approx(0.85),
+            "q_min": 2,
+            "q_median": 3.0,
+            "q_p95": pytest.approx(4.8),
+            "occupied_median": 2.0,
+            "distinct_weights_median": 5.0,
+            "states_per_device_median": 3.0,
+            "states_per_device_offset_column_median": 9.0,
+        },
+        {"method": "b", "solved": 0.0}
+        | dict.fromkeys(
+            (
+                "recognition_before",
+                "recognition_after",
+                "q_min",
+                "q_median",
+                "q_p95",
+                "occupied_median",
+                "distinct_weights_median",
+                "states_per_device_median",
+                "states_per_device_offset_column_median",
+            )
+        ),
+    ]
     assert found.levels() == {"a": [2, 3, 5], "b": [0, 0, 0]}
     # relative to its own 0.7, network 3 is trained: the trained fraction changes, and so does what is solved
     relative = MethodComparison(results, before, 0.8, True, 5, "network", "requested")
@@ -107,8 +133,13 @@ def test_a_comparison_s_table_by_hand() -> None:
 
 def test_a_searched_method_is_a_search() -> None:
     options: dict[str, Any] = {
-        "alpha": 0.9, "q_max": 5, "share": "layer", "minimise": "distinct", "test": NOISY, "relative": True,
-    }  # fmt: skip
+        "alpha": 0.9,
+        "q_max": 5,
+        "share": "layer",
+        "minimise": "distinct",
+        "test": NOISY,
+        "relative": True,
+    }
     found = compare_methods(NETWORKS, DIGITS, "clipped-zero,paper", **options)
     assert np.array_equal(found.recognition, NETWORKS.recognition(NOISY))
     for row, quantizer in zip(found.results, (Clipped(zero=True), Midpoint()), strict=True):
@@ -121,17 +152,38 @@ def test_a_searched_method_is_a_search() -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
-@pytest.mark.parametrize(("quantizer", "minimise", "relative"), [
-    (KMeans(), "requested", False), (Backwards(), "differential-pair", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("quantizer", "minimise", "relative"), [(KMeans(), "requested", False), (Backwards(), "differential-pair", True)]
+)
 def test_a_fine_tuned_method_is_fine_tuning_at_every_number_of_levels(
     quantizer: Quantizer, minimise: Minimise, relative: bool
 ) -> None:
     config, method = FinetuningConfig(steps=12), Method("qat:own", quantizer, finetuned=True)
-    found = compare_methods(NETWORKS, DIGITS, [method], alpha=0.85, q_max=6, minimise=minimise, test=NOISY,
-                            relative=relative, config=config, seed=3).results[0]  # fmt: skip
-    runs = [finetune(NETWORKS, DIGITS, quantizer=quantizer, levels=q, alpha=1.0 if relative else 0.85, config=config,
-                     relative=relative, seed=3).quantized for q in (1, 2, 3, 4)]  # fmt: skip
+    found = compare_methods(
+        NETWORKS,
+        DIGITS,
+        [method],
+        alpha=0.85,
+        q_max=6,
+        minimise=minimise,
+        test=NOISY,
+        relative=relative,
+        config=config,
+        seed=3,
+    ).results[0]
+    runs = [
+        finetune(
+            NETWORKS,
+            DIGITS,
+            quantizer=quantizer,
+            levels=q,
+            alpha=1.0 if relative else 0.85,
+            config=config,
+            relative=relative,
+            seed=3,
+        ).quantized
+        for q in (1, 2, 3, 4)
+    ]
     recognition = np.stack([run.networks.recognition(NOISY) for run in runs], axis=1)
     np.testing.assert_array_equal(found.recognition_trace[:, :4], recognition)
     assert np.isnan(found.recognition_trace[:, 4:]).all() and np.isnan(found.margin_trace[:, 4:]).all()
@@ -140,8 +192,14 @@ def test_a_fine_tuned_method_is_fine_tuning_at_every_number_of_levels(
     margin = np.stack([margins(run.networks) for run in runs], axis=1)
     np.testing.assert_allclose(found.margin_trace[:, :4], margin, atol=1e-9)
     for model in range(12):
-        least = min(((run.counts[minimise][model], -margin[model, at], at + 1) for at, run in enumerate(runs)
-                     if passes[model, at]), default=(0, 0, 0))  # fmt: skip
+        least = min(
+            (
+                (run.counts[minimise][model], -margin[model, at], at + 1)
+                for at, run in enumerate(runs)
+                if passes[model, at]
+            ),
+            default=(0, 0, 0),
+        )
         assert found.q[model] == least[2] and found.counts[minimise][model] == least[0]
         stable = [at + 1 for at in range(4) if passes[model, at:].all()]
         assert found.stable_q[model] == min(stable, default=0)

@@ -25,11 +25,25 @@ from fewlevels.study.run import StudyResult, load_study, run_study
 
 SHELL = "x\n.control\nshell touch CANARY\n.endc\n*"
 NAMES = (
-    SHELL, SHELL.replace("\n", "\r"), SHELL.replace("\n", "\u2028"), "*#shell touch CANARY", "`touch CANARY`",
-    "ü 漢字 \\", "{7*7} {{7*7}}", r"$\frac{1$ and $x^$", "=HYPERLINK(1)", "@SUM(A1)", "\x1b[31mred\x1b]0;title\x07",
-    "\u202egnp.exe", "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "_hidden", "a" * 5000,
-    "--></svg>", "\ud800\ufffe\x00-",
-)  # fmt: skip
+    SHELL,
+    SHELL.replace("\n", "\r"),
+    SHELL.replace("\n", "\u2028"),
+    "*#shell touch CANARY",
+    "`touch CANARY`",
+    "ü 漢字 \\",
+    "{7*7} {{7*7}}",
+    r"$\frac{1$ and $x^$",
+    "=HYPERLINK(1)",
+    "@SUM(A1)",
+    "\x1b[31mred\x1b]0;title\x07",
+    "\u202egnp.exe",
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "_hidden",
+    "a" * 5000,
+    "--></svg>",
+    "\ud800\ufffe\x00-",
+)
 UNSEEN = [*map(chr, range(32)), "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\u2066", "\ud800", "\ufffe"]
 needs_ngspice = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
 
@@ -43,9 +57,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResult]:
     x = np.unique(np.random.default_rng(5).integers(0, 2, (60, 36)), axis=0)[: len(NAMES)]
     np.savez(file, X=x, y=np.array(names))
     values = {
-        "dataset": str(file), "seeds": 1, "repeats": 4, "epochs": 300, "hidden": 12, "alpha": 0.5, "q_max": 24,
+        "dataset": str(file),
+        "seeds": 1,
+        "repeats": 4,
+        "epochs": 300,
+        "hidden": 12,
+        "alpha": 0.5,
+        "q_max": 24,
         "zones": {"starts": ["normal:0,1"], "models": 2, "epochs": 2, "every_epochs": 1},
-    }  # fmt: skip
+    }
     run_study(make_config(values, "test"), folder / "study", Threads(2))
     write_report(folder / "study")
     return folder / "study", load_study(folder / "study")

@@ -28,10 +28,18 @@ def test_training_is_reproduced_by_all_models_and_partly_by_90_percent(untrained
     assert verdicts(result, "every model is trained") == [verdict]
 
 
-@pytest.mark.parametrize(("fewest", "four_levels", "four_values"), [
-    (0, UNJUDGED, UNJUDGED), (1, NOT, REPRODUCED), (2, NOT, REPRODUCED), (3, PARTLY, REPRODUCED),
-    (4, REPRODUCED, REPRODUCED), (5, PARTLY, PARTLY), (6, NOT, NOT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fewest", "four_levels", "four_values"),
+    [
+        (0, UNJUDGED, UNJUDGED),
+        (1, NOT, REPRODUCED),
+        (2, NOT, REPRODUCED),
+        (3, PARTLY, REPRODUCED),
+        (4, REPRODUCED, REPRODUCED),
+        (5, PARTLY, PARTLY),
+        (6, NOT, NOT),
+    ],
+)
 def test_four_levels_are_reproduced_by_the_fewest_of_any_model(fewest, four_levels, four_values):
     result = handmade_study([fewest, *([fewest + 4] * 9 if fewest else [0] * 9)])
     assert verdicts(result, "with four levels") == [four_levels]
@@ -56,10 +64,19 @@ def test_values_are_said_with_their_signs_too():
     assert found.endswith("with their signs 5 values")
 
 
-@pytest.mark.parametrize(("median", "verdict"), [
-    (16.7, NOT), (16.9, PARTLY), (18.8, PARTLY), (19.0, REPRODUCED), (23.0, REPRODUCED), (23.2, PARTLY), (25.1, PARTLY),
-    (25.3, NOT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("median", "verdict"),
+    [
+        (16.7, NOT),
+        (16.9, PARTLY),
+        (18.8, PARTLY),
+        (19.0, REPRODUCED),
+        (23.0, REPRODUCED),
+        (23.2, PARTLY),
+        (25.1, PARTLY),
+        (25.3, NOT),
+    ],
+)
 def test_the_range_at_four_levels_is_reproduced_within_10_percent_of_21(median, verdict):
     ranges = [10] * 5 + [median] * 2 + [70] * 5
     assert verdicts(handmade_study([4] * 12 + [9] * 3, [*ranges, 21, 21, 21]), "about 21") == [verdict]
@@ -128,11 +145,20 @@ def study_of(weights: np.ndarray) -> StudyResult:
     return handmade_study([4] * len(weights) + [9] * 10, weights=np.concatenate([weights, others]))
 
 
-@pytest.mark.parametrize(("counts", "verdict"), [
-    ((296, 30, 14, 10), REPRODUCED), ((313, 20, 12, 5), REPRODUCED), ((280, 30, 30, 10), REPRODUCED),
-    ((314, 20, 11, 5), PARTLY), ((278, 30, 30, 12), PARTLY), ((296, 31, 13, 10), PARTLY), ((296, 30, 0, 24), PARTLY),
-    ((210, 60, 50, 30), PARTLY), ((209, 60, 51, 30), NOT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("counts", "verdict"),
+    [
+        ((296, 30, 14, 10), REPRODUCED),
+        ((313, 20, 12, 5), REPRODUCED),
+        ((280, 30, 30, 10), REPRODUCED),
+        ((314, 20, 11, 5), PARTLY),
+        ((278, 30, 30, 12), PARTLY),
+        ((296, 31, 13, 10), PARTLY),
+        ((296, 30, 0, 24), PARTLY),
+        ((210, 60, 50, 30), PARTLY),
+        ((209, 60, 51, 30), NOT),
+    ],
+)
 def test_the_crowd_of_figure_3_is_reproduced_within_5_points_of_85_percent_and_30_in_each_other_level(counts, verdict):
     assert verdicts(of_counts(counts), "296 of 350") == [verdict]
 
@@ -144,10 +170,19 @@ def test_the_crowd_of_figure_3_is_reproduced_by_a_tenth_of_the_models_with_four_
     assert verdicts(result, "296 of 350") == [verdict]
 
 
-@pytest.mark.parametrize(("largest", "verdict"), [
-    (9.9, NOT), (10.1, PARTLY), (11.2, PARTLY), (11.3, REPRODUCED), (13.7, REPRODUCED), (13.8, PARTLY), (14.9, PARTLY),
-    (15.1, NOT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("largest", "verdict"),
+    [
+        (9.9, NOT),
+        (10.1, PARTLY),
+        (11.2, PARTLY),
+        (11.3, REPRODUCED),
+        (13.7, REPRODUCED),
+        (13.8, PARTLY),
+        (14.9, PARTLY),
+        (15.1, NOT),
+    ],
+)
 def test_the_largest_magnitude_of_figure_3_is_reproduced_within_10_percent(largest, verdict):
     assert verdicts(study_of(np.linspace([-largest], [1], 350, axis=1)), "12.5") == [verdict]
 
@@ -168,19 +203,32 @@ def of_start(start: int, mean: np.ndarray, *, before: float = 1.0, init: str | N
     recognition = np.zeros((5, 10, len(EPOCHS)))
     recognition[start] = mean + np.where(np.arange(10) % 2, 0.05, -0.05)[:, None]
     zones = {"models": 10} if init is None else {"models": 10, "starts": [init] * 5}
-    return handmade_study([4, 5], zone_recognition=recognition, zones=zones,
-                          zone_recognition_before=np.full((5, 10, len(EPOCHS)), before))  # fmt: skip
+    return handmade_study(
+        [4, 5], zone_recognition=recognition, zones=zones, zone_recognition_before=np.full((5, 10, len(EPOCHS)), before)
+    )
 
 
-@pytest.mark.parametrize(("start", "letter", "since", "mean", "verdict"), [
-    (0, "A", 400, 0.905, OTHER_STARTS), (0, "A", 400, 0.895, PARTLY), (0, "A", 400, 0.805, PARTLY),
-    (0, "A", 400, 0.795, NOT),
-    (2, "C", 600, 0.495, NOT), (2, "C", 600, 0.505, PARTLY), (2, "C", 600, 0.595, PARTLY),
-    (2, "C", 600, 0.605, OTHER_STARTS), (2, "C", 600, 0.795, OTHER_STARTS), (2, "C", 600, 0.805, PARTLY),
-    (2, "C", 600, 0.895, PARTLY), (2, "C", 600, 0.905, NOT),
-    (4, "E", 200, 0.295, OTHER_STARTS), (4, "E", 200, 0.305, NOT), (4, "E", 200, 0.105, OTHER_STARTS),
-    (4, "E", 200, 0.095, NOT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "letter", "since", "mean", "verdict"),
+    [
+        (0, "A", 400, 0.905, OTHER_STARTS),
+        (0, "A", 400, 0.895, PARTLY),
+        (0, "A", 400, 0.805, PARTLY),
+        (0, "A", 400, 0.795, NOT),
+        (2, "C", 600, 0.495, NOT),
+        (2, "C", 600, 0.505, PARTLY),
+        (2, "C", 600, 0.595, PARTLY),
+        (2, "C", 600, 0.605, OTHER_STARTS),
+        (2, "C", 600, 0.795, OTHER_STARTS),
+        (2, "C", 600, 0.805, PARTLY),
+        (2, "C", 600, 0.895, PARTLY),
+        (2, "C", 600, 0.905, NOT),
+        (4, "E", 200, 0.295, OTHER_STARTS),
+        (4, "E", 200, 0.305, NOT),
+        (4, "E", 200, 0.105, OTHER_STARTS),
+        (4, "E", 200, 0.095, NOT),
+    ],
+)
 def test_a_start_is_judged_by_its_mean_from_the_papers_epoch_on(start, letter, since, mean, verdict):
     for earlier in (0.0, 0.95):
         means = np.where(np.array(EPOCHS) >= since, mean, earlier)
@@ -209,8 +257,12 @@ def test_seed_e_that_is_low_before_quantizing_is_reproduced_in_part_and_the_clai
 
 
 def test_a_start_of_fewer_than_ten_models_is_not_judged():
-    result = handmade_study([4, 5], zone_recognition=np.full((5, 9, len(EPOCHS)), 0.95), zones={"models": 9},
-                            zone_recognition_before=np.ones((5, 9, len(EPOCHS))))  # fmt: skip
+    result = handmade_study(
+        [4, 5],
+        zone_recognition=np.full((5, 9, len(EPOCHS)), 0.95),
+        zones={"models": 9},
+        zone_recognition_before=np.ones((5, 9, len(EPOCHS))),
+    )
     assert [verdicts(result, f"its Seed {letter} ") for letter in "ACE"] == [[UNJUDGED]] * 3
 
 
@@ -225,8 +277,9 @@ def test_the_studys_own_start_is_told_with_seed_a():
 
 def test_a_start_is_not_judged_before_the_papers_epoch():
     short = {"epochs": 500, "every_epochs": 100, "models": 10}
-    result = handmade_study([4, 5], zones=short, zone_recognition=np.full((5, 10, 6), 0.95),
-                            zone_recognition_before=np.ones((5, 10, 6)))  # fmt: skip
+    result = handmade_study(
+        [4, 5], zones=short, zone_recognition=np.full((5, 10, 6), 0.95), zone_recognition_before=np.ones((5, 10, 6))
+    )
     assert [verdicts(result, f"its Seed {letter} ") for letter in "ACE"] == [[OTHER_STARTS], [], []]
 
 
@@ -234,16 +287,22 @@ def test_a_start_is_not_judged_before_the_papers_epoch():
 def test_an_improvement_is_gradual_where_it_takes_200_epochs(risen, verdict):
     epochs = np.arange(0, 1001, 50)
     recognition = np.broadcast_to(np.where(epochs < risen, 0.3, 0.9), (5, 10, len(epochs)))
-    result = handmade_study([4, 5], zones={"models": 10, "epochs": 1000, "every_epochs": 50},
-                            zone_recognition=recognition, zone_recognition_before=recognition)  # fmt: skip
+    result = handmade_study(
+        [4, 5],
+        zones={"models": 10, "epochs": 1000, "every_epochs": 50},
+        zone_recognition=recognition,
+        zone_recognition_before=recognition,
+    )
     assert verdicts(result, "improve gradually") == [verdict]
 
 
 def of_gaps(*gaps: list[float], margins: tuple[float, ...] = (1.0,), recognition: float = 1.0) -> StudyResult:
     """A study whose best model's circuit has these current gaps of the ten digits at 1, 5 and 10 V."""
     result = handmade_study([4] * len(margins) + [9] * 10)
-    at = [SimpleNamespace(input_volt=volt, recognition=recognition if volt < 10 else 1.0, current_gap=np.array(gap))
-          for volt, gap in zip((1.0, 5.0, 10.0), gaps, strict=True)]  # fmt: skip
+    at = [
+        SimpleNamespace(input_volt=volt, recognition=recognition if volt < 10 else 1.0, current_gap=np.array(gap))
+        for volt, gap in zip((1.0, 5.0, 10.0), gaps, strict=True)
+    ]
     vars(result).update(best=0, fewest_margins=np.array(margins))
     object.__setattr__(result, "circuit", lambda model: SimpleNamespace(voltages=at))
     return result
@@ -266,10 +325,16 @@ def test_the_gap_shrinks_where_that_of_every_digit_does():
     assert verdicts(of_gaps(PAPERS, PAPERS, PAPERS), "the current gap shrinks") == [NOT]
 
 
-@pytest.mark.parametrize(("gaps", "verdict"), [
-    (PAPERS, REPRODUCED), ([*PAPERS[:9], 0.19], PARTLY), ([*PAPERS[:8], 0.11, 0.27], PARTLY),
-    ([0.05, 0.11, 0.05, 0.11, 0.05, 0.05, 0.2, 0.05, 0.05, 0.27], NOT), ([0.05] * 10, NOT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("gaps", "verdict"),
+    [
+        (PAPERS, REPRODUCED),
+        ([*PAPERS[:9], 0.19], PARTLY),
+        ([*PAPERS[:8], 0.11, 0.27], PARTLY),
+        ([0.05, 0.11, 0.05, 0.11, 0.05, 0.05, 0.2, 0.05, 0.05, 0.27], NOT),
+        ([0.05] * 10, NOT),
+    ],
+)
 def test_the_gaps_of_figure_6b_are_judged_by_which_digits_exceed_10_percent(gaps, verdict):
     assert verdicts(of_gaps(gaps, gaps, gaps), "27 % for the digit 9") == [verdict]
 
@@ -280,10 +345,15 @@ def test_a_computed_current_of_zero_is_no_gap_in_a_claim():
     assert found == "20.0 % for the digit 6; above 10 % for 5, 6"
 
 
-@pytest.mark.parametrize(("recognition", "margins", "verdict"), [
-    (1.0, (0.1,), REPRODUCED), (1.0, (0.1, -0.1), REPRODUCED), (1.0, (0.1, -0.1, -0.1), PARTLY),
-    (0.9, (-0.1,), PARTLY),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("recognition", "margins", "verdict"),
+    [
+        (1.0, (0.1,), REPRODUCED),
+        (1.0, (0.1, -0.1), REPRODUCED),
+        (1.0, (0.1, -0.1, -0.1), PARTLY),
+        (0.9, (-0.1,), PARTLY),
+    ],
+)
 def test_the_circuit_that_recognises_is_not_the_only_one_of_as_few_levels_to_do_so(recognition, margins, verdict):
     result = of_gaps(PAPERS, PAPERS, PAPERS, margins=margins, recognition=recognition)
     assert verdicts(result, "recognises every digit") == [verdict]

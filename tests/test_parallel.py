@@ -124,9 +124,11 @@ except KeyboardInterrupt:
 
 def test_an_interrupt_leaves_at_once_and_the_process_ends() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", SCRIPT],
+        stdout=subprocess.PIPE,
+        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == process.stdout.readline() == "begun\n"
     began = time.perf_counter()

@@ -35,19 +35,33 @@ def quantize(weights: list[float], levels: int, signed: bool = False) -> Quantiz
         (MIXED, False, 4, 1.0, [1.0, 2.0, 3.0, 4.0], [0, 0, 2, 3], [-1.0, 1.0, 3.0, -4.0], [2, 0, 1, 1]),
         # Equation 1 gives 3 + 4.5 = 7.5
         (MIXED, True, 3, 2.5, [-3.25, -0.75, 1.75], [1, 2, 2, 0], [-0.75, 1.75, 1.75, -3.25], [1, 1, 2]),
-        (MIXED, True, 5, 1.5, [-3.75, -2.25, -0.75, 0.75, 2.25], [2, 3, 4, 0], [-0.75, 0.75, 2.25, -3.75],
-         [1, 0, 1, 1, 1]),
+        (
+            MIXED,
+            True,
+            5,
+            1.5,
+            [-3.75, -2.25, -0.75, 0.75, 2.25],
+            [2, 3, 4, 0],
+            [-0.75, 0.75, 2.25, -3.75],
+            [1, 0, 1, 1, 1],
+        ),
         # all positive: Equations 1 and 2 agree, 9 - 1 = 8
         (POSITIVE, False, 2, 4.0, [3.0, 7.0], [0, 0, 1, 1], [3.0, 3.0, 7.0, 7.0], [2, 2]),
         (POSITIVE, True, 2, 4.0, [3.0, 7.0], [0, 0, 1, 1], [3.0, 3.0, 7.0, 7.0], [2, 2]),
         (POSITIVE, False, 4, 2.0, [2.0, 4.0, 6.0, 8.0], [0, 0, 2, 3], [2.0, 2.0, 6.0, 8.0], [2, 0, 1, 1]),
         (POSITIVE, True, 4, 2.0, [2.0, 4.0, 6.0, 8.0], [0, 0, 2, 3], [2.0, 2.0, 6.0, 8.0], [2, 0, 1, 1]),
     ],
-)  # fmt: skip
+)
 def test_four_weights_by_hand(
-    weights: list[float], signed: bool, q: int, interval: float, levels: list[float], assignment: list[int],
-    values: list[float], counts: list[int],
-) -> None:  # fmt: skip
+    weights: list[float],
+    signed: bool,
+    q: int,
+    interval: float,
+    levels: list[float],
+    assignment: list[int],
+    values: list[float],
+    counts: list[int],
+) -> None:
     got = quantize(weights, q, signed)
     networks = Networks.from_weights([np.array([weights])])
     span = networks.weight_range() if signed else networks.weight_range_a()

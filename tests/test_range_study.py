@@ -64,8 +64,15 @@ def test_a_study_s_table_by_hand() -> None:
     # The last of five networks was not trained, the fourth not solved: quartiles of 2, 4, 10.
     trained, q = np.array([[True] * 4 + [False]]), np.array([[2, 4, 10, 0, 1]])
     (row,) = RangeStudy((6.0,), trained, np.array([[5.0, 6.0, 4.0, 5.5, 6.0]]), q).rows()
-    assert row == {"range_limit": 6.0, "trained": 0.8, "solved": 0.75, "weight_range_median": 5.5, "q_quartile_1": 3.0,
-                   "q_median": 4.0, "q_quartile_3": 7.0}  # fmt: skip
+    assert row == {
+        "range_limit": 6.0,
+        "trained": 0.8,
+        "solved": 0.75,
+        "weight_range_median": 5.5,
+        "q_quartile_1": 3.0,
+        "q_median": 4.0,
+        "q_quartile_3": 7.0,
+    }
 
 
 @pytest.mark.filterwarnings("error")

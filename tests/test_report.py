@@ -190,13 +190,22 @@ def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):
         assert not [text for each in axes for text in each.texts if "paper" in text.get_text()]
     ranges = result.found.networks.weight_range()
     titles = [axes.get_title(loc="left") for axes in drawn["figure4_levels_against_range"].axes[1:]]
-    assert [f"model {model}" in title for model, title in
-            zip((ranges.argmin(), ranges.argmax()), titles, strict=True)] == [True, True]  # fmt: skip
+    assert [
+        f"model {model}" in title for model, title in zip((ranges.argmin(), ranges.argmax()), titles, strict=True)
+    ] == [True, True]
 
 
 def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_named(report):
-    stored = {"model": 7, "ngspice": "39", "tolerance": 1e-9, "design": "single", "r_min_ohm": 2e4, "wire_ohm": 3.0,
-              "off_pixels": "threshold", "rows": [{"input_volt": 5.0, "layer": 2, "difference": 3.21e-11}]}  # fmt: skip
+    stored = {
+        "model": 7,
+        "ngspice": "39",
+        "tolerance": 1e-9,
+        "design": "single",
+        "r_min_ohm": 2e4,
+        "wire_ohm": 3.0,
+        "off_pixels": "threshold",
+        "rows": [{"input_volt": 5.0, "layer": 2, "difference": 3.21e-11}],
+    }
     file = report.parent / "agreement.json"
     try:
         file.write_text(json.dumps(stored), encoding="utf-8")

@@ -23,15 +23,30 @@ from tests.oracles import given
 CHIPS = 4000
 DAY = 86400.0
 NETWORK = Networks.from_weights([np.array([[2.0, -1.0], [0.0, 1.0]]), np.array([[-2.0, 0.0, 1.0], [1.0, -1.0, 2.0]])])
-DEVICE = Device(name="test", lowest_siemens=20e-6, highest_siemens=100e-6,
-                spread=PolynomialSpread(constant_siemens=1e-6, slope=0.01))  # fmt: skip
+DEVICE = Device(
+    name="test",
+    lowest_siemens=20e-6,
+    highest_siemens=100e-6,
+    spread=PolynomialSpread(constant_siemens=1e-6, slope=0.01),
+)
 POWER = PowerLawDrift(exponent=0.05, exponent_sigma=0.02, start_seconds=20.0, last_seconds=1e6)
 TABLE = TabulatedDrift(
-    start_seconds=20.0, last_seconds=1e6, conductance_siemens=(20e-6, 60e-6, 100e-6), exponent=(0.1, 0.05, 0.04),
-    exponent_sigma=(0.03, 0.01, 0.005), noise_amplitude=(0.02, 0.01, 0.005), read_seconds=1e-6,
-)  # fmt: skip
-RELAXATION = Relaxation(first_seconds=1.0, last_seconds=1e6, sigma_siemens=2e-6, sigma_siemens_per_efold=0.1e-6,
-                        shift_siemens=-0.5e-6, shift_siemens_per_efold=-0.2e-6)  # fmt: skip
+    start_seconds=20.0,
+    last_seconds=1e6,
+    conductance_siemens=(20e-6, 60e-6, 100e-6),
+    exponent=(0.1, 0.05, 0.04),
+    exponent_sigma=(0.03, 0.01, 0.005),
+    noise_amplitude=(0.02, 0.01, 0.005),
+    read_seconds=1e-6,
+)
+RELAXATION = Relaxation(
+    first_seconds=1.0,
+    last_seconds=1e6,
+    sigma_siemens=2e-6,
+    sigma_siemens_per_efold=0.1e-6,
+    shift_siemens=-0.5e-6,
+    shift_siemens_per_efold=-0.2e-6,
+)
 LAWS = pytest.mark.parametrize("retention", [POWER, TABLE, RELAXATION], ids=["power", "power-table", "relaxation"])
 
 
@@ -75,8 +90,13 @@ def test_tabulated_drift_with_noise_has_the_moments_of_a_monte_carlo() -> None:
 
 def test_without_spread_or_noise_a_table_of_one_exponent_is_the_power_law() -> None:
     power = PowerLawDrift(exponent=0.05, start_seconds=20.0, last_seconds=1e6)
-    table = TabulatedDrift(start_seconds=20.0, last_seconds=1e6, conductance_siemens=(20e-6, 100e-6),
-                           exponent=(0.05, 0.05), exponent_sigma=(0.0, 0.0))  # fmt: skip
+    table = TabulatedDrift(
+        start_seconds=20.0,
+        last_seconds=1e6,
+        conductance_siemens=(20e-6, 100e-6),
+        exponent=(0.05, 0.05),
+        exponent_sigma=(0.0, 0.0),
+    )
     one, other = (replace(DEVICE, retention=retention) for retention in (power, table))
     g = np.linspace(20e-6, 100e-6, 9)
     np.testing.assert_allclose(one.sigma_siemens(g, 1e4), one.sigma_siemens(g) * 500**-0.05, rtol=1e-14)
@@ -207,15 +227,21 @@ def test_a_device_is_looked_at_when_that_tells_something() -> None:
         (lambda: replace(RELAXATION, sigma_siemens_per_efold=-1e-6), "must leave a spread of at least 0 S until"),
         (lambda: replace(RELAXATION, shift_siemens_per_efold=float("nan")), "_per_efold must be a finite number"),
         (lambda: replace(RELAXATION, first_seconds=2e6), "last_seconds must follow first_seconds"),
-        (lambda: replace(DEVICE, retention=replace(RELAXATION, sigma_siemens=0.4)),
-         "retention must be at most the highest"),
-        (lambda: replace(DEVICE, retention=replace(RELAXATION, shift_siemens_per_efold=-2e-6)),
-         r"retention must keep means at 0 S or above until 1e\+06 s, got -8"),
+        (
+            lambda: replace(DEVICE, retention=replace(RELAXATION, sigma_siemens=0.4)),
+            "retention must be at most the highest",
+        ),
+        (
+            lambda: replace(DEVICE, retention=replace(RELAXATION, shift_siemens_per_efold=-2e-6)),
+            r"retention must keep means at 0 S or above until 1e\+06 s, got -8",
+        ),
         (lambda: replace(DEVICE, retention=replace(POWER, exponent_sigma=1.0)), "retention must keep means up to"),
-        (lambda: replace(DEVICE, lowest_siemens=10e-6, retention=TABLE),
-         "retention must be measured everywhere from 1e-05 to 0.0001 S"),
+        (
+            lambda: replace(DEVICE, lowest_siemens=10e-6, retention=TABLE),
+            "retention must be measured everywhere from 1e-05 to 0.0001 S",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_no_retention_is_is_refused(made, said) -> None:
     with pytest.raises(DeviceError, match=said):
         made()

@@ -52,13 +52,27 @@ def test_digits_are_ten_distinct_binary_glyphs_in_order(size: int) -> None:
 @pytest.mark.parametrize("size", [5, 7])
 def test_the_digits_are_those_of_a_seven_segment_display_with_the_one_in_the_middle(size: int) -> None:
     middle, end = size // 2, size - 1
-    lit = {0: "abcdef", 1: "", 2: "abged", 3: "abgcd", 4: "fgbc", 5: "afgcd", 6: "afgedc", 7: "abc", 8: "abcdefg",
-           9: "abcdfg"}  # fmt: skip
+    lit = {
+        0: "abcdef",
+        1: "",
+        2: "abged",
+        3: "abgcd",
+        4: "fgbc",
+        5: "afgcd",
+        6: "afgedc",
+        7: "abc",
+        8: "abcdefg",
+        9: "abcdfg",
+    }
     places = {
-        "a": np.s_[0, :], "g": np.s_[middle, :], "d": np.s_[end, :],
-        "f": np.s_[:middle + 1, 0], "b": np.s_[:middle + 1, end],
-        "e": np.s_[middle:, 0], "c": np.s_[middle:, end],
-    }  # fmt: skip
+        "a": np.s_[0, :],
+        "g": np.s_[middle, :],
+        "d": np.s_[end, :],
+        "f": np.s_[: middle + 1, 0],
+        "b": np.s_[: middle + 1, end],
+        "e": np.s_[middle:, 0],
+        "c": np.s_[middle:, end],
+    }
     for digit, segments in lit.items():
         glyph = np.zeros((size, size))
         for segment in segments:

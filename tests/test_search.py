@@ -119,8 +119,12 @@ def test_an_unsolved_model_is_a_value_and_asking_for_its_levels_an_error(trained
 
 def test_a_model_that_was_not_trained_to_alpha_is_counted(trained: Networks) -> None:
     digits = load_digits(5)
-    mixed = Networks((np.concatenate([trained.weights[0][:2], np.zeros((1, 25, 10))]),
-                      np.concatenate([trained.weights[1][:2], np.zeros((1, 10, 10))])))  # fmt: skip
+    mixed = Networks(
+        (
+            np.concatenate([trained.weights[0][:2], np.zeros((1, 25, 10))]),
+            np.concatenate([trained.weights[1][:2], np.zeros((1, 10, 10))]),
+        )
+    )
     found = fewest_levels(mixed, digits, q_max=Q_MAX)
     assert len(found.q) == 3 and not found.trained[2] and found.q[2] == 0
     assert found.recognition[2] == 0.0 and not found.recognition_trace[2].any()

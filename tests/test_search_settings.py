@@ -77,8 +77,13 @@ def counted(groups: Sequence[np.ndarray], levels: int, signed: bool) -> dict[str
     weights = [set((group + 0.0).tolist()) for group in groups]
     magnitudes = [set(np.abs(group).tolist()) for group in groups]
     distinct = max(map(len, weights))
-    return {"requested": levels, "occupied": distinct if signed else max(map(len, magnitudes)), "distinct": distinct,
-            "differential-pair": max(len(own | {0.0}) for own in magnitudes), "offset-column": distinct}  # fmt: skip
+    return {
+        "requested": levels,
+        "occupied": distinct if signed else max(map(len, magnitudes)),
+        "distinct": distinct,
+        "differential-pair": max(len(own | {0.0}) for own in magnitudes),
+        "offset-column": distinct,
+    }
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,18 @@ def all_tried(model: int, quantizer: SearchableQuantizer, share: Share, q_max: i
     return tried
 
 
-@pytest.mark.parametrize(("quantizer", "share"), [
-    *itertools.product((Midpoint(signed=True), Clipped(zero=True), KMeans(signed=True), DEVICE),
-                       ("network", "layer", "column")), (DeadZone(), "network"), (Binary(), "layer"),
-    (searchable(Backwards()), "column"),
-], ids=lambda value: getattr(value, "name", value))  # fmt: skip
+@pytest.mark.parametrize(
+    ("quantizer", "share"),
+    [
+        *itertools.product(
+            (Midpoint(signed=True), Clipped(zero=True), KMeans(signed=True), DEVICE), ("network", "layer", "column")
+        ),
+        (DeadZone(), "network"),
+        (Binary(), "layer"),
+        (searchable(Backwards()), "column"),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_search_is_a_loop_over_models_levels_and_settings(
     quantizer: SearchableQuantizer, share: Share, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,8 +134,17 @@ def test_a_search_is_a_loop_over_models_levels_and_settings(
     for minimise, (alpha, test, relative) in itertools.product(
         COUNTS, ((1.0, None, False), (0.8, None, False), (0.8, NOISY, False), (0.95, NOISY, True))
     ):
-        found = fewest_levels(NETWORKS[:models], DIGITS, quantizer=quantizer, alpha=alpha, q_max=q_max, share=share,
-                              minimise=minimise, test=test, relative=relative)  # fmt: skip
+        found = fewest_levels(
+            NETWORKS[:models],
+            DIGITS,
+            quantizer=quantizer,
+            alpha=alpha,
+            q_max=q_max,
+            share=share,
+            minimise=minimise,
+            test=test,
+            relative=relative,
+        )
         assert found.margin_trace is not None
         for model in range(models):
             target = alpha * before[model] if relative else alpha
@@ -136,9 +157,14 @@ def test_a_search_is_a_loop_over_models_levels_and_settings(
                     assert np.isnan([found.recognition_trace[model, at], found.margin_trace[model, at]]).all()
                     continue
                 # NETWORKS recognise all digits, so that alpha is the target on them, relative or not
-                best = min(settings, key=lambda one: (
-                    one.counts[minimise] if one.digits >= alpha - 1e-9 else np.inf, -one.digits, -one.margin
-                ))  # fmt: skip
+                best = min(
+                    settings,
+                    key=lambda one: (
+                        one.counts[minimise] if one.digits >= alpha - 1e-9 else np.inf,
+                        -one.digits,
+                        -one.margin,
+                    ),
+                )
                 judged = best.digits if test is None else best.noisy
                 assert found.recognition_trace[model, at] == pytest.approx(judged, abs=1e-12)
                 assert found.margin_trace[model, at] == pytest.approx(best.margin, abs=1e-9)
@@ -168,8 +194,9 @@ def test_test_samples_decide_whether_alpha_is_reached_and_nothing_else() -> None
     assert judged.solved.all() and not misjudged.solved.any()
     np.testing.assert_array_equal(judged.recognition, NETWORKS.recognition(NOISY))
     recognition = judged.all_quantized().recognition(NOISY)
-    assert (recognition >= 0.6).all() and (recognition == [trace[q - 1] for trace, q in zip(
-        judged.recognition_trace, judged.q, strict=True)]).all()  # fmt: skip
+    assert (recognition >= 0.6).all() and (
+        recognition == [trace[q - 1] for trace, q in zip(judged.recognition_trace, judged.q, strict=True)]
+    ).all()
 
 
 def test_a_relative_target_is_each_network_s_own() -> None:
@@ -219,8 +246,9 @@ def test_numbers_that_a_quantizer_does_not_give_are_not_tried() -> None:
 
 def test_first_and_stable_by_hand() -> None:
     nan = np.nan
-    trace = np.array([[0.5, 1, 0.9, 1, 1], [1, 1, 1, 1, 0.5], [nan, 1, nan, nan, nan], [0.5, 1, nan, nan, nan],
-                      [0, 0, 0, 0, 0.0]])  # fmt: skip
+    trace = np.array(
+        [[0.5, 1, 0.9, 1, 1], [1, 1, 1, 1, 0.5], [nan, 1, nan, nan, nan], [0.5, 1, nan, nan, nan], [0, 0, 0, 0, 0.0]]
+    )
     first, stable = first_and_stable(trace, 1.0)
     assert first.tolist() == [2, 1, 2, 2, 0] and stable.tolist() == [4, 0, 2, 2, 0]
     first, stable = first_and_stable(trace[:2], np.array([[0.9], [0.5]]))
@@ -235,9 +263,17 @@ def test_of_equal_counts_the_largest_margin_is_taken_by_hand() -> None:
 
 def test_pareto_drops_what_fewer_levels_equal() -> None:
     zeros = np.zeros(1, np.intp)
-    found = FewestLevels(NETWORKS[:1], Midpoint(), 1.0, zeros, zeros, zeros, np.ones(1),
-                         np.array([[np.nan, 0.5, 1.0, 1.0, 0.9, 1.0]]),
-                         np.array([[np.nan, -0.2, 0.1, 0.05, 0.3, 0.2]]))  # fmt: skip
+    found = FewestLevels(
+        NETWORKS[:1],
+        Midpoint(),
+        1.0,
+        zeros,
+        zeros,
+        zeros,
+        np.ones(1),
+        np.array([[np.nan, 0.5, 1.0, 1.0, 0.9, 1.0]]),
+        np.array([[np.nan, -0.2, 0.1, 0.05, 0.3, 0.2]]),
+    )
     assert found.pareto(0) == [(2, 0.5, -0.2), (3, 1.0, 0.1), (5, 0.9, 0.3), (6, 1.0, 0.2)]
 
 

@@ -28,9 +28,14 @@ def window(spread, low=1e-6, high=101e-6) -> Device:
 
 @pytest.mark.parametrize(
     ("name", "count", "error"),
-    [("milo2021_hfo2", 9.4, 0.01), ("cmo_hfox", 33, 0.01), ("cmo_hfox_fine", 346, 0.01), ("joshi2020_pcm", 6.3, 0.01),
-     ("wan2022_rram", 5.2, 0.04)],
-)  # fmt: skip
+    [
+        ("milo2021_hfo2", 9.4, 0.01),
+        ("cmo_hfox", 33, 0.01),
+        ("cmo_hfox_fine", 346, 0.01),
+        ("joshi2020_pcm", 6.3, 0.01),
+        ("wan2022_rram", 5.2, 0.04),
+    ],
+)
 def test_published_devices_offer_what_their_spreads_say(name, count, error):
     """Counts worked out elsewhere from the same sources; Wan's from a quartic that lies above our straight lines."""
     assert separable_levels(load_device(name)).count == pytest.approx(count, rel=error)
@@ -75,18 +80,23 @@ def test_levels_are_counted_only_where_they_reach_k_sigma(slope, k_sigma):
     assert found.reached_sigma is None or found.reached_sigma >= k_sigma * (1 - 1e-8)
 
 
-@given(
-    constant=st.floats(1e-7, 1e-5), slope=st.floats(0, 0.2), levels=st.integers(2, 40), drift=st.floats(0.5, 1.0)
-)  # fmt: skip
+@given(constant=st.floats(1e-7, 1e-5), slope=st.floats(0, 0.2), levels=st.integers(2, 40), drift=st.floats(0.5, 1.0))
 def test_neighbours_at_equal_error_are_confused_equally_often_and_fill_the_window(constant, slope, levels, drift):
     """The error of a pair at its best boundary is Q(d): normal tails on both sides of it."""
     ends = (1e-6, 101e-6)
     device = replace(
         window(PolynomialSpread(constant_siemens=constant, slope=slope)),
-        retention=MeasuredRetention(table=(RetentionTable(
-            after_seconds=1.0, conductance_siemens=ends, mean_siemens=tuple(drift * g for g in ends),
-            sigma_siemens=tuple(constant + slope * g for g in ends)),)),
-    )  # fmt: skip
+        retention=MeasuredRetention(
+            table=(
+                RetentionTable(
+                    after_seconds=1.0,
+                    conductance_siemens=ends,
+                    mean_siemens=tuple(drift * g for g in ends),
+                    sigma_siemens=tuple(constant + slope * g for g in ends),
+                ),
+            )
+        ),
+    )
     placed = equal_error_levels(device, levels, 1.0)
     mean, sigma = drift * placed, constant + slope * placed
     boundary = (mean[:-1] * sigma[1:] + mean[1:] * sigma[:-1]) / (sigma[:-1] + sigma[1:])
@@ -140,16 +150,19 @@ def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sig
     assert found.count == max(map(len, able))
     assert apart(tuple(np.searchsorted(levels, found.level_siemens)))
     if found.count > 1:
-        closest = (min((levels[b] - levels[a]) / (sigma[a] + sigma[b]) for a, b in itertools.pairwise(chosen))
-                   for chosen in largest)  # fmt: skip
+        closest = (
+            min((levels[b] - levels[a]) / (sigma[a] + sigma[b]) for a, b in itertools.pairwise(chosen))
+            for chosen in largest
+        )
         assert found.reached_sigma == pytest.approx(max(closest), rel=1e-9)
 
 
 def test_of_several_largest_subsets_of_a_table_the_one_furthest_apart_is_taken():
     """7.9 and 12 uS are 4.1 / 1.4 = 2.9 standard deviations apart; 6 and 7.9 uS 1.9 / 0.5 = 3.8, 6 and 12 uS
     6 / 1.5 = 4."""
-    device = Device(name="table", level_siemens=(1e-6, 6e-6, 7.9e-6, 12e-6),
-                    level_sigma_siemens=(0.2e-6, 0.3e-6, 0.2e-6, 1.2e-6))  # fmt: skip
+    device = Device(
+        name="table", level_siemens=(1e-6, 6e-6, 7.9e-6, 12e-6), level_sigma_siemens=(0.2e-6, 0.3e-6, 0.2e-6, 1.2e-6)
+    )
     found = separable_levels(device)
     assert found.level_siemens.tolist() == [1e-6, 6e-6, 12e-6]
     assert found.reached_sigma == pytest.approx(4, rel=1e-9)
@@ -157,17 +170,26 @@ def test_of_several_largest_subsets_of_a_table_the_one_furthest_apart_is_taken()
 
 def test_the_closest_pair_of_levels_says_what_is_reached():
     """Gaps of 9, 3 and 6 uS between levels of 0.5, 0.5, 0.25 and 0.25 uS: 9, 4 and 12 standard deviations of both."""
-    device = Device(name="table", level_siemens=(1e-6, 10e-6, 13e-6, 19e-6),
-                    level_sigma_siemens=(0.5e-6, 0.5e-6, 0.25e-6, 0.25e-6))  # fmt: skip
+    device = Device(
+        name="table", level_siemens=(1e-6, 10e-6, 13e-6, 19e-6), level_sigma_siemens=(0.5e-6, 0.5e-6, 0.25e-6, 0.25e-6)
+    )
     assert separable_levels(device).reached_sigma == pytest.approx(4.0, rel=1e-9)
 
 
 def test_levels_that_change_places_in_time_are_told_apart_by_where_they_stand():
     """Programmed to 1, 5 and 9 uS, they stand at 1, 8 and 4 uS: the closest two are 3 uS apart, 0.2 uS wide each."""
-    later = RetentionTable(after_seconds=10.0, conductance_siemens=(1e-6, 5e-6, 9e-6), mean_siemens=(1e-6, 8e-6, 4e-6),
-                           sigma_siemens=(0.2e-6,) * 3)  # fmt: skip
-    device = Device(name="table", level_siemens=(1e-6, 5e-6, 9e-6), level_sigma_siemens=(0.1e-6,) * 3,
-                    retention=MeasuredRetention(table=(later,)))  # fmt: skip
+    later = RetentionTable(
+        after_seconds=10.0,
+        conductance_siemens=(1e-6, 5e-6, 9e-6),
+        mean_siemens=(1e-6, 8e-6, 4e-6),
+        sigma_siemens=(0.2e-6,) * 3,
+    )
+    device = Device(
+        name="table",
+        level_siemens=(1e-6, 5e-6, 9e-6),
+        level_sigma_siemens=(0.1e-6,) * 3,
+        retention=MeasuredRetention(table=(later,)),
+    )
     found = separable_levels(device, after_seconds=10.0)
     assert found.level_siemens.tolist() == [1e-6, 5e-6, 9e-6]
     assert found.reached_sigma == pytest.approx(3 / 0.4, rel=1e-9)
@@ -177,10 +199,12 @@ def test_where_means_fall_and_rise_again_no_level_is_gained():
     """Means rise by 60 uS, fall by 40 and rise by 60, to 80 uS in gaps of 12: the second time through they say nothing
     new."""
     ends = (0.0, 40e-6, 60e-6, 100e-6)
-    later = RetentionTable(after_seconds=10.0, conductance_siemens=ends, mean_siemens=(0.0, 60e-6, 20e-6, 80e-6),
-                           sigma_siemens=(2e-6,) * 4)  # fmt: skip
-    device = replace(window(PolynomialSpread(constant_siemens=2e-6), 0.0, 100e-6),
-                     retention=MeasuredRetention(table=(later,)))  # fmt: skip
+    later = RetentionTable(
+        after_seconds=10.0, conductance_siemens=ends, mean_siemens=(0.0, 60e-6, 20e-6, 80e-6), sigma_siemens=(2e-6,) * 4
+    )
+    device = replace(
+        window(PolynomialSpread(constant_siemens=2e-6), 0.0, 100e-6), retention=MeasuredRetention(table=(later,))
+    )
     found = separable_levels(device, after_seconds=10.0)
     mean = device.mean_siemens(found.level_siemens, 10.0)
     assert found.count == pytest.approx(1 + 80 / 12, rel=1e-3) and len(found.level_siemens) == 7
@@ -237,9 +261,15 @@ def test_what_is_not_known_is_refused():
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, "as programmed"), (1, "after 1 s"), (3600, "after an hour"), (DAY, "after a day"),
-     (2 * DAY, "after 2 days"), (31557600, "after a year")],
-)  # fmt: skip
+    [
+        (None, "as programmed"),
+        (1, "after 1 s"),
+        (3600, "after an hour"),
+        (DAY, "after a day"),
+        (2 * DAY, "after 2 days"),
+        (31557600, "after a year"),
+    ],
+)
 def test_times_are_said_in_words(seconds, words):
     assert when(seconds) == words
 
@@ -257,8 +287,12 @@ def test_the_legend_of_the_spreads_stands_clear_of_the_curves(times):
         RetentionTable(after_seconds=10.0**i, conductance_siemens=tuple(levels), sigma_siemens=tuple(sigma * (1 + i)))
         for i in range(times - 1)
     )
-    device = Device(name="mine", level_siemens=tuple(levels), level_sigma_siemens=tuple(sigma),
-                    retention=MeasuredRetention(table=tables))  # fmt: skip
+    device = Device(
+        name="mine",
+        level_siemens=tuple(levels),
+        level_sigma_siemens=tuple(sigma),
+        retention=MeasuredRetention(table=tables),
+    )
     figure = separability_figure(device)
     figure.savefig(io.BytesIO())  # lays it out
     spreads = figure.axes[0]

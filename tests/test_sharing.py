@@ -24,19 +24,25 @@ def test_a_column_is_what_one_unit_sums() -> None:
     np.testing.assert_array_equal(blocks[1], [[6, 10], [7, 11], [8, 12], [9, 13]])
 
 
-@pytest.mark.parametrize(("share", "occupied", "distinct", "pair"), [
-    ("network", 4, 5, 4),  # magnitudes 0, 1, 2, 3; signed -2, -1, 0, 1, 3; at rest the 0
-    ("layer", 2, 3, 3),  # 0, 2 | 1, 3; -2, 0 | -1, 1, 3; 0, 2 | 0 to rest, 1, 3
-    ("column", 2, 2, 3),  # 2 | 0 | 1 | 1, 3; each one signed weight, but -1, 1 and 1, 3; 0 to rest, 1, 3
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("share", "occupied", "distinct", "pair"),
+    [
+        ("network", 4, 5, 4),  # magnitudes 0, 1, 2, 3; signed -2, -1, 0, 1, 3; at rest the 0
+        ("layer", 2, 3, 3),  # 0, 2 | 1, 3; -2, 0 | -1, 1, 3; 0, 2 | 0 to rest, 1, 3
+        ("column", 2, 2, 3),  # 2 | 0 | 1 | 1, 3; each one signed weight, but -1, 1 and 1, 3; 0 to rest, 1, 3
+    ],
+)
 def test_counts_by_hand(share: Share, occupied: int, distinct: int, pair: int) -> None:
     joint = np.array([[-2.0, 0.0, 1.0, 1.0, -1.0, 3.0]])  # a layer of one row, then [[1, 1], [-1, 3]]
     for quantizer, levels in ((KMeans(), occupied), (KMeans(signed=True), distinct)):
         counts = counts_of(joint, [(1, 2), (2, 2)], quantizer, 7, share)
         assert {what: count.tolist() for what, count in counts.items()} == {
-            "requested": [7], "occupied": [levels], "distinct": [distinct], "differential-pair": [pair],
+            "requested": [7],
+            "occupied": [levels],
+            "distinct": [distinct],
+            "differential-pair": [pair],
             "offset-column": [distinct],
-        }  # fmt: skip
+        }
 
 
 def test_ternary_needs_two_states_on_a_pair_and_three_on_a_column() -> None:

@@ -44,13 +44,16 @@ def test_what_is_missing_is_said_by_name(folder):
         folder.read_shard("two", MADE_OF)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"alpha": 1.0}, "alpha is 0.8 there and 1.0 here"),
-    ({"seed": 2}, "seed is 1 there and 2 here"),
-    ({"starts": ["a"]}, r"starts is \['a', 'b'\] there and \['a'\] here"),
-    ({"samples": "sha256:01"}, "the content of the samples has changed"),
-    ({"width": 3}, "width is unknown there and 3 here"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"alpha": 1.0}, "alpha is 0.8 there and 1.0 here"),
+        ({"seed": 2}, "seed is 1 there and 2 here"),
+        ({"starts": ["a"]}, r"starts is \['a', 'b'\] there and \['a'\] here"),
+        ({"samples": "sha256:01"}, "the content of the samples has changed"),
+        ({"width": 3}, "width is unknown there and 3 here"),
+    ],
+)
 def test_a_shard_of_something_else_is_refused_by_what_differs(folder, change, said):
     for read in (folder.read_shard, lambda name, made_of: folder.missing({name: made_of})):
         with pytest.raises(ConfigError, match=f"holds results of something else: {said} "):
@@ -189,9 +192,7 @@ def test_a_folder_that_goes_away_is_noticed_at_the_next_write_and_not_made_again
     with folder.locked():
         lost(folder.path)
         before = sorted(folder.path.rglob("*"))
-        for write in (
-            lambda: folder.write("figures/fit.png", b""), lambda: folder.write_shard("two", TABLE, MADE_OF)
-        ):  # fmt: skip
+        for write in (lambda: folder.write("figures/fit.png", b""), lambda: folder.write_shard("two", TABLE, MADE_OF)):
             with pytest.raises(StoreError, match="was removed or made anew while this ran; run the same"):
                 write()
         assert sorted(folder.path.rglob("*")) == before

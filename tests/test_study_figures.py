@@ -30,10 +30,15 @@ def study() -> StudyResult:
     trace[np.arange(8), np.array(q) - 1] = 1.0
     trace[7] = 0.5
     return handmade_study(
-        q, weights=weights, recognition=[1, 1, 1, 1, 1, 1, 0.9, 1], recognition_trace=trace,
-        zone_ranges=rng.uniform(1, 50, (5, 12)), zone_recognition=rng.random((5, 12, len(EPOCHS))),
-        zone_recognition_before=rng.random((5, 12, len(EPOCHS))), zones={"models": 12},
-    )  # fmt: skip
+        q,
+        weights=weights,
+        recognition=[1, 1, 1, 1, 1, 1, 0.9, 1],
+        recognition_trace=trace,
+        zone_ranges=rng.uniform(1, 50, (5, 12)),
+        zone_recognition=rng.random((5, 12, len(EPOCHS))),
+        zone_recognition_before=rng.random((5, 12, len(EPOCHS))),
+        zones={"models": 12},
+    )
 
 
 def numbers(figure: Figure) -> np.ndarray:
@@ -80,9 +85,7 @@ def test_figure_3_writes_how_many_weights_each_level_holds(study):
     (axes,) = figures.weights_and_levels(study).axes
     np.testing.assert_allclose(np.unique(axes.lines[1].get_ydata()), [1.5, 4.5, 7.5, 10.5], rtol=1e-12)
     held = [(int(text.get_text().split()[0]), *text.xy) for text in axes.texts]
-    np.testing.assert_allclose(
-        held, [(296, 148, 1.5), (30, 311, 4.5), (14, 333, 7.5), (10, 345, 10.5)], rtol=1e-12
-    )  # fmt: skip
+    np.testing.assert_allclose(held, [(296, 148, 1.5), (30, 311, 4.5), (14, 333, 7.5), (10, 345, 10.5)], rtol=1e-12)
 
 
 def test_figure_4_draws_the_least_squares_line_and_the_rank_correlation(study):

@@ -131,10 +131,13 @@ def test_a_shard_renamed_to_another_group_is_left_aside_and_both_are_computed_ag
     assert contents(study) == before
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"seed": 2}, "seed is 2 there and 1 here"),
-    pytest.param({"instruction_set": SETS[-1]}, "instruction_set is ", marks=needs_two_sets),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 2}, "seed is 2 there and 1 here"),
+        pytest.param({"instruction_set": SETS[-1]}, "instruction_set is ", marks=needs_two_sets),
+    ],
+)
 def test_a_second_shard_of_a_group_from_elsewhere_is_left_aside_and_alone_it_is_refused(study, tmp_path, change, said):
     run_study(make_config(TINY | change, "test"), tmp_path / "other", Threads(1))
     own, foreign = (next((folder / "shards").glob("models-000000-*")) for folder in (study, tmp_path / "other"))
@@ -301,12 +304,25 @@ def test_a_study_is_listed_once_for_all_its_shards(tmp_path, monkeypatch):
 
 
 CHANGES: list[dict[str, Any]] = [
-    {"alpha": 0.3}, {"seed": 2}, {"q_max": 5}, {"quantizer": "midpoint-signed"}, {"learning_rate": 0.5},
-    {"epochs": 30}, {"iterations": 50}, {"repeats": 30}, {"seeds": 4}, {"hidden": 11}, {"init": "uniform:0,2"},
-    {"dataset": "digits7"}, {"instruction_set": SETS[-1]}, {"zones": TINY["zones"] | {"models": 4}},
-    {"zones": TINY["zones"] | {"epochs": 15}}, {"zones": TINY["zones"] | {"every_epochs": 10}},
-    {"zones": TINY["zones"] | {"levels": 2}}, {"zones": TINY["zones"] | {"starts": ["normal:0,1"]}},
-]  # fmt: skip
+    {"alpha": 0.3},
+    {"seed": 2},
+    {"q_max": 5},
+    {"quantizer": "midpoint-signed"},
+    {"learning_rate": 0.5},
+    {"epochs": 30},
+    {"iterations": 50},
+    {"repeats": 30},
+    {"seeds": 4},
+    {"hidden": 11},
+    {"init": "uniform:0,2"},
+    {"dataset": "digits7"},
+    {"instruction_set": SETS[-1]},
+    {"zones": TINY["zones"] | {"models": 4}},
+    {"zones": TINY["zones"] | {"epochs": 15}},
+    {"zones": TINY["zones"] | {"every_epochs": 10}},
+    {"zones": TINY["zones"] | {"levels": 2}},
+    {"zones": TINY["zones"] | {"starts": ["normal:0,1"]}},
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)

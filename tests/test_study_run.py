@@ -57,11 +57,29 @@ def test_zones_are_the_starts_quantized_while_they_train(small_study):
 
 def test_every_value_of_the_configuration_acts_on_the_models_and_on_the_zones(tmp_path):
     config = make_config(
-        {"dataset": "digits7", "seed": 9, "seeds": 2, "repeats": 60, "epochs": 30, "iterations": 70, "hidden": 6,
-         "learning_rate": 0.4, "init": "normal:0.1,0.6", "alpha": 0.8, "q_max": 11, "quantizer": "midpoint-signed",
-         "zones": {"starts": ["normal:0,1", "uniform:-2,1"], "models": 3, "epochs": 20, "every_epochs": 5,
-                   "levels": 9}}, "test",
-    )  # fmt: skip
+        {
+            "dataset": "digits7",
+            "seed": 9,
+            "seeds": 2,
+            "repeats": 60,
+            "epochs": 30,
+            "iterations": 70,
+            "hidden": 6,
+            "learning_rate": 0.4,
+            "init": "normal:0.1,0.6",
+            "alpha": 0.8,
+            "q_max": 11,
+            "quantizer": "midpoint-signed",
+            "zones": {
+                "starts": ["normal:0,1", "uniform:-2,1"],
+                "models": 3,
+                "epochs": 20,
+                "every_epochs": 5,
+                "levels": 9,
+            },
+        },
+        "test",
+    )
     result = run_study(config, tmp_path, Threads(1))
     samples, quantizer = load_digits(7), Midpoint(signed=True)
     training = TrainingConfig(hidden=6, learning_rate=0.4, init="normal:0.1,0.6", steps=30 * 70)
@@ -199,9 +217,14 @@ def test_a_different_study_in_the_same_folder_is_refused_by_what_differs(tmp_pat
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"learning_rate": 1e300}, "within float32"), ({"x": 1e300}, "x goes to 1e\\+300"), ({"y": 2}, "'1' has no sample"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"learning_rate": 1e300}, "within float32"),
+        ({"x": 1e300}, "x goes to 1e\\+300"),
+        ({"y": 2}, "'1' has no sample"),
+    ],
+)
 def test_a_study_that_cannot_be_trained_leaves_no_folder(tmp_path, change, said):
     np.savez(tmp_path / "own.npz", X=[[0.0], [change.get("x", 1.0)]], y=[0, change.get("y", 1)])
     config = make_config(

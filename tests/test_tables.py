@@ -198,11 +198,16 @@ DELIMITERS, UNITS = [",", ";", "\t"], {"S": 0, "mS": -3, "uS": -6, "µS": -6, "n
 
 @given(
     levels=st.lists(st.integers(1, 10**12), min_size=2, max_size=9, unique=True),
-    unit=st.sampled_from(sorted(UNITS)), delimiter=st.sampled_from(DELIMITERS), comma=st.booleans(),
-    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]), end=st.sampled_from(["\n", "\r\n", "\r"]),
-    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), empty=st.integers(0, 3), comments=st.integers(0, 2),
+    unit=st.sampled_from(sorted(UNITS)),
+    delimiter=st.sampled_from(DELIMITERS),
+    comma=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    empty=st.integers(0, 3),
+    comments=st.integers(0, 2),
     heading=st.sampled_from(["conductance ({})", "G_{}", "G [{}]", "Conductance/{}", " g ({}) "]),
-)  # fmt: skip
+)
 def test_any_dialect_gives_the_same_numbers(
     tmp_path_factory, levels, unit, delimiter, comma, encoding, end, quoting, empty, comments, heading
 ):
@@ -349,12 +354,19 @@ SECRET = "swordfish"
 @pytest.mark.parametrize(
     "text",
     [
-        f"{SECRET}\n1e-6\n", f"level,G (uS)\n1,{SECRET}\n", f"{SECRET}:x:0:0\n", f"{SECRET},{SECRET}\n1,2\n",
-        f"level,G (uS)\n{SECRET},1\n{SECRET},1,1\n", f'level,G (uS)\n"{SECRET},1\n',
-        f"level,G (uS)\n{SECRET},1\nb,1\n", f"level,G (uS),sigma\n{SECRET},1,1\n{SECRET},2,1\n",
-        f"# {SECRET}\n# {SECRET}\n", f"level,G (uS)\n{SECRET},-1\n", f"level,G (uS)\n{SECRET},1\n{SECRET},2\nb,7\n",
+        f"{SECRET}\n1e-6\n",
+        f"level,G (uS)\n1,{SECRET}\n",
+        f"{SECRET}:x:0:0\n",
+        f"{SECRET},{SECRET}\n1,2\n",
+        f"level,G (uS)\n{SECRET},1\n{SECRET},1,1\n",
+        f'level,G (uS)\n"{SECRET},1\n',
+        f"level,G (uS)\n{SECRET},1\nb,1\n",
+        f"level,G (uS),sigma\n{SECRET},1,1\n{SECRET},2,1\n",
+        f"# {SECRET}\n# {SECRET}\n",
+        f"level,G (uS)\n{SECRET},-1\n",
+        f"level,G (uS)\n{SECRET},1\n{SECRET},2\nb,7\n",
     ],
-)  # fmt: skip
+)
 def test_an_error_repeats_nothing_of_a_file_that_a_description_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "levels.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DeviceError) as raised:

@@ -188,9 +188,17 @@ def test_a_model_depends_on_its_key_and_not_on_the_others_or_the_threads(samples
     order = np.random.default_rng(0).permutation(len(keys))
     shuffled = [keys[index] for index in order]
     for models, jobs in [
-        (keys, 2), (keys, 3), (keys, None), (keys[::-1], 2), (shuffled, 1), (shuffled, 3),
-        (keys[5:6], 1), (keys[20:], 2), ([keys[7]] * 3, 1), (tuple(keys[:17]), 2),
-    ]:  # fmt: skip
+        (keys, 2),
+        (keys, 3),
+        (keys, None),
+        (keys[::-1], 2),
+        (shuffled, 1),
+        (shuffled, 3),
+        (keys[5:6], 1),
+        (keys[20:], 2),
+        ([keys[7]] * 3, 1),
+        (tuple(keys[:17]), 2),
+    ]:
         got = bits(train(samples, config, models=models, seed=4, jobs=jobs))
         assert got == [whole[key] for key in models]
 

@@ -17,14 +17,15 @@ from fewlevels.errors import DeviceError
 CHIPS = 4000
 WEIGHTS = [np.array([[2.0, -1.0], [0.0, 1.0]]), np.array([[-2.0, 0.0, 1.0], [1.0, -1.0, 2.0]])]
 DEVICE = Device(
-    name="test", lowest_siemens=20e-6, highest_siemens=100e-6,
+    name="test",
+    lowest_siemens=20e-6,
+    highest_siemens=100e-6,
     spread=PolynomialSpread(constant_siemens=1e-6, slope=0.01),
-)  # fmt: skip
+)
 
 
 def mapping(scheme: str = "differential-pair") -> Mapping:
-    return map_network(Networks.from_weights(WEIGHTS), lowest_siemens=20e-6, highest_siemens=100e-6,
-                       scheme=scheme)  # type: ignore[arg-type]  # fmt: skip
+    return map_network(Networks.from_weights(WEIGHTS), lowest_siemens=20e-6, highest_siemens=100e-6, scheme=scheme)  # type: ignore[arg-type]
 
 
 def drawn(device: Device = DEVICE, chips: range = range(CHIPS), scheme: str = "differential-pair", **conditions):
@@ -49,8 +50,9 @@ def test_programmed_devices_have_the_stated_mean_and_spread() -> None:
 
 
 def test_means_that_were_measured_first_stand_for_what_was_programmed() -> None:
-    off = RetentionTable(after_seconds=1.0, conductance_siemens=(20e-6, 100e-6), mean_siemens=(22e-6, 95e-6),
-                         sigma_siemens=(1e-6, 2e-6))  # fmt: skip
+    off = RetentionTable(
+        after_seconds=1.0, conductance_siemens=(20e-6, 100e-6), mean_siemens=(22e-6, 95e-6), sigma_siemens=(1e-6, 2e-6)
+    )
     device = replace(DEVICE, spread=None, retention=MeasuredRetention(table=(off,)))
     flat, target, _ = drawn(device)
     check_moments(flat, device.mean_siemens(target), device.sigma_siemens(target))
@@ -61,9 +63,10 @@ def test_after_some_time_they_have_that_time_s_mean_and_spread() -> None:
     ends = (20e-6, 100e-6)
     tables = (
         RetentionTable(after_seconds=1.0, conductance_siemens=ends, sigma_siemens=(1e-6, 2e-6)),
-        RetentionTable(after_seconds=100.0, conductance_siemens=ends, sigma_siemens=(3e-6, 4e-6),
-                       mean_siemens=(18e-6, 90e-6)),
-    )  # fmt: skip
+        RetentionTable(
+            after_seconds=100.0, conductance_siemens=ends, sigma_siemens=(3e-6, 4e-6), mean_siemens=(18e-6, 90e-6)
+        ),
+    )
     device = replace(DEVICE, spread=None, retention=MeasuredRetention(table=tables))
     flat, target, _ = drawn(device, after_seconds=100.0)
     check_moments(flat, np.interp(target, ends, (18e-6, 90e-6)), np.interp(target, ends, (3e-6, 4e-6)))
@@ -111,8 +114,12 @@ def test_write_verify_gives_up_at_the_cap() -> None:
 def test_write_verify_compares_with_the_target_and_not_with_the_mean() -> None:
     """Programmed 3 uS above the target on average: within 2 uS of the target is half a sigma below that mean."""
     ends = (20e-6, 100e-6)
-    high = RetentionTable(after_seconds=1.0, conductance_siemens=ends, mean_siemens=tuple(g + 3e-6 for g in ends),
-                          sigma_siemens=(2e-6, 2e-6))  # fmt: skip
+    high = RetentionTable(
+        after_seconds=1.0,
+        conductance_siemens=ends,
+        mean_siemens=tuple(g + 3e-6 for g in ends),
+        sigma_siemens=(2e-6, 2e-6),
+    )
     device = replace(DEVICE, spread=None, retention=MeasuredRetention(table=(high,)))
     flat, target, pulses = drawn(device, range(500), tolerance_siemens=2e-6, max_pulses=1000)
     assert (abs(flat - target) <= 2e-6 * (1 + 1e-9)).all()
@@ -123,8 +130,9 @@ def test_write_verify_compares_with_the_target_and_not_with_the_mean() -> None:
 
 def test_a_stuck_device_takes_every_pulse_and_is_missed() -> None:
     for cap in (1, 7):
-        found = draw_chips(mapping(), DEVICE, range(3), Conditions(stuck_rate=1.0, tolerance_siemens=1e-6,
-                                                                   max_pulses=cap), seed=3)  # fmt: skip
+        found = draw_chips(
+            mapping(), DEVICE, range(3), Conditions(stuck_rate=1.0, tolerance_siemens=1e-6, max_pulses=cap), seed=3
+        )
         flat = np.concatenate([g.reshape(3, -1) for g in found.conductance_siemens], axis=1)
         target = np.concatenate([t.ravel() for t in mapping().target_siemens])
         off = abs(flat - target) > 1e-6
@@ -140,8 +148,9 @@ def test_what_write_verify_gave_up_on_is_counted() -> None:
 
 
 def test_drift_that_widens_every_device_alike_widens_its_own_error() -> None:
-    device = replace(DEVICE, highest_siemens=1e-3,
-                     retention=PowerLawDrift(exponent=-0.1, start_seconds=1.0, last_seconds=1e6))  # fmt: skip
+    device = replace(
+        DEVICE, highest_siemens=1e-3, retention=PowerLawDrift(exponent=-0.1, start_seconds=1.0, last_seconds=1e6)
+    )
     at_once, _, _ = drawn(device, range(50), tolerance_siemens=1e-6)
     later, _, _ = drawn(device, range(50), tolerance_siemens=1e-6, after_seconds=1e4)
     np.testing.assert_allclose(later, at_once * 1e4**0.1, rtol=1e-12)

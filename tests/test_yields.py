@@ -20,9 +20,7 @@ from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 LOW, HIGH, SIGMA = 100e-6, 110e-6, 4e-6
-DEVICE = Device(
-    name="test", lowest_siemens=LOW, highest_siemens=HIGH, spread=PolynomialSpread(constant_siemens=SIGMA)
-)  # fmt: skip
+DEVICE = Device(name="test", lowest_siemens=LOW, highest_siemens=HIGH, spread=PolynomialSpread(constant_siemens=SIGMA))
 ONE = Samples(np.array([[1.0]]), np.array([0]), ("a", "b"))
 TWO_OUTPUTS = map_network(Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH)
 
@@ -63,8 +61,9 @@ def test_the_same_seed_gives_the_same_chips_whatever_the_jobs(device: Device) ->
     samples, mapping = ternary_digits()
     whole = estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=1)
     assert np.array_equal(whole.margin, estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=3).margin)
-    assert np.array_equal(whole.margin[513:], estimate_yield(mapping, device, samples, chips=range(513, 600),
-                                                             seed=5).margin)  # fmt: skip
+    assert np.array_equal(
+        whole.margin[513:], estimate_yield(mapping, device, samples, chips=range(513, 600), seed=5).margin
+    )
     assert not np.array_equal(whole.margin, estimate_yield(mapping, device, samples, chips=600, seed=6).margin)
 
 
@@ -94,11 +93,13 @@ def test_wires_that_vanish_change_nothing() -> None:
 
 def test_a_bent_device_is_solved_as_it_bends() -> None:
     # I = G v0 sinh(V / v0): all currents of one sample grow by the same factor.
-    bent = map_network(Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH,
-                       cell=Sinh(scale_volt=0.5))  # fmt: skip
+    bent = map_network(
+        Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH, cell=Sinh(scale_volt=0.5)
+    )
     straight = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=50).margin
-    np.testing.assert_allclose(estimate_yield(bent, DEVICE, ONE, chips=50).margin, straight * 0.5 * np.sinh(2.0),
-                               rtol=1e-12)  # fmt: skip
+    np.testing.assert_allclose(
+        estimate_yield(bent, DEVICE, ONE, chips=50).margin, straight * 0.5 * np.sinh(2.0), rtol=1e-12
+    )
 
 
 def test_the_interval_is_wilson_s() -> None:
@@ -207,8 +208,10 @@ def test_memory_is_bounded_and_the_bound_changes_nothing(read_noise: float) -> N
     mapping = map_network(large, lowest_siemens=LOW, highest_siemens=HIGH)
     noisy, found = replace(DEVICE, read_noise=read_noise), list[Yield]()
     for memory_bytes in (20e6, 60e6):
-        peak = peak_bytes(lambda bound=int(memory_bytes): found.append(
-            estimate_yield(mapping, noisy, samples, chips=100, jobs=2, memory_bytes=bound)
-        ))  # fmt: skip
+        peak = peak_bytes(
+            lambda bound=int(memory_bytes): found.append(
+                estimate_yield(mapping, noisy, samples, chips=100, jobs=2, memory_bytes=bound)
+            )
+        )
         assert 0.3 * memory_bytes < peak < memory_bytes  # 100 chips of 41 000 devices: one array of theirs is 33 MB
     assert np.array_equal(found[0].margin, found[1].margin)

@@ -71,11 +71,20 @@ def schematic(simulation: Simulation) -> Figure:
         }
         label = "output current" if last else reading[design.reading]
         axes.text(left + 3.3, -1.8, label, ha="center", va="center", fontsize=7.5)
-        axes.text(left + 2.6, 4.9, f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines",
-                  ha="center", fontsize=8)  # fmt: skip
+        axes.text(
+            left + 2.6,
+            4.9,
+            f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines",
+            ha="center",
+            fontsize=8,
+        )
         if not last:
-            axes.annotate("", (left + 7.6, 0.6), (left + 5.3, -1.8),
-                          arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"})  # fmt: skip
+            axes.annotate(
+                "",
+                (left + 7.6, 0.6),
+                (left + 5.3, -1.8),
+                arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"},
+            )
             stage = "" if design.reading == "unbuffered" else "sigmoid, "
             axes.text(left + 6.9, -2.2, f"{stage}+{simulation.circuit.threshold_volt:g} V", ha="center", fontsize=7.5)
     axes.set_title(f"Design '{design.name}': {design.summary}")
@@ -98,15 +107,27 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     for (marker, line), color, at in zip(LINES, (ACCENT, INK, GREY, INK), simulation.voltages, strict=False):
         gaps = np.abs(at.current_gap)
         shown = gaps if each else np.array([np.median(gaps[y == label]) for label in places])
-        axes.plot(places, shown, marker=marker, linestyle=line, color=color, markersize=4,
-                  label=f"{at.input_volt:g} V: recognition {at.recognition:.0%}")  # fmt: skip
+        axes.plot(
+            places,
+            shown,
+            marker=marker,
+            linestyle=line,
+            color=color,
+            markersize=4,
+            label=f"{at.input_volt:g} V: recognition {at.recognition:.0%}",
+        )
         if each:
             missed = ~at.recognised
             axes.plot(places[missed], gaps[missed], marker="x", markersize=10, color=color, linestyle="")
     note = f"× marks a {what} not recognised" if each else "median of each class"
-    axes.set(xticks=places, xticklabels=names, xlabel=f"{what} shown" if each else "class of the samples shown",
-             ylabel=f"|current gap| of the {what}'s own output", ylim=(0, None),
-             title=f"Circuit current against (V − Vth)/R; {note}")  # fmt: skip
+    axes.set(
+        xticks=places,
+        xticklabels=names,
+        xlabel=f"{what} shown" if each else "class of the samples shown",
+        ylabel=f"|current gap| of the {what}'s own output",
+        ylim=(0, None),
+        title=f"Circuit current against (V − Vth)/R; {note}",
+    )
     if sum(map(len, names)) > MOST_LETTERS:
         axes.tick_params(axis="x", rotation=45)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -129,12 +150,24 @@ def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
         zip(labels.items(), ("", "///", "...", "xxx", "\\\\"), strict=False)
     ):
         heights = [np.abs(gap[name][np.isfinite(gap[name])]).mean() for gap in gaps]
-        axes.bar(np.arange(len(volts)) + (index - (len(labels) - 1) / 2) * 0.16, heights, 0.15, hatch=hatch,
-                 edgecolor=INK, facecolor=ACCENT if name == "all" else "white", linewidth=0.8, label=label)  # fmt: skip
+        axes.bar(
+            np.arange(len(volts)) + (index - (len(labels) - 1) / 2) * 0.16,
+            heights,
+            0.15,
+            hatch=hatch,
+            edgecolor=INK,
+            facecolor=ACCENT if name == "all" else "white",
+            linewidth=0.8,
+            label=label,
+        )
     against = "computed" if unquantized is None else "unquantized network's"
-    axes.set(xticks=np.arange(len(volts)), xticklabels=[f"{volt:g} V" for volt in volts], xlabel="input voltage",
-             ylabel="mean |current gap|",
-             title=f"Against the {against} currents, with one cause switched off at a time")  # fmt: skip
+    axes.set(
+        xticks=np.arange(len(volts)),
+        xticklabels=[f"{volt:g} V" for volt in volts],
+        xlabel="input voltage",
+        ylabel="mean |current gap|",
+        title=f"Against the {against} currents, with one cause switched off at a time",
+    )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
@@ -154,17 +187,24 @@ def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figur
     name = in_figure(result.samples.classes[result.samples.y[shown]])
     for axes, values, title, unit in (
         (left, 1e6 * point.cell_ampere()[0], "Cell currents", "current (µA)"),
-        (right, 1e3 * (point.word_volt() - point.input_volt[:, :, None])[0], "Word-line node minus source",
-         "voltage (mV)"),
-    ):  # fmt: skip
+        (
+            right,
+            1e3 * (point.word_volt() - point.input_volt[:, :, None])[0],
+            "Word-line node minus source",
+            "voltage (mV)",
+        ),
+    ):
         image = axes.imshow(values, aspect="auto", cmap="viridis", interpolation="nearest")
         axes.set(title=f"{title}, '{name}' at {volt:g} V", xlabel="bit line", ylabel="word line")
         figure.colorbar(image, ax=axes, label=unit)
     figure.suptitle(
-        f"Layer 1 with {wired.wire_ohm:g} Ω in every wire segment" if options.wire_ohm else
-        f"What if: layer 1 with {wired.wire_ohm:g} Ω in every wire segment, of which the circuit above has none",
-        x=0.01, ha="left", fontsize=9,
-    )  # fmt: skip
+        f"Layer 1 with {wired.wire_ohm:g} Ω in every wire segment"
+        if options.wire_ohm
+        else f"What if: layer 1 with {wired.wire_ohm:g} Ω in every wire segment, of which the circuit above has none",
+        x=0.01,
+        ha="left",
+        fontsize=9,
+    )
     return figure
 
 

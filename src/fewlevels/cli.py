@@ -120,10 +120,20 @@ def study(
         raise ConfigError(f"--jobs must be at least 1, got {jobs}")
     values = read_config(config) if config else dict(PRESETS[preset or "paper"])
     options = {
-        "dataset": dataset, "seed": seed, "seeds": seeds, "repeats": repeats, "epochs": epochs,
-        "iterations": iterations, "hidden": hidden, "learning_rate": learning_rate, "init": init, "alpha": alpha,
-        "q_max": q_max, "quantizer": quantizer, "instruction_set": instruction_set,
-    }  # fmt: skip
+        "dataset": dataset,
+        "seed": seed,
+        "seeds": seeds,
+        "repeats": repeats,
+        "epochs": epochs,
+        "iterations": iterations,
+        "hidden": hidden,
+        "learning_rate": learning_rate,
+        "init": init,
+        "alpha": alpha,
+        "q_max": q_max,
+        "quantizer": quantizer,
+        "instruction_set": instruction_set,
+    }
     values |= {key: value for key, value in options.items() if value is not None}
     beside = config.parent if config and dataset is None else Path()
     if isinstance(named := values.get("dataset"), str) and named not in NAMES and (beside / named).is_file():
@@ -136,9 +146,12 @@ def study(
 
     with shown_progress("training and searching", "models", quiet) as on_progress:
         result = run_study(
-            study_config, out, Threads(jobs), on_progress=on_progress,
+            study_config,
+            out,
+            Threads(jobs),
+            on_progress=on_progress,
             on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
-        )  # fmt: skip
+        )
     report_path = write_report(out, result)
     if not quiet:
         _print_summary(result)
@@ -155,8 +168,7 @@ def report(folder: Folder) -> None:
 
 @app.command()
 def show(
-    folder: Folder,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    folder: Folder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False
 ) -> None:
     """Print the summary of a study."""
     from fewlevels.study.run import load_study

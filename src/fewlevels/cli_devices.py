@@ -89,8 +89,15 @@ def _table(library: list[Device], k_sigma: float) -> str:
         first, *later = _offered(device, k_sigma, None)
         told = ", ".join(f"{found} ({when(found.after_seconds).removeprefix('after ')})" for found in later)
         author, year = re.split(r" et al\.|,", device.citation)[0], re.findall(r"\b20\d\d\b", device.citation)[-1]
-        rows.append([device.name, device.window, f"{first} stated" if first.basis == "stated" else str(first),
-                     told or "-", f"{author} {year}"])  # fmt: skip
+        rows.append(
+            [
+                device.name,
+                device.window,
+                f"{first} stated" if first.basis == "stated" else str(first),
+                told or "-",
+                f"{author} {year}",
+            ]
+        )
     return f"{_columns(rows)}\n\nat {k_sigma:g} sigma: told apart as programmed; stated: by a source without spreads"
 
 
@@ -110,15 +117,25 @@ def _page(device: Device, offered: list[SeparableLevels], needs: int | None) -> 
             assert device.lowest_siemens is not None and device.highest_siemens is not None
             shown = np.linspace(device.lowest_siemens, device.highest_siemens, 5)
         rows.append(["conductance", _micro(shown)])
-        rows += [[f"spread {when(found.after_seconds)}", _micro(device.sigma_siemens(shown, found.after_seconds))]
-                 for found in offered]  # fmt: skip
-    rows += [[name.replace("_", " "), f"{getattr(device, name):.3g}"]
-             for name in ("read_noise", "stuck_on_rate", "stuck_off_rate") if getattr(device, name)]  # fmt: skip
+        rows += [
+            [f"spread {when(found.after_seconds)}", _micro(device.sigma_siemens(shown, found.after_seconds))]
+            for found in offered
+        ]
+    rows += [
+        [name.replace("_", " "), f"{getattr(device, name):.3g}"]
+        for name in ("read_noise", "stuck_on_rate", "stuck_off_rate")
+        if getattr(device, name)
+    ]
     if device.cell is not None:
         rows.append(["cell", str(device.cell)])
     if fit := device.iv_fit:
-        rows.append(["fit of the cell", f"R² {fit.r_squared:.6f}, rms relative error {fit.rms_relative_error:.2%}, "
-                     f"{1e6 * fit.conductance_siemens:.4g} µS at 0 V, measured to {fit.largest_volt:g} V"])  # fmt: skip
+        rows.append(
+            [
+                "fit of the cell",
+                f"R² {fit.r_squared:.6f}, rms relative error {fit.rms_relative_error:.2%}, "
+                f"{1e6 * fit.conductance_siemens:.4g} µS at 0 V, measured to {fit.largest_volt:g} V",
+            ]
+        )
         if fit.is_poor:
             rows.append(["", "poor: this law does not describe the measured curve"])
     for found in offered:
@@ -170,5 +187,6 @@ def _micro(siemens: FloatArray) -> str:
 def _columns(rows: list[list[str]]) -> str:
     rows = [[printable(cell, None) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                     for row in rows)  # fmt: skip
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    network: Annotated[
-        Path,
-        typer.Option("--network", metavar="DIR|NET.npz", help=NETWORKS, show_default=False),
-    ],
+    network: Annotated[Path, typer.Option("--network", metavar="DIR|NET.npz", help=NETWORKS, show_default=False)],
     device: Annotated[
         str,
         typer.Option(
@@ -85,30 +82,67 @@ def fit(
     began = time.perf_counter()
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, got {jobs}")
-    conditions = Conditions(after_seconds=after_seconds, input_volt=input_volt, stuck_rate=stuck_rate,
-                            tolerance_siemens=tolerance_siemens, max_pulses=max_pulses)  # fmt: skip
-    config = FitConfig(alpha=alpha, yield_target=yield_target, chips=chips, most_states=most_states,
-                       scheme=cast("Scheme", scheme), wire_ohm=wire_ohm, conditions=conditions, seed=seed)  # fmt: skip
+    conditions = Conditions(
+        after_seconds=after_seconds,
+        input_volt=input_volt,
+        stuck_rate=stuck_rate,
+        tolerance_siemens=tolerance_siemens,
+        max_pulses=max_pulses,
+    )
+    config = FitConfig(
+        alpha=alpha,
+        yield_target=yield_target,
+        chips=chips,
+        most_states=most_states,
+        scheme=cast("Scheme", scheme),
+        wire_ohm=wire_ohm,
+        conditions=conditions,
+        seed=seed,
+    )
     known = load_device(device)
     inputs = read_inputs(network, data, test, model)
 
     def tell(trial: Trial) -> None:
         low, high = trial.found.interval
         if not quiet:
-            print(f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.found.value:.1%} of chips "
-                  f"({low:.1%} to {high:.1%})", file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.found.value:.1%} of chips "
+                f"({low:.1%} to {high:.1%})",
+                file=sys.stderr,
+                flush=True,
+            )
 
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
-            inputs.one, inputs.judge, known, config, out, data=inputs.samples, jobs=jobs, on_trial=tell,
+            inputs.one,
+            inputs.judge,
+            known,
+            config,
+            out,
+            data=inputs.samples,
+            jobs=jobs,
+            on_trial=tell,
             on_progress=on_progress,
             on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
-        )  # fmt: skip
+        )
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)
-    options = {"model": model, "data": data, "test": test, "alpha": alpha, "yield": yield_target, "chips": chips,
-               "after-seconds": after_seconds, "most-states": most_states, "scheme": scheme, "input-volt": input_volt,
-               "wire-ohm": wire_ohm, "stuck-rate": stuck_rate, "tolerance-siemens": tolerance_siemens,
-               "max-pulses": max_pulses, "seed": seed}  # fmt: skip
+    options = {
+        "model": model,
+        "data": data,
+        "test": test,
+        "alpha": alpha,
+        "yield": yield_target,
+        "chips": chips,
+        "after-seconds": after_seconds,
+        "most-states": most_states,
+        "scheme": scheme,
+        "input-volt": input_volt,
+        "wire-ohm": wire_ohm,
+        "stuck-rate": stuck_rate,
+        "tolerance-siemens": tolerance_siemens,
+        "max-pulses": max_pulses,
+        "seed": seed,
+    }
     given = [f"--{name}={value}" for name, value in options.items() if value is not None]
     command = ["fewlevels", "fit", f"--network={network}", f"--device={device}", *given, "--out=FOLDER"]
     report = write_fit_report(found, out, asked, shlex.join(command))
@@ -130,12 +164,16 @@ def _asked(fit: Fit, network: str, inputs: Inputs) -> dict[str, str]:
     config = fit.problem.config
     conditions = config.conditions
     asked = {
-        "network": network, "samples": f"{len(inputs.judge)} {inputs.judged_on}",
+        "network": network,
+        "samples": f"{len(inputs.judge)} {inputs.judged_on}",
         "recognition that a chip must reach": f"{100 * config.alpha:.4g} %",
-        "chips that must reach it": f"{100 * config.yield_target:.4g} %", "chips of each estimate": str(config.chips),
-        "scheme": config.scheme, "voltage of a full input": f"{conditions.input_volt:g} V",
-        "resistance of every wire segment": f"{config.wire_ohm:g} Ω", "seed": str(config.seed),
-    }  # fmt: skip
+        "chips that must reach it": f"{100 * config.yield_target:.4g} %",
+        "chips of each estimate": str(config.chips),
+        "scheme": config.scheme,
+        "voltage of a full input": f"{conditions.input_volt:g} V",
+        "resistance of every wire segment": f"{config.wire_ohm:g} Ω",
+        "seed": str(config.seed),
+    }
     if inputs.test is not None:
         asked["settings chosen on"] = f"{len(inputs.samples)} {inputs.chosen_on}"
     if conditions.after_seconds is not None:
@@ -143,6 +181,7 @@ def _asked(fit: Fit, network: str, inputs: Inputs) -> dict[str, str]:
     if conditions.stuck_rate is not None:
         asked["share of stuck devices"] = f"{100 * conditions.stuck_rate:g} %"
     if conditions.tolerance_siemens is not None:
-        asked["programmed again until"] = (f"within {1e6 * conditions.tolerance_siemens:g} µS, at most "
-                                           f"{counted(conditions.max_pulses, 'pulse')}")  # fmt: skip
+        asked["programmed again until"] = (
+            f"within {1e6 * conditions.tolerance_siemens:g} µS, at most {counted(conditions.max_pulses, 'pulse')}"
+        )
     return asked

@@ -25,9 +25,14 @@ class shown_progress:
 
             terminal = getattr(sys.stderr, "stream", sys.stderr)  # the bar moves the cursor
             self.bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(self.units),
-                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(file=terminal),
-            )  # fmt: skip
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn(self.units),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                console=Console(file=terminal),
+            )
             self.bar.start()
             self.task = self.bar.add_task(self.doing, total=None, rate="")
         return self.update
@@ -40,8 +45,13 @@ class shown_progress:
         rate = progress.done_now / progress.seconds if progress.seconds else 0.0
         if self.bar is not None:
             shown = f"{rate:.0f} {self.units}/s" if rate else ""
-            self.bar.update(self.task, description=progress.stage or self.doing, total=progress.total,
-                            completed=progress.done, rate=shown)  # fmt: skip
+            self.bar.update(
+                self.task,
+                description=progress.stage or self.doing,
+                total=progress.total,
+                completed=progress.done,
+                rate=shown,
+            )
             return
         if (part := (progress.stage, progress.total)) != self.part:
             self.part, self.tenth = part, -1

@@ -61,9 +61,17 @@ def search(
         require_room(out, source)
     inputs = read_inputs(source, data, test)
     comparison = compare_methods(
-        inputs.networks, inputs.samples, method, test=inputs.test, alpha=alpha, relative=relative, q_max=q_max,
-        share=share, minimise=minimise, seed=seed,  # type: ignore[arg-type]  # any text, checked there
-    )  # fmt: skip
+        inputs.networks,
+        inputs.samples,
+        method,
+        test=inputs.test,
+        alpha=alpha,
+        relative=relative,
+        q_max=q_max,
+        share=share,  # type: ignore[arg-type]  # any text, checked there
+        minimise=minimise,  # type: ignore[arg-type]  # the same
+        seed=seed,
+    )
     files = []
     if out is not None:
         stored = partial(on_interrupt, "search.json and search.npz were stored")

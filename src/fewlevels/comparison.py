@@ -19,12 +19,18 @@ from fewlevels.storage.kinds import require_kind
 from fewlevels.study.inputs import part_of
 
 COLUMNS = {
-    "method": "\nmethod", "solved": "\nsolved", "recognition_before": "recognition\nbefore",
-    "recognition_after": "recognition\nafter", "q_min": "fewest\nlevels", "q_median": "median\nlevels",
-    "q_p95": "95th pct\nlevels", "occupied_median": "median\noccupied",
-    "distinct_weights_median": "median distinct\nweights", "states_per_device_median": "median states,\npair",
+    "method": "\nmethod",
+    "solved": "\nsolved",
+    "recognition_before": "recognition\nbefore",
+    "recognition_after": "recognition\nafter",
+    "q_min": "fewest\nlevels",
+    "q_median": "median\nlevels",
+    "q_p95": "95th pct\nlevels",
+    "occupied_median": "median\noccupied",
+    "distinct_weights_median": "median distinct\nweights",
+    "states_per_device_median": "median states,\npair",
     "states_per_device_offset_column_median": "median states,\noffset column",
-}  # fmt: skip
+}
 """The two lines above each column of a comparison's table."""
 
 
@@ -44,20 +50,25 @@ def sentences(stored: dict[str, Any]) -> list[str]:
     else:
         judged = f"Recognition is of the held-out {part_of(test, 'test')}; {choosing} on {part_of(data, 'training')}."
     nothing = stored.get("recognise_nothing", 0)
+    unsolved = [
+        f"Before quantizing {nothing} of them {'recognises' if nothing == 1 else 'recognise'} nothing: there is "
+        "nothing to keep, and no method solves them."
+    ]
     return [
         f"{counted(stored['models'], 'network')}, {aim}; levels are shared by {stored['share']}, at most "
         f"{stored['q_max']}, and a search finds the fewest {stored['minimises']}.",
         judged,
-        *([f"Before quantizing {nothing} of them {'recognises' if nothing == 1 else 'recognise'} nothing: there is "
-           "nothing to keep, and no method solves them."] if nothing else []),
+        *(unsolved if nothing else []),
         "The table is over the networks that a method solves; recognition is a mean.",
-    ]  # fmt: skip
+    ]
 
 
 def table(stored: dict[str, Any]) -> str:
     """The methods of `describe` as aligned text, one row each."""
-    lines = [*zip(*(heading.split("\n") for heading in COLUMNS.values()), strict=True),
-             *([cell(key, row[key]) for key in COLUMNS] for row in stored["methods"])]  # fmt: skip
+    lines = [
+        *zip(*(heading.split("\n") for heading in COLUMNS.values()), strict=True),
+        *([cell(key, row[key]) for key in COLUMNS] for row in stored["methods"]),
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -99,9 +110,13 @@ def require_room(folder: Path, source: Path) -> None:
 
 
 def store_comparison(
-    folder: Path, comparison: MethodComparison, data: str, test: str | None, *,
+    folder: Path,
+    comparison: MethodComparison,
+    data: str,
+    test: str | None,
+    *,
     on_stored: Callable[[], None] = lambda: None,
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """Write a comparison into a folder, a study's own or any; returns the files.
 
     search.npz: for every method, in the order of `methods`, q, stable_q (methods, models), the traces over all numbers
@@ -126,8 +141,10 @@ def store_comparison(
 def _certificate(comparison: MethodComparison) -> bytes:
     results = comparison.results
     arrays = {"methods": np.array([result.method.name for result in results]), "recognition": comparison.recognition}
-    arrays |= {name: np.stack([getattr(result, name) for result in results])
-               for name in ("q", "stable_q", "recognition_trace", "margin_trace")}  # fmt: skip
+    arrays |= {
+        name: np.stack([getattr(result, name) for result in results])
+        for name in ("q", "stable_q", "recognition_trace", "margin_trace")
+    }
     for layer in range(len(results[0].networks.weights)):
         weights = np.full((len(results), len(comparison.recognition), *results[0].networks.shapes[layer]), np.nan)
         for own, result in zip(weights, results, strict=True):

@@ -37,9 +37,13 @@ def can_be_screened(quantizer: object, joint: FloatArray, shapes: Shapes, share:
 
 
 def best_settings(
-    joint: FloatArray, shapes: Shapes, quantizer: CuttingQuantizer, levels: Sequence[int], share: Share,
+    joint: FloatArray,
+    shapes: Shapes,
+    quantizer: CuttingQuantizer,
+    levels: Sequence[int],
+    share: Share,
     samples: Samples,
-) -> Iterator[tuple[FloatArray, FloatArray, Indices]]:  # fmt: skip
+) -> Iterator[tuple[FloatArray, FloatArray, Indices]]:
     """For each number of levels the recognition, the smallest margin and the index of each model's best setting, all
     (models,): of most recognition, then of largest margin, then the first.
 
@@ -51,8 +55,12 @@ def best_settings(
     parts = list(_contenders(blocks, shapes, quantizer, levels, share, samples))
     for found in zip(*parts, strict=True):
         model, setting = (np.concatenate([getattr(each, name) for each in found]) for name in ("model", "setting"))
-        values = join([block.values(model, [each.cuts[at] for each in found]) for at, block in enumerate(blocks)],
-                      len(model), shapes, share)  # fmt: skip
+        values = join(
+            [block.values(model, [each.cuts[at] for each in found]) for at, block in enumerate(blocks)],
+            len(model),
+            shapes,
+            share,
+        )
         margins = np.empty((len(model), len(samples)))
         recognition = recognised(values, shapes, samples, margins).mean(axis=1)
         margin = margins.min(axis=1)
@@ -105,9 +113,13 @@ class _Block:
 
 
 def _contenders(
-    blocks: Sequence[_Block], shapes: Shapes, quantizer: CuttingQuantizer, levels: Sequence[int], share: Share,
+    blocks: Sequence[_Block],
+    shapes: Shapes,
+    quantizer: CuttingQuantizer,
+    levels: Sequence[int],
+    share: Share,
     samples: Samples,
-) -> Iterator[list[_Contenders]]:  # fmt: skip
+) -> Iterator[list[_Contenders]]:
     """Of SCREENED models after another, the contenders at each number of levels."""
     models, settings = len(blocks[0].weights), len(quantizer.settings())
     sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
@@ -124,11 +136,20 @@ def _contenders(
             return (np.concatenate(given, axis=1) if len(given) > 1 else given[0]) if given else None
 
         _kernels.screen(
-            sizes, _groups(shapes, share), rank[part], ordered[part], scale[part], list(levels),
+            sizes,
+            _groups(shapes, share),
+            rank[part],
+            ordered[part],
+            scale[part],
+            list(levels),
             [of_models([one.levels for one in each]) for each in cuts],
             [of_models([one.thresholds for one in each]) for each in cuts],
-            cuts[0][0].means, samples.x, samples.y, contender, INSTRUCTION_SET,
-        )  # fmt: skip
+            cuts[0][0].means,
+            samples.x,
+            samples.y,
+            contender,
+            INSTRUCTION_SET,
+        )
         found = []
         for at, each in enumerate(cuts):
             model, setting = np.nonzero(contender[:, at])

@@ -54,8 +54,15 @@ def _spreads(axes: Axes, device: Device, times: list[float | None]) -> None:
     target = np.linspace(device.lowest_siemens or 0, device.highest_siemens or 0, 400) if own is None else own
     for number, after in enumerate(times):
         sigma = device.sigma_siemens(target, after)
-        axes.plot(target * 1e6, sigma * 1e6, color=ACCENT if number else INK, linestyle=LINES[number % len(LINES)],
-                  marker="" if own is None else "o", markersize=4, label=when(after))  # fmt: skip
+        axes.plot(
+            target * 1e6,
+            sigma * 1e6,
+            color=ACCENT if number else INK,
+            linestyle=LINES[number % len(LINES)],
+            marker="" if own is None else "o",
+            markersize=4,
+            label=when(after),
+        )
     axes.set(title="(a) Spread", xlabel="programmed conductance (µS)", ylabel="standard deviation (µS)")
     rows = math.ceil(len(times) / 2) if len(times) > 1 else 0
     axes.set_ylim(0, axes.get_ylim()[1] * (1.1 + 0.15 * rows))  # the legend stands above the curves
@@ -81,8 +88,11 @@ def _counts(axes: Axes, offered: list[SeparableLevels], needed: int | None) -> N
 
 def _places(axes: Axes, device: Device, offered: list[SeparableLevels], needed: int | None) -> None:
     """Rows of levels, each with its mean and the interval of k standard deviations around it."""
-    rows = [(f"{counted(len(found.level_siemens), 'level')}\n{when(found.after_seconds)}", found.level_siemens, found)
-            for found in offered if found.level_siemens is not None]  # fmt: skip
+    rows = [
+        (f"{counted(len(found.level_siemens), 'level')}\n{when(found.after_seconds)}", found.level_siemens, found)
+        for found in offered
+        if found.level_siemens is not None
+    ]
     last = offered[-1]
     if needed is not None and device.level_siemens is None and last.count < needed:
         levels = equal_error_levels(device, needed, last.after_seconds)

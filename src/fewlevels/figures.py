@@ -84,15 +84,24 @@ def digits_and_network(result: StudyResult) -> Figure:
     shown = min(len(samples), 10)
     for index, axes in enumerate(top.subplots(1, shown, squeeze=False)[0]):
         _image(axes, samples.x[index].reshape(_shape(samples)), samples.classes[samples.y[index]])
-    top.suptitle("(a) Samples" if shown == len(samples) else f"(a) First {shown} of {len(samples)} samples",
-                 x=0.01, ha="left", fontsize=9)  # fmt: skip
+    top.suptitle(
+        "(a) Samples" if shown == len(samples) else f"(a) First {shown} of {len(samples)} samples",
+        x=0.01,
+        ha="left",
+        fontsize=9,
+    )
     network_axes, input_axes = bottom.subplots(1, 2, width_ratios=(1.7, 1))
     _network(network_axes, [samples.inputs, result.config.hidden, len(samples.classes)])
     chosen = min(2, len(samples) - 1)
     input_axes.barh(np.arange(samples.inputs), samples.x[chosen], color=INK, height=0.7)
     name = in_figure(samples.classes[samples.y[chosen]])
-    input_axes.set(title=f"(c) '{name}' as input", xlabel="input value", ylabel="input",
-                   xlim=(min(0, samples.x.min()), samples.x.max() * 1.05), ylim=(samples.inputs, -1))  # fmt: skip
+    input_axes.set(
+        title=f"(c) '{name}' as input",
+        xlabel="input value",
+        ylabel="input",
+        xlim=(min(0, samples.x.min()), samples.x.max() * 1.05),
+        ylim=(samples.inputs, -1),
+    )
     return figure
 
 
@@ -108,10 +117,20 @@ def quantization(result: StudyResult) -> Figure:
     axes[0].plot(np.arange(1, len(trace) + 1), trace, color=INK, marker="o", markersize=2.5, linewidth=0.8)
     axes[0].axhline(config.alpha, color=GREY, linestyle=":", linewidth=1)
     axes[0].plot([q], [trace[q - 1]], marker="o", markersize=8, markerfacecolor="none", color=ACCENT)
-    axes[0].annotate(f"first q that reaches α: {q}", (q, trace[q - 1]), (0.35, 0.35), textcoords="axes fraction",
-                     color=ACCENT, arrowprops={"arrowstyle": "-", "color": ACCENT, "linewidth": 0.8})  # fmt: skip
-    axes[0].set(title=f"(a) Search: recognition of model {best}", xlabel="number of levels q", ylabel="recognition",
-                ylim=(0, 1.08))  # fmt: skip
+    axes[0].annotate(
+        f"first q that reaches α: {q}",
+        (q, trace[q - 1]),
+        (0.35, 0.35),
+        textcoords="axes fraction",
+        color=ACCENT,
+        arrowprops={"arrowstyle": "-", "color": ACCENT, "linewidth": 0.8},
+    )
+    axes[0].set(
+        title=f"(a) Search: recognition of model {best}",
+        xlabel="number of levels q",
+        ylabel="recognition",
+        ylim=(0, 1.08),
+    )
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
     weights = found.networks[best].joint()
     for letter, levels, panel in zip("bcd", (1, 2, q), axes[1:], strict=True):
@@ -139,12 +158,21 @@ def weights_and_levels(result: StudyResult) -> Figure:
     for count, level, end in zip(counts, levels, ends, strict=True):
         if len(levels) > MOST_NAMED_LEVELS:
             break
-        axes.annotate(f"{counted(count, 'weight')} at {level:.2f}", (end - count / 2, level), (-6, 6), color=ACCENT,
-                      textcoords="offset points", ha="right" if end > weights.size / 2 else "center", va="bottom",
-                      annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            f"{counted(count, 'weight')} at {level:.2f}",
+            (end - count / 2, level),
+            (-6, 6),
+            color=ACCENT,
+            textcoords="offset points",
+            ha="right" if end > weights.size / 2 else "center",
+            va="bottom",
+            annotation_clip=False,
+        )
     what = "value" if (levels < 0).any() else "magnitude"
-    axes.set_title(f"Model {best}: {weights.size} weights become {counted(quantized.occupied()[0], what)}, "
-                   f"recognition {result.found.recognition_trace[best, quantized.requested - 1]:.0%}")  # fmt: skip
+    axes.set_title(
+        f"Model {best}: {weights.size} weights become {counted(quantized.occupied()[0], what)}, "
+        f"recognition {result.found.recognition_trace[best, quantized.requested - 1]:.0%}"
+    )
     axes.legend(loc="upper left")
     return figure
 
@@ -166,21 +194,27 @@ def levels_against_range(result: StudyResult) -> Figure:
     axes.set(xlim=(0, ranges.max() * 1.02), ylim=(0, q.max() + 2))
     if paper.applies(result):
         _papers_marks(axes)
-        shown = {f"Nearest to {name}": used[np.hypot(ranges / weight_range - 1, q / levels - 1).argmin()]
-                 for name, (levels, weight_range) in paper.POINTS.items()}  # fmt: skip
+        shown = {
+            f"Nearest to {name}": used[np.hypot(ranges / weight_range - 1, q / levels - 1).argmin()]
+            for name, (levels, weight_range) in paper.POINTS.items()
+        }
     rho, (rho_low, rho_high) = rank_correlation(ranges, q)
     correlation = (
-        "(a) No rank correlation: every model has the same q" if math.isnan(rho) else
-        f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})"
-    )  # fmt: skip
+        "(a) No rank correlation: every model has the same q"
+        if math.isnan(rho)
+        else f"(a) Spearman's rank correlation {rho:.2f} (95 % interval {rho_low:.2f} to {rho_high:.2f})"
+    )
     axes.set(title=correlation, xlabel="weight range, max W − min W", ylabel="fewest levels q")
     top.legend(loc="outside lower center", fontsize=8, ncols=3)
     panels = bottom.subplots(1, 2, sharey=True)
     for panel, letter, (what, model) in zip(panels, "bc", shown.items(), strict=True):
         weights = result.found.networks[model].joint()[0]
         panel.hist(weights, bins=60, color=INK)
-        panel.set(title=f"({letter}) {what}: model {model}, range {np.ptp(weights):.0f}, q = {result.found.q[model]}",
-                  xlabel="weight W", yscale="log")  # fmt: skip
+        panel.set(
+            title=f"({letter}) {what}: model {model}, range {np.ptp(weights):.0f}, q = {result.found.q[model]}",
+            xlabel="weight W",
+            yscale="log",
+        )
     panels[0].set_ylabel("number of weights")
     return figure
 
@@ -193,26 +227,57 @@ def _quantiles(axes: Axes, ranges: np.ndarray, q: np.ndarray) -> None:
     if band is None:
         axes.plot([], [], linestyle="", label=f"no quantile band below {FEWEST_FOR_BAND} models")
     else:
-        axes.fill_between(band.x, band.low, band.high, color=ACCENT, alpha=0.25, linewidth=0,
-                          label=f"5 to 95 % of the {NEIGHBOURS} nearest in range")  # fmt: skip
+        axes.fill_between(
+            band.x,
+            band.low,
+            band.high,
+            color=ACCENT,
+            alpha=0.25,
+            linewidth=0,
+            label=f"5 to 95 % of the {NEIGHBOURS} nearest in range",
+        )
         axes.plot(band.x, band.median, color=ACCENT, linewidth=1.5, label="their median")
     if np.ptp(ranges) > 0 and np.ptp(q) > 0:
         line, ends = linregress(ranges, q), np.array([ranges.min(), ranges.max()])
-        axes.plot(ends, line.intercept + line.slope * ends, color=ACCENT, linewidth=1, linestyle="--",
-                  label=f"least-squares line, Pearson {line.rvalue:.2f}")  # fmt: skip
+        axes.plot(
+            ends,
+            line.intercept + line.slope * ends,
+            color=ACCENT,
+            linewidth=1,
+            linestyle="--",
+            label=f"least-squares line, Pearson {line.rvalue:.2f}",
+        )
 
 
 def _papers_marks(axes: Axes) -> None:
     """What the paper says of Figure 4a, within axes that it widens where they are too small."""
     low, high = paper.WIDE_LEVELS
     right, top = max(axes.get_xlim()[1], 67.0), max(axes.get_ylim()[1], high + 2)
-    axes.add_patch(Rectangle((paper.WIDE_RANGE, low), right - paper.WIDE_RANGE, high - low, fill=False, edgecolor=INK,
-                             linestyle=":", label="paper: range > 60, q 10 to 40"))  # fmt: skip
+    axes.add_patch(
+        Rectangle(
+            (paper.WIDE_RANGE, low),
+            right - paper.WIDE_RANGE,
+            high - low,
+            fill=False,
+            edgecolor=INK,
+            linestyle=":",
+            label="paper: range > 60, q 10 to 40",
+        )
+    )
     axes.axvline(paper.RANGE_AT_FOUR, color=INK, linestyle="-.", linewidth=0.8, label="paper: q = 4 at range ≈ 21")
     for (name, (levels, weight_range)), marker in zip(paper.POINTS.items(), "Ds", strict=True):
-        axes.plot([weight_range], [levels], marker=marker, markersize=8, markerfacecolor="none", markeredgewidth=1.5,
-                  markeredgecolor=INK, linestyle="", path_effects=[withStroke(linewidth=3, foreground="white")],
-                  label=f"paper: point {name}, q = {levels} at range {weight_range:g}")  # fmt: skip
+        axes.plot(
+            [weight_range],
+            [levels],
+            marker=marker,
+            markersize=8,
+            markerfacecolor="none",
+            markeredgewidth=1.5,
+            markeredgecolor=INK,
+            linestyle="",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+            label=f"paper: point {name}, q = {levels} at range {weight_range:g}",
+        )
     axes.set(xlim=(0, right), ylim=(0, top))
 
 
@@ -225,8 +290,13 @@ def starts(result: StudyResult) -> Figure:
     config, named = result.config.zones, paper.applies(result)
     letters = [chr(ord("A") + start) for start in range(len(config.starts))]
     labels = [f"{letter}\n{start.replace(':', chr(10))}" for letter, start in zip(letters, config.starts, strict=True)]
-    axes[0].boxplot(list(result.zone_ranges), tick_labels=labels, widths=0.6, medianprops={"color": ACCENT},
-                    flierprops={"markersize": 3, "markeredgecolor": GREY})  # fmt: skip
+    axes[0].boxplot(
+        list(result.zone_ranges),
+        tick_labels=labels,
+        widths=0.6,
+        medianprops={"color": ACCENT},
+        flierprops={"markersize": 3, "markeredgecolor": GREY},
+    )
     axes[0].tick_params(axis="x", labelsize=6.5, rotation=0 if len(letters) <= 5 else 60)
     axes[0].set(title=f"(a) {counted(config.models, 'model')} of each start", ylabel="weight range after training")
     chosen = sorted({0, len(letters) // 2, len(letters) - 1})
@@ -240,10 +310,20 @@ def starts(result: StudyResult) -> Figure:
         if named and start in paper.START_CLAIMS and config.levels == paper.START_LEVELS:
             claim = paper.START_CLAIMS[start]
             letter += f" (paper: Seed {claim.letter})"
-            panel.hlines(claim.recognition, min(claim.since_epoch, config.epochs * 0.9), config.epochs, color=INK,
-                         linestyle=":", linewidth=2)  # fmt: skip
-        panel.set(title=f"({label}) {letter}, {in_figure(config.starts[start])}", xlabel="epoch", ylabel="recognition",
-                  ylim=(0, 1.05))  # fmt: skip
+            panel.hlines(
+                claim.recognition,
+                min(claim.since_epoch, config.epochs * 0.9),
+                config.epochs,
+                color=INK,
+                linestyle=":",
+                linewidth=2,
+            )
+        panel.set(
+            title=f"({label}) {letter}, {in_figure(config.starts[start])}",
+            xlabel="epoch",
+            ylabel="recognition",
+            ylim=(0, 1.05),
+        )
         panel.yaxis.set_major_formatter(PercentFormatter(1))
     for panel in axes[1 + len(chosen) :]:
         panel.set_axis_off()
@@ -270,11 +350,21 @@ def solved_at_each(result: StudyResult) -> Figure:
     axes.fill_between(q, low, high, color=GREY, alpha=0.4, linewidth=0, label="95 % Wilson interval")
     axes.plot(q, solved / trained, color=INK, marker="o", markersize=2.5, linewidth=1, label="with exactly q levels")
     first = result.found.q[result.found.trained]
-    axes.plot(q, [np.mean((first > 0) & (first <= n)) for n in q], color=ACCENT, linestyle="--",
-              label="with q levels or fewer")  # fmt: skip
-    axes.set(xlabel="number of levels q", ylabel=f"models at α = {result.config.alpha:.0%}", ylim=(0, 1.03),
-             xlim=(0, q[-1] + 1), title=f"{counted(trained, 'model')} reached α before quantizing; left out: "
-             f"{len(result.found.trained) - trained}")  # fmt: skip
+    axes.plot(
+        q,
+        [np.mean((first > 0) & (first <= n)) for n in q],
+        color=ACCENT,
+        linestyle="--",
+        label="with q levels or fewer",
+    )
+    axes.set(
+        xlabel="number of levels q",
+        ylabel=f"models at α = {result.config.alpha:.0%}",
+        ylim=(0, 1.03),
+        xlim=(0, q[-1] + 1),
+        title=f"{counted(trained, 'model')} reached α before quantizing; left out: "
+        f"{len(result.found.trained) - trained}",
+    )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower right")
     return figure
@@ -300,16 +390,28 @@ def under_flips(result: StudyResult) -> Figure:
     ):
         axes.plot(seen.flips, recognition, color=color, linestyle=line, marker="o", markersize=3, label=label)
         for k, value, of, exact in zip(seen.flips, recognition, tried, seen.exact, strict=True):
-            axes.annotate(f"{value:.1%}" if exact else f"{value:.0%}", (k, value), (0, lift), color=color, fontsize=8,
-                          textcoords="offset points", ha="center")  # fmt: skip
+            axes.annotate(
+                f"{value:.1%}" if exact else f"{value:.0%}",
+                (k, value),
+                (0, lift),
+                color=color,
+                fontsize=8,
+                textcoords="offset points",
+                ha="center",
+            )
             if not exact:
                 low, high = wilson(np.rint(value * of), of)
                 axes.vlines(k, low, high, color=color, linewidth=3, alpha=0.4)
     every, whole = sum(seen.exact) - 1, all(seen.exact)
     how = "every choice of pixels" if whole else f"every choice of up to {counted(every, 'pixel')}" if every else ""
     random = "" if whole else f"{counted(copies, 'random choice')} for each sample{' beyond' if every else ''}"
-    axes.set(title=f"Model {best}: {', '.join(filter(None, (how, random)))}", ylim=(0, 1.12),
-             xlabel=f"flipped pixels, of {samples.inputs}", ylabel="recognition", xticks=seen.flips)  # fmt: skip
+    axes.set(
+        title=f"Model {best}: {', '.join(filter(None, (how, random)))}",
+        ylim=(0, 1.12),
+        xlabel=f"flipped pixels, of {samples.inputs}",
+        ylabel="recognition",
+        xticks=seen.flips,
+    )
     if not whole:
         axes.vlines([], 0, 0, color=GREY, linewidth=3, alpha=0.6, label="95 % interval of random choices")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -366,8 +468,12 @@ def _network(axes: Axes, sizes: list[int]) -> None:
         role = ("inputs", "hidden", "outputs")[layer]
         axes.text(column[0][0], max(map(len, columns)) / 2 + 0.3, f"{sizes[layer]} {role}", ha="center")
         if layer:
-            axes.text(LAYER_SPACING * (layer - 0.5), -max(map(len, columns)) / 2 - 0.6,
-                      f"$W_{layer}$: {sizes[layer - 1]} × {sizes[layer]}", ha="center")  # fmt: skip
+            axes.text(
+                LAYER_SPACING * (layer - 0.5),
+                -max(map(len, columns)) / 2 - 0.6,
+                f"$W_{layer}$: {sizes[layer - 1]} × {sizes[layer]}",
+                ha="center",
+            )
     axes.set(title="(b) Network: sigmoid units, no biases\n", xlim=(-2, LAYER_SPACING * (len(sizes) - 1) + 2))
     axes.set_aspect("equal")
 

@@ -86,9 +86,14 @@ def config_for(networks: Networks, samples: Samples, *, epochs: int = 40) -> Fin
         return FinetuningConfig()
     steps_an_epoch, hidden_layers = len(samples) // BATCH, len(networks.shapes) - 1
     return FinetuningConfig(
-        steps=epochs * steps_an_epoch, batch=BATCH, learning_rate=0.1, final_rate=0.001, ramp=0.6,
-        latent_limit=(*[2.0] * hidden_layers, 6.0), check_every=steps_an_epoch,
-    )  # fmt: skip
+        steps=epochs * steps_an_epoch,
+        batch=BATCH,
+        learning_rate=0.1,
+        final_rate=0.001,
+        ramp=0.6,
+        latent_limit=(*[2.0] * hidden_layers, 6.0),
+        check_every=steps_an_epoch,
+    )
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,11 @@ def finetune(
     instance("samples", samples, Samples, FinetuningError)
     check_search(alpha, 1, jobs)
     quantizer = Ternary() if quantizer is None else quantizer
-    config = config_for(networks, samples) if config is None else instance("config", config, FinetuningConfig,
-                                                                            FinetuningError)  # fmt: skip
+    config = (
+        config_for(networks, samples)
+        if config is None
+        else instance("config", config, FinetuningConfig, FinetuningError)
+    )
     levels = searchable(quantizer).most_levels if levels is None else levels
     if levels is not None:
         levels = whole_number("levels", levels, FinetuningError, least=1, most=MOST_LEVELS)
@@ -178,8 +186,9 @@ def finetune(
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
-        group = _Group(joint[part], begin, networks.shapes, samples, judge, quantizer, levels, target[part], share,
-                       config, seed)  # fmt: skip
+        group = _Group(
+            joint[part], begin, networks.shapes, samples, judge, quantizer, levels, target[part], share, config, seed
+        )
         group.run()
         best[part], steps[part] = group.best, group.best_step
         before[part], after[part] = group.recognition_before, group.best_recognition
@@ -193,9 +202,19 @@ class _Group:
     """Models that one thread fine-tunes; those that are done leave its arrays."""
 
     def __init__(
-        self, joint: FloatArray, begin: int, shapes: Sequence[tuple[int, int]], samples: Samples, judge: Samples,
-        quantizer: Quantizer, levels: int, target: FloatArray, share: Share, config: FinetuningConfig, seed: int,
-    ) -> None:  # fmt: skip
+        self,
+        joint: FloatArray,
+        begin: int,
+        shapes: Sequence[tuple[int, int]],
+        samples: Samples,
+        judge: Samples,
+        quantizer: Quantizer,
+        levels: int,
+        target: FloatArray,
+        share: Share,
+        config: FinetuningConfig,
+        seed: int,
+    ) -> None:
         self.shapes, self.samples, self.judge, self.config = shapes, samples, judge, config
         self.quantizer, self.levels, self.target, self.share = quantizer, levels, target, share
         self.every_step = config.batch is None and judge is samples and config.ramp == 0
@@ -221,9 +240,10 @@ class _Group:
         self.limit = limits * max(levels - 1, 1) * scale[:, None]
         self.moments = np.zeros((2, *joint.shape), np.float32)
         self.streak = np.zeros(models, np.intp)
-        self.streams = np.array([
-            np.random.SeedSequence(seed, spawn_key=(1, begin + model)).generate_state(4) for model in range(models)
-        ], np.uint32).reshape(models, 4)  # fmt: skip
+        self.streams = np.array(
+            [np.random.SeedSequence(seed, spawn_key=(1, begin + model)).generate_state(4) for model in range(models)],
+            np.uint32,
+        ).reshape(models, 4)
 
     def run(self) -> None:
         for step in range(self.config.steps + 1):
@@ -252,9 +272,17 @@ class _Group:
             x, y = x[chosen], y[chosen]
         gradient, counts = np.empty(values.shape, np.float32), np.empty(len(values), np.int32)
         _kernels.quantized_gradient(
-            self.sizes, values.astype(np.float32), x, y, self.config.loss == "cross-entropy", self.config.noise,
-            self.streams, gradient, counts, INSTRUCTION_SET,
-        )  # fmt: skip
+            self.sizes,
+            values.astype(np.float32),
+            x,
+            y,
+            self.config.loss == "cross-entropy",
+            self.config.noise,
+            self.streams,
+            gradient,
+            counts,
+            INSTRUCTION_SET,
+        )
         return gradient, counts / len(x)
 
     def _keep_best(self, step: int, values: FloatArray, fraction: FloatArray) -> None:

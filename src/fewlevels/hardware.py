@@ -89,8 +89,13 @@ def verify_model(result: StudyResult, model: int, options: CircuitOptions, toler
 def store_agreement(folder: Path, model: int, options: CircuitOptions, agreement: Agreement) -> None:
     """Write agreement.json into a study's folder, for its report."""
     rows = [dict(zip(("input_volt", "layer", "difference"), row, strict=True)) for row in agreement.rows]
-    found = {"model": model, **asdict(options), "ngspice": agreement.ngspice, "tolerance": agreement.tolerance,
-             "rows": rows}  # fmt: skip
+    found = {
+        "model": model,
+        **asdict(options),
+        "ngspice": agreement.ngspice,
+        "tolerance": agreement.tolerance,
+        "rows": rows,
+    }
     Folder(folder).write("agreement.json", json.dumps(found, indent=1).encode())
 
 

@@ -35,11 +35,21 @@ def levels_by_method(levels: Mapping[str, Sequence[int]], q_max: int) -> Figure:
         axes = figure.subplots()
         for index, (name, shares) in enumerate(highest_first):
             axes.plot(
-                numbers, shares, label=_label(name), marker=MARKERS[index % len(MARKERS)], markersize=4, linewidth=1,
-                linestyle=LINES[index % len(LINES)], color=COLORS[index % len(COLORS)],
-            )  # fmt: skip
-        axes.set(xlabel="number of levels q", ylabel="networks solved with q or fewer", xlim=(0.5, q_max + 0.5),
-                 ylim=(-0.02, 1.03))  # fmt: skip
+                numbers,
+                shares,
+                label=_label(name),
+                marker=MARKERS[index % len(MARKERS)],
+                markersize=4,
+                linewidth=1,
+                linestyle=LINES[index % len(LINES)],
+                color=COLORS[index % len(COLORS)],
+            )
+        axes.set(
+            xlabel="number of levels q",
+            ylabel="networks solved with q or fewer",
+            xlim=(0.5, q_max + 0.5),
+            ylim=(-0.02, 1.03),
+        )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         figure.legend(loc="outside right upper")

@@ -107,11 +107,16 @@ class MethodComparison:
     def to_json(self) -> dict[str, object]:
         """Plain numbers and lists, ready for `json.dumps`."""
         return {
-            "models": len(self.trained), "trained": int(self.trained.sum()),
-            "recognise_nothing": int((self.recognition == 0).sum()), "alpha": self.alpha,
-            "relative": self.relative, "q_max": self.q_max, "share": self.share, "minimises": COUNTS[self.minimise],
+            "models": len(self.trained),
+            "trained": int(self.trained.sum()),
+            "recognise_nothing": int((self.recognition == 0).sum()),
+            "alpha": self.alpha,
+            "relative": self.relative,
+            "q_max": self.q_max,
+            "share": self.share,
+            "minimises": COUNTS[self.minimise],
             "methods": self.rows(),
-        }  # fmt: skip
+        }
 
     def _row(self, result: MethodResult) -> dict[str, object]:
         these = self.trained & (result.q > 0)
@@ -151,10 +156,20 @@ def parse_methods(text: str) -> list[Method]:
 
 
 def compare_methods(
-    networks: Networks, samples: Samples, methods: str | Sequence[Method], *, alpha: float = 1.0, q_max: int = 16,
-    share: Share = "network", minimise: Minimise = "requested", test: Samples | None = None, relative: bool = False,
-    config: FinetuningConfig | None = None, seed: int = 1, jobs: int | None = None,
-) -> MethodComparison:  # fmt: skip
+    networks: Networks,
+    samples: Samples,
+    methods: str | Sequence[Method],
+    *,
+    alpha: float = 1.0,
+    q_max: int = 16,
+    share: Share = "network",
+    minimise: Minimise = "requested",
+    test: Samples | None = None,
+    relative: bool = False,
+    config: FinetuningConfig | None = None,
+    seed: int = 1,
+    jobs: int | None = None,
+) -> MethodComparison:
     """Run each method over the same networks, with its whole trace over q = 1 .. q_max.
 
     methods: or their names, as `parse_methods` takes them.
@@ -181,12 +196,21 @@ def compare_methods(
 
     def searched(method: Method) -> MethodResult:
         found = fewest_levels(
-            networks, samples, quantizer=method.quantizer, alpha=alpha, q_max=q_max, share=share, minimise=minimise,
-            test=test, relative=relative, jobs=jobs,
-        )  # fmt: skip
+            networks,
+            samples,
+            quantizer=method.quantizer,
+            alpha=alpha,
+            q_max=q_max,
+            share=share,
+            minimise=minimise,
+            test=test,
+            relative=relative,
+            jobs=jobs,
+        )
         assert found.margin_trace is not None  # only a stored search has none
-        return result(method, found.q, found.stable_q, found.recognition_trace, found.margin_trace,
-                      found.all_quantized())  # fmt: skip
+        return result(
+            method, found.q, found.stable_q, found.recognition_trace, found.margin_trace, found.all_quantized()
+        )
 
     def finetuned(method: Method) -> MethodResult:
         quantizer = searchable(method.quantizer)
@@ -194,9 +218,17 @@ def compare_methods(
         least, tuned = np.full(trace.shape, NEVER), {}
         for levels in range(quantizer.least_levels, min(q_max, quantizer.most_levels or FINETUNED_LEVELS) + 1):
             run = finetune(
-                networks, samples, quantizer=quantizer, levels=levels, alpha=1.0 if relative else alpha,
-                relative=relative, share=share, config=config, seed=seed, jobs=jobs,
-            ).quantized  # fmt: skip
+                networks,
+                samples,
+                quantizer=quantizer,
+                levels=levels,
+                alpha=1.0 if relative else alpha,
+                relative=relative,
+                share=share,
+                config=config,
+                seed=seed,
+                jobs=jobs,
+            ).quantized
             at = levels - 1
             trace[:, at], margins[:, at] = run.networks.recognition(judge), _margins(run.networks, samples)
             least[:, at] = np.where(reaches(trace[:, at], target), run.counts[minimise], NEVER)
@@ -208,9 +240,13 @@ def compare_methods(
         return result(method, q, stable_q, trace, margins, Networks.from_joint(joint[q > 0], networks.shapes))
 
     def result(
-        method: Method, q: npt.NDArray[np.intp], stable_q: npt.NDArray[np.intp], trace: FloatArray,
-        margins: FloatArray, quantized: Networks,
-    ) -> MethodResult:  # fmt: skip
+        method: Method,
+        q: npt.NDArray[np.intp],
+        stable_q: npt.NDArray[np.intp],
+        trace: FloatArray,
+        margins: FloatArray,
+        quantized: Networks,
+    ) -> MethodResult:
         solved = q > 0
         counts = {what: np.zeros(len(q), np.intp) for what in COUNTS}
         for what, count in counts_of(quantized.joint(), networks.shapes, method.quantizer, q[solved], share).items():

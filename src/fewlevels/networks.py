@@ -41,8 +41,9 @@ class Networks:
     def __post_init__(self) -> None:
         if not isinstance(self.weights, list | tuple):
             raise NetworksError(f"weights must be a list of arrays, one a layer, got {shown(self.weights)}")
-        weights = tuple(real_array(f"the weights of layer {i}", w, NetworksError)
-                        for i, w in enumerate(self.weights, start=1))  # fmt: skip
+        weights = tuple(
+            real_array(f"the weights of layer {i}", w, NetworksError) for i, w in enumerate(self.weights, start=1)
+        )
         if not weights:
             raise NetworksError("networks need at least one layer of weights, got none")
         for layer, w in enumerate(weights, start=1):
@@ -52,8 +53,10 @@ class Networks:
                 raise NetworksError(f"the weights of layer {layer} must be finite, got {w[~np.isfinite(w)][0]}")
         for layer, (before, w) in enumerate(itertools.pairwise(weights), start=2):
             if w.shape[:2] != (len(before), before.shape[2]):
-                raise NetworksError(f"layer {layer} must take the {before.shape[2]} outputs of layer {layer - 1} in "
-                                    f"{len(before)} models, got shape {w.shape}")  # fmt: skip
+                raise NetworksError(
+                    f"layer {layer} must take the {before.shape[2]} outputs of layer {layer - 1} in "
+                    f"{len(before)} models, got shape {w.shape}"
+                )
         object.__setattr__(self, "weights", weights)
 
     @classmethod
@@ -63,22 +66,25 @@ class Networks:
         """
         if not isinstance(weights, list | tuple):
             raise NetworksError(f"weights must be a list of arrays of numbers, one a layer, got {shown(weights)}")
-        arrays = [real_array(f"the weights of layer {i}", w, NetworksError).copy()
-                  for i, w in enumerate(weights, start=1)]  # fmt: skip
+        arrays = [
+            real_array(f"the weights of layer {i}", w, NetworksError).copy() for i, w in enumerate(weights, start=1)
+        ]
         return Networks(tuple(w[None] if w.ndim == 2 else w for w in arrays))
 
     @classmethod
     def from_joint(cls, joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> Networks:
         """The inverse of `joint`: weights (models, all weights) cut into layers of these (fan_in, fan_out)."""
-        pairs = isinstance(shapes, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 and
-                                                         all(map(is_whole, pair)) for pair in shapes)  # fmt: skip
+        pairs = isinstance(shapes, list | tuple) and all(
+            isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_whole, pair)) for pair in shapes
+        )
         if not pairs:
             raise NetworksError(f"shapes must list (fan_in, fan_out) of each layer, got {shown(shapes)}")
         sizes = [fan_in * fan_out for fan_in, fan_out in shapes]
         joint = real_array("joint weights", joint, NetworksError)
         if joint.ndim != 2 or not sizes or joint.shape[1] != sum(sizes):
-            raise NetworksError(f"joint weights of layers {shown(shapes)} must be (models, {sum(sizes)}), got shape "
-                                f"{joint.shape}")  # fmt: skip
+            raise NetworksError(
+                f"joint weights of layers {shown(shapes)} must be (models, {sum(sizes)}), got shape {joint.shape}"
+            )
         ends = np.cumsum(sizes)[:-1]
         parts = np.split(joint, ends, axis=1)
         return Networks(tuple(part.reshape(len(joint), *shape) for part, shape in zip(parts, shapes, strict=True)))
@@ -148,9 +154,11 @@ def recognised(
     sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
     instance("samples", samples, Samples, NetworksError)
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
-        raise NetworksError(f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
-                            f"{samples.inputs} inputs and {len(samples.classes)} classes"
-                            f"{_hint(shapes, samples)}")  # fmt: skip
+        raise NetworksError(
+            f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
+            f"{samples.inputs} inputs and {len(samples.classes)} classes"
+            f"{_hint(shapes, samples)}"
+        )
     found = np.empty((len(joint), len(samples)), dtype=bool)
     _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
     return found
@@ -169,8 +177,10 @@ def load_networks(path: str | Path) -> Networks:
     if beyond := sorted(name for name in names if re.fullmatch(r"W\d+", name) and name not in layers):
         raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
     if more := sorted(set(names) - {*layers, "q"}):
-        raise NetworksError(f"{path} holds {listed(more)} besides {', '.join(layers)}; networks here have no "
-                            f"biases: train without them, and leave out what is no layer")  # fmt: skip
+        raise NetworksError(
+            f"{path} holds {listed(more)} besides {', '.join(layers)}; networks here have no "
+            f"biases: train without them, and leave out what is no layer"
+        )
     weights = list(read_npz(path, layers, NetworksError).values())
     if any(w.ndim == 3 and len(w) == 0 for w in weights):
         raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
@@ -193,8 +203,10 @@ def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
     chance = 1 / len(samples.classes)
     given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
     if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:
-        raise NetworksError(f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
-                            f"transposed; {TRANSPOSED}")  # fmt: skip
+        raise NetworksError(
+            f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
+            f"transposed; {TRANSPOSED}"
+        )
 
 
 def _hint(shapes: Sequence[tuple[int, int]], samples: Samples) -> str:

@@ -39,12 +39,17 @@ class RangeStudy:
         for limit, trained, weight_range, q in zip(self.limits, self.trained, self.weight_range, self.q, strict=True):
             solved = trained & (q > 0)
             quartiles = np.quantile(q[solved], (0.25, 0.5, 0.75)).tolist() if solved.any() else [None] * 3
-            rows.append({
-                "range_limit": limit, "trained": float(trained.mean()),
-                "solved": float(solved.sum() / max(trained.sum(), 1)),
-                "weight_range_median": float(np.median(weight_range)),
-                "q_quartile_1": quartiles[0], "q_median": quartiles[1], "q_quartile_3": quartiles[2],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "range_limit": limit,
+                    "trained": float(trained.mean()),
+                    "solved": float(solved.sum() / max(trained.sum(), 1)),
+                    "weight_range_median": float(np.median(weight_range)),
+                    "q_quartile_1": quartiles[0],
+                    "q_median": quartiles[1],
+                    "q_quartile_3": quartiles[2],
+                }
+            )
         return rows
 
     def figure(self) -> Figure:

@@ -79,23 +79,31 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("trained to alpha before quantizing", percent(summary.trained)),
         ("solved: also at alpha with q levels", percent(summary.solved)),
         ("not trained to alpha, yet at alpha quantized", percent(summary.untrained_but_solved)),
-        ("fewest levels requested, q",
-         f"{summary.fewest_levels} ({models(summary.models_at_fewest)})" if solved else "none"),
-        ("fewest levels occupied, of a model at its q",
-         f"{summary.fewest_occupied} ({models(summary.models_at_fewest_occupied)})" if solved else "none"),
+        (
+            "fewest levels requested, q",
+            f"{summary.fewest_levels} ({models(summary.models_at_fewest)})" if solved else "none",
+        ),
+        (
+            "fewest levels occupied, of a model at its q",
+            f"{summary.fewest_occupied} ({models(summary.models_at_fewest_occupied)})" if solved else "none",
+        ),
         ("best model; levels it occupies", f"{summary.best_model}; {summary.occupied_at_fewest}" if solved else "none"),
         ("weight range at the fewest levels, median", _number(summary.range_at_fewest_levels)),
-        ("models with q = 4; their median weight range",
-         f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}" if summary.models_at_four else "none"),
+        (
+            "models with q = 4; their median weight range",
+            f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}" if summary.models_at_four else "none",
+        ),
         ("median of levels requested, q", _number(summary.median_levels)),
         ("median of levels occupied at q", _number(summary.median_occupied)),
         ("models that leave some of their q levels empty", percent(summary.with_empty_levels)),
         ("median of the q from which all larger ones pass", _number(summary.median_stable_levels)),
-        ("rank correlation of q and weight range",
-         "none" if math.isnan(low) else f"{summary.rank_correlation:.3f} (95 % interval {low:.3f} to {high:.3f})"),
+        (
+            "rank correlation of q and weight range",
+            "none" if math.isnan(low) else f"{summary.rank_correlation:.3f} (95 % interval {low:.3f} to {high:.3f})",
+        ),
         ("reduction, from weights to levels", percent(summary.reduction_percent / 100, 1)),
         ("wall time", f"{summary.seconds:.1f} s"),
-    ]  # fmt: skip
+    ]
 
 
 def summary_json(summary: Summary) -> dict[str, object]:
@@ -128,9 +136,11 @@ def _stored(folder: Path, name: str, read: Callable[[Any], dict[str, Any]]) -> d
 
 def _agreement(stored: Any) -> dict[str, Any]:
     """What `fewlevels verify` stored, in words: of which circuit, and its rows."""
-    of = (f"Against ngspice {stored['ngspice']}: model {stored['model']}, design '{stored['design']}', smallest "
-          f"resistor {stored['r_min_ohm']:g} Ω, {stored['wire_ohm']:g} Ω in every wire segment, inputs of 0 held at "
-          f"{stored['off_pixels']}.")  # fmt: skip
+    of = (
+        f"Against ngspice {stored['ngspice']}: model {stored['model']}, design '{stored['design']}', smallest "
+        f"resistor {stored['r_min_ohm']:g} Ω, {stored['wire_ohm']:g} Ω in every wire segment, inputs of 0 held at "
+        f"{stored['off_pixels']}."
+    )
     rows = [(f"{r['input_volt']:g} V", r["layer"], f"{r['difference']:.1e}") for r in stored["rows"]]
     return {"of": of, "rows": rows}
 

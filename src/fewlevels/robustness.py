@@ -62,10 +62,11 @@ def recognition_under_flips(
     seed, flips = whole_number("seed", seed, SearchError), [whole_number("flips", k, SearchError) for k in flips]
     exact = tuple(0 < len(samples) * math.comb(samples.inputs, k) <= MOST_EXACT for k in flips)
     flipped = [
-        _every_flip(samples, k) if every else
-        flip_pixels(samples, k, copies, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
+        _every_flip(samples, k)
+        if every
+        else flip_pixels(samples, k, copies, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,))))
         for k, every in zip(flips, exact, strict=True)
-    ]  # fmt: skip
+    ]
     before, after = (np.stack([n.recognition(x) for x in flipped], axis=1) for n in (networks, quantized))
     return Robustness(tuple(flips), before, after, tuple(map(len, flipped)), exact)
 

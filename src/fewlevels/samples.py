@@ -137,8 +137,9 @@ def parse_glyphs(text: str, name: str) -> Samples:
             expected = "rows of 0 and 1" if 0 in shapes[0] else f"{shapes[0][0]} x {shapes[0][1]} pixels"
             raise SamplesError(f"{name}: glyph {label!r} has no rows; expected {expected} after 'class {label}'")
         if shape != shapes[0]:
-            raise SamplesError(f"{name}: every glyph must be {shapes[0][0]} x {shapes[0][1]}, {label!r} is "
-                               f"{shape[0]} x {shape[1]}")  # fmt: skip
+            raise SamplesError(
+                f"{name}: every glyph must be {shapes[0][0]} x {shapes[0][1]}, {label!r} is {shape[0]} x {shape[1]}"
+            )
     classes = tuple(dict.fromkeys(labels))
     pixels = [[float(pixel) for row in rows for pixel in row] for rows in glyphs]
     return _samples(name, np.array(pixels), np.array([classes.index(label) for label in labels]), classes, shapes[0])
@@ -168,8 +169,10 @@ def _load_npz(path: Path) -> Samples:
     arrays = read_npz(path, ("X", "y"), SamplesError)
     x, y = arrays["X"], arrays["y"]
     if x.dtype.kind not in "buif" or x.ndim not in (2, 3) or x.size == 0:
-        raise SamplesError(f"{path}: X must be real and not empty, (samples, inputs) or (samples, rows, columns), got "
-                           f"{x.dtype} {x.shape}")  # fmt: skip
+        raise SamplesError(
+            f"{path}: X must be real and not empty, (samples, inputs) or (samples, rows, columns), got "
+            f"{x.dtype} {x.shape}"
+        )
     shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
     if y.ndim != 1 or y.dtype.kind not in "buiU" or y.size == 0:
         raise SamplesError(f"{path}: y must be a list of class numbers or names, got {y.dtype} {y.shape}")

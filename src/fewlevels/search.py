@@ -129,8 +129,10 @@ class FewestLevels:
 
     def _setting(self, model: int) -> Quantizer:
         if not self.solved[model]:
-            raise SearchError(f"model {model} does not reach {in_words(self.alpha, self.relative)} with any number of "
-                              f"levels up to {self.recognition_trace.shape[1]}")  # fmt: skip
+            raise SearchError(
+                f"model {model} does not reach {in_words(self.alpha, self.relative)} with any number of "
+                f"levels up to {self.recognition_trace.shape[1]}"
+            )
         return searchable(self.quantizer).settings()[self._chosen()[model]]
 
 
@@ -252,8 +254,21 @@ def fewest_levels(
 
     in_order(search, range(0, models, chunk), jobs)
     trace, margin_trace, setting_trace = (np.ascontiguousarray(each.T) for each in (trace, margin_trace, setting_trace))
-    return FewestLevels(networks, quantizer, alpha, q, stable_q, occupied, before, trace, margin_trace,
-                        setting_trace, share, minimise, relative)  # fmt: skip
+    return FewestLevels(
+        networks,
+        quantizer,
+        alpha,
+        q,
+        stable_q,
+        occupied,
+        before,
+        trace,
+        margin_trace,
+        setting_trace,
+        share,
+        minimise,
+        relative,
+    )
 
 
 def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
@@ -297,9 +312,13 @@ def least_count(counts: npt.NDArray[np.intp], margins: FloatArray) -> npt.NDArra
 
 
 def _quantize_chosen(
-    joint: FloatArray, shapes: Sequence[tuple[int, int]], settings: Sequence[Quantizer], q: npt.NDArray[np.intp],
-    setting: npt.NDArray[np.integer], share: Share,
-) -> tuple[FloatArray, npt.NDArray[np.intp]]:  # fmt: skip
+    joint: FloatArray,
+    shapes: Sequence[tuple[int, int]],
+    settings: Sequence[Quantizer],
+    q: npt.NDArray[np.intp],
+    setting: npt.NDArray[np.integer],
+    share: Share,
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Each model's weights (models, weights) at its own number of levels and setting, and its occupied levels."""
     values, occupied = np.empty_like(joint), np.zeros(len(joint), np.intp)
     for number, index in np.unique(np.stack([q, setting], axis=1), axis=0):

@@ -56,14 +56,18 @@ class TrainingConfig:
         rate = positive("learning_rate", self.learning_rate, TrainingError)
         steps = whole_number("steps", self.steps, TrainingError, most=2**63 - 1)
         if not FLOAT32_MIN <= rate <= FLOAT32_MAX:
-            raise TrainingError(f"learning_rate must be within float32, {FLOAT32_MIN:.1e} to {FLOAT32_MAX:.1e}, got "
-                                f"{self.learning_rate}")  # fmt: skip
+            raise TrainingError(
+                f"learning_rate must be within float32, {FLOAT32_MIN:.1e} to {FLOAT32_MAX:.1e}, got "
+                f"{self.learning_rate}"
+            )
         limit = self.range_limit
         if limit is not None:
             limit = positive("range_limit", limit, TrainingError)
             if limit / 2 < FLOAT32_MIN:  # would be no limit
-                raise TrainingError(f"range_limit must be at least {2 * FLOAT32_MIN:.1e}, where float32 begins, or "
-                                    f"None for no limit, got {self.range_limit}")  # fmt: skip
+                raise TrainingError(
+                    f"range_limit must be at least {2 * FLOAT32_MIN:.1e}, where float32 begins, or "
+                    f"None for no limit, got {self.range_limit}"
+                )
         parse_init(self.init)
         for name, value in (("hidden", hidden), ("learning_rate", rate), ("steps", steps), ("range_limit", limit)):
             object.__setattr__(self, name, value)
@@ -81,8 +85,9 @@ def parse_init(init: str) -> tuple[str, float, float]:
     within = abs(first) <= FLOAT32_MAX and abs(second) <= FLOAT32_MAX  # not so for NaN
     valid = within and (first < second if kind == "uniform" else second > 0)
     if kind not in ("uniform", "normal") or not valid:
-        raise TrainingError(f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, "
-                            f"got {shown(init)}")  # fmt: skip
+        raise TrainingError(
+            f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, got {shown(init)}"
+        )
     low, high = (first, second) if kind == "uniform" else (first, first + second)
     if max(abs(low), abs(high)) < FLOAT32_MIN or np.float32(low) == np.float32(high):
         raise TrainingError(f"init must differ from weight to weight in float32, got {shown(init)}")
@@ -131,8 +136,9 @@ def trajectory(
         and all(is_whole(step) and 0 <= step <= config.steps for step in at_steps)
     )
     if not whole or list(at_steps) != sorted(at_steps):
-        raise TrainingError(f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got "
-                            f"{shown(at_steps)}")  # fmt: skip
+        raise TrainingError(
+            f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {shown(at_steps)}"
+        )
     require_trainable(samples)
     instruction_set = require_instruction_set(instruction_set)
     w1, w2, streams = _starts(samples, config, keys, seed)
@@ -148,18 +154,30 @@ def trajectory(
         part = slice(begin, begin + size)
         part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
         _kernels.train(
-            x, samples.y, w1[part], w2[part], streams[part], config.learning_rate,
-            config.steps, np.asarray(at_steps, np.int64), part_snapshots[0], part_snapshots[1], instruction_set, limit,
-        )  # fmt: skip
+            x,
+            samples.y,
+            w1[part],
+            w2[part],
+            streams[part],
+            config.learning_rate,
+            config.steps,
+            np.asarray(at_steps, np.int64),
+            part_snapshots[0],
+            part_snapshots[1],
+            instruction_set,
+            limit,
+        )
         for whole, own in zip(snapshots, part_snapshots, strict=True):
             whole[:, part] = own
 
     in_order(run, range(0, len(keys), size), jobs)
     finite = np.logical_and.reduce([np.isfinite(w).all(axis=(0, 2, 3)) for w in snapshots])
     if not finite.all():
-        raise TrainingError(f"training left float32 in {np.count_nonzero(~finite)} of {len(finite)} models; a smaller "
-                            f"learning_rate than {config.learning_rate:g}, or a narrower init than {config.init}, "
-                            f"would stay in it")  # fmt: skip
+        raise TrainingError(
+            f"training left float32 in {np.count_nonzero(~finite)} of {len(finite)} models; a smaller "
+            f"learning_rate than {config.learning_rate:g}, or a narrower init than {config.init}, "
+            f"would stay in it"
+        )
     return [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
 
 
@@ -180,8 +198,10 @@ def _keys(models: int | Sequence[ModelKey]) -> list[ModelKey]:
     keys = list(models) if isinstance(models, list | tuple) else []
     pairs = all(isinstance(key, list | tuple) and len(key) == 2 for key in keys)
     if not keys or not pairs or not all(is_whole(part) and 0 <= part < 2**32 for key in keys for part in key):
-        raise TrainingError(f"models must be at least 1, or a list of keys (seed index, repeat), both whole numbers "
-                            f"from 0 on, got {shown(models)}")  # fmt: skip
+        raise TrainingError(
+            f"models must be at least 1, or a list of keys (seed index, repeat), both whole numbers "
+            f"from 0 on, got {shown(models)}"
+        )
     return [(int(index), int(repeat)) for index, repeat in keys]
 
 

@@ -100,16 +100,22 @@ def estimate_yield(
     Raises DeviceError and CircuitError for what cannot be, NotConvergedError where a circuit does not converge.
     """
     conditions = Conditions() if conditions is None else conditions
-    for name, value, kind in (("mapping", mapping, Mapping), ("device", device, Device), ("samples", samples, Samples),
-                              ("conditions", conditions, Conditions)):  # fmt: skip
+    for name, value, kind in (
+        ("mapping", mapping, Mapping),
+        ("device", device, Device),
+        ("samples", samples, Samples),
+        ("conditions", conditions, Conditions),
+    ):
         instance(name, value, kind, DeviceError)
     numbers = _chips(chips)
     alpha, seed = fraction("alpha", alpha, DeviceError), whole_number("seed", seed, DeviceError)
     jobs = jobs_or_all(jobs, DeviceError)
     highest_volt = conditions.input_volt * max(1.0, float(np.abs(samples.x).max()))
     if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
-        raise DeviceError(f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
-                          f"would get {highest_volt:g} V; lower input_volt")  # fmt: skip
+        raise DeviceError(
+            f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
+            f"would get {highest_volt:g} V; lower input_volt"
+        )
     devices, is_noisy = sum(target.size for target in mapping.target_siemens), device.read_noise > 0
     own_bytes = memory_bytes // threads_for(jobs) - drawing_bytes(devices)
     read_bytes = 8 * devices if is_noisy else 0
@@ -125,10 +131,13 @@ def estimate_yield(
         try:
             if device.read_noise > 0:
                 seen = reads(drawn, device, part, len(samples), seed=seed, at_once=reads_at_once)
-                output = np.concatenate([
-                    circuit.run_chips(x[None], volt, each, 1)
-                    for x, each in zip(samples.x, _one_by_one(seen), strict=True)
-                ], axis=1)  # fmt: skip
+                output = np.concatenate(
+                    [
+                        circuit.run_chips(x[None], volt, each, 1)
+                        for x, each in zip(samples.x, _one_by_one(seen), strict=True)
+                    ],
+                    axis=1,
+                )
             else:
                 output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
         except NotConvergedError as error:
@@ -140,9 +149,13 @@ def estimate_yield(
 
 
 def measured_chip(
-    mapping: Mapping, conductance_siemens: Sequence[FloatArray], samples: Samples, *, alpha: float = 1.0,
+    mapping: Mapping,
+    conductance_siemens: Sequence[FloatArray],
+    samples: Samples,
+    *,
+    alpha: float = 1.0,
     input_volt: float = 1.0,
-) -> Yield:  # fmt: skip
+) -> Yield:
     """One chip that was programmed and measured, as `Mapping.read_csv` gives it, run through the mapping's circuit.
 
     conductance_siemens: of each layer, shaped like the mapping's targets.
@@ -154,8 +167,10 @@ def measured_chip(
     given = isinstance(conductance_siemens, list | tuple)
     layers = [real_array("conductance_siemens", g, DeviceError) for g in (conductance_siemens if given else ())]
     if [g.shape for g in layers] != shapes:
-        raise DeviceError(f"conductance_siemens must be one array for each layer, shaped {shapes}, got "
-                          f"{[g.shape for g in layers] if given else shown(conductance_siemens)}")  # fmt: skip
+        raise DeviceError(
+            f"conductance_siemens must be one array for each layer, shaped {shapes}, got "
+            f"{[g.shape for g in layers] if given else shown(conductance_siemens)}"
+        )
     for g in layers:
         check_conductance(g)
     output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in layers])

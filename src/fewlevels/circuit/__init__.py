@@ -8,7 +8,22 @@ from fewlevels.circuit.resistances import ResistanceTable, Window
 from fewlevels.circuit.solve import ENGINES, Engine, OperatingPoint, solve
 
 __all__ = [
-    "DEFAULT_DESIGN", "DESIGNS", "ENGINES", "Crossbar", "Cubic", "Diode", "Engine", "NetworkCircuit", "NetworkPoint",
-    "OperatingPoint", "ResistanceTable", "Resistor", "Selector", "Sinh", "StageDesign", "Window", "current_gap",
+    "DEFAULT_DESIGN",
+    "DESIGNS",
+    "ENGINES",
+    "Crossbar",
+    "Cubic",
+    "Diode",
+    "Engine",
+    "NetworkCircuit",
+    "NetworkPoint",
+    "OperatingPoint",
+    "ResistanceTable",
+    "Resistor",
+    "Selector",
+    "Sinh",
+    "StageDesign",
+    "Window",
+    "current_gap",
     "solve",
-]  # fmt: skip
+]

@@ -20,9 +20,7 @@ from fewlevels.samples import FloatArray
 LEAST_OHM = 1e-150
 """Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""
 
-WiredArguments = tuple[
-    FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
-]  # fmt: skip
+WiredArguments = tuple[FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 """Conductances, word and bit segment and foot in ohm, cell law, and two kinds of modes with their eigenvalues."""
 
 
@@ -62,15 +60,21 @@ class Crossbar:
         if self.selector is not None and type(self.selector) not in OWN_LAWS:
             check_law(self.selector, conductance)
         if conductance.min() > 1:
-            warnings.warn(f"every cell conducts more than 1 S, the least {conductance.min():g} S; conductances are in "
-                          "siemens: 50 µS is 5e-5", UnitWarning, stacklevel=3)  # fmt: skip
+            warnings.warn(
+                f"every cell conducts more than 1 S, the least {conductance.min():g} S; conductances are in "
+                "siemens: 50 µS is 5e-5",
+                UnitWarning,
+                stacklevel=3,
+            )
 
     def __repr__(self) -> str:
         end = f", reference {self.reference_ohm:g} ohm" if self.reference_ohm > 0 else ""
         law = "" if self.selector is None else f", {self.selector}"
-        return (f"<Crossbar: {self.word_lines} x {self.bit_lines}, {self.conductance_siemens.min():.3g} to "
-                f"{self.conductance_siemens.max():.3g} S, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm"
-                f"{end}{law}>")  # fmt: skip
+        return (
+            f"<Crossbar: {self.word_lines} x {self.bit_lines}, {self.conductance_siemens.min():.3g} to "
+            f"{self.conductance_siemens.max():.3g} S, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm"
+            f"{end}{law}>"
+        )
 
     @property
     def word_lines(self) -> int:
@@ -96,8 +100,17 @@ class Crossbar:
         none = np.empty((0, 0)), np.empty(0)
         words = word_modes(self.bit_lines) if word > 0 and bit > 0 else none
         bits = bit_modes(self.word_lines, bit / self.foot_ohm) if word > 0 and bit > 0 else none
-        return (self.conductance_siemens, word, bit, self.foot_ohm, law_numbers(self.selector), words[0],
-                words[1] / (word or 1), bits[0], bits[1] / (bit or 1))  # fmt: skip
+        return (
+            self.conductance_siemens,
+            word,
+            bit,
+            self.foot_ohm,
+            law_numbers(self.selector),
+            words[0],
+            words[1] / (word or 1),
+            bits[0],
+            bits[1] / (bit or 1),
+        )
 
     def cell_current(self, volt: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Currents and their derivatives at voltages (…, word lines, bit lines) across the cells."""
@@ -108,8 +121,9 @@ def check_conductance(conductance: FloatArray) -> None:
     """Raises CircuitError where a conductance is negative or not finite."""
     if not (conductance.min() >= 0 and conductance.max() < math.inf):
         cell = tuple(map(int, np.argwhere(~((conductance >= 0) & (conductance < math.inf)))[0]))
-        raise CircuitError(f"conductances must be at least 0 and finite, got {conductance[cell]} S at cell {cell}; an "
-                           "open cell is 0 S")  # fmt: skip
+        raise CircuitError(
+            f"conductances must be at least 0 and finite, got {conductance[cell]} S at cell {cell}; an open cell is 0 S"
+        )
 
 
 def check_input(input_volt: npt.ArrayLike, word_lines: int) -> FloatArray:

@@ -39,32 +39,46 @@ class StageDesign:
     firing_share: float = 0.02
 
 
-DESIGNS = {design.name: design for design in (
-    StageDesign(
-        name="differential-pair",
-        summary="two columns a weight, transimpedance stage, sigmoid; only units that fire are raised",
-    ),
-    StageDesign(
-        name="differential-pair-all-raised", raised="all",
-        summary="the same with every hidden unit raised by the threshold, silent ones too",
-    ),
-    StageDesign(
-        name="reference-buffered", reading="buffered", raised="all",
-        summary="two columns a weight, reference resistors, buffers, sigmoid; every hidden unit raised",
-    ),
-    StageDesign(
-        name="paper-transimpedance", columns="single", raised="all",
-        summary="all-positive columns, transimpedance stage, sigmoid; every hidden unit raised",
-    ),
-    StageDesign(
-        name="paper-reference", columns="single", reading="buffered", raised="all",
-        summary="all-positive columns, reference resistors, buffers, sigmoid; every hidden unit raised",
-    ),
-    StageDesign(
-        name="paper-passive", columns="single", reading="unbuffered", raised="all",
-        summary="all-positive columns, reference resistors that drive the next layer themselves; no activation",
-    ),
-)}  # fmt: skip
+DESIGNS = {
+    design.name: design
+    for design in (
+        StageDesign(
+            name="differential-pair",
+            summary="two columns a weight, transimpedance stage, sigmoid; only units that fire are raised",
+        ),
+        StageDesign(
+            name="differential-pair-all-raised",
+            raised="all",
+            summary="the same with every hidden unit raised by the threshold, silent ones too",
+        ),
+        StageDesign(
+            name="reference-buffered",
+            reading="buffered",
+            raised="all",
+            summary="two columns a weight, reference resistors, buffers, sigmoid; every hidden unit raised",
+        ),
+        StageDesign(
+            name="paper-transimpedance",
+            columns="single",
+            raised="all",
+            summary="all-positive columns, transimpedance stage, sigmoid; every hidden unit raised",
+        ),
+        StageDesign(
+            name="paper-reference",
+            columns="single",
+            reading="buffered",
+            raised="all",
+            summary="all-positive columns, reference resistors, buffers, sigmoid; every hidden unit raised",
+        ),
+        StageDesign(
+            name="paper-passive",
+            columns="single",
+            reading="unbuffered",
+            raised="all",
+            summary="all-positive columns, reference resistors that drive the next layer themselves; no activation",
+        ),
+    )
+}
 DEFAULT_DESIGN = "differential-pair"
 
 

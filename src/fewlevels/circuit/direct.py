@@ -82,8 +82,9 @@ def solve_directly(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: flo
         nodes = np.full_like(ampere, np.nan)
         if np.isfinite(jacobian.data).all() and np.isfinite(ampere).all():
             with contextlib.suppress(RuntimeError):  # singular to rounding
-                nodes[order] = splu(jacobian, permc_spec="NATURAL", diag_pivot_thresh=0.0,
-                                    options={"SymmetricMode": True}).solve(ampere[order])  # fmt: skip
+                nodes[order] = splu(
+                    jacobian, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+                ).solve(ampere[order])
         return nodes
 
     def linear(across: FloatArray, ampere: FloatArray, siemens: FloatArray) -> tuple[FloatArray, FloatArray]:

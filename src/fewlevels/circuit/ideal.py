@@ -59,8 +59,19 @@ def solve_columns(
     converged, steps = np.empty(residual.shape, bool), np.empty(draws * bit_lines, np.int32)
     if threads is None:
         threads = threads_for() if draws * samples * word_lines * bit_lines > PARALLEL_CELLS else 1
-    _kernels.columns(conductance_siemens, input_volt, reference_ohm, law_numbers(selector), output, foot, residual,
-                     converged, steps, threads, INSTRUCTION_SET)  # fmt: skip
+    _kernels.columns(
+        conductance_siemens,
+        input_volt,
+        reference_ohm,
+        law_numbers(selector),
+        output,
+        foot,
+        residual,
+        converged,
+        steps,
+        threads,
+        INSTRUCTION_SET,
+    )
     return Columns(output, foot, residual, converged, steps.reshape(draws, bit_lines))
 
 

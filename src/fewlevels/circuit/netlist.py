@@ -40,8 +40,10 @@ def crossbar_deck(
     lines = list(comments)
     if expected_ampere is not None:
         lines += [f"expected i(VOUT{j}) = {ampere!r} A" for j, ampere in enumerate(map(float, expected_ampere))]
-    body = [source(f"VIN{i}", node, GROUND, volt, dialect)
-            for i, (node, volt) in enumerate(zip(inputs, input_volt, strict=True))]  # fmt: skip
+    body = [
+        source(f"VIN{i}", node, GROUND, volt, dialect)
+        for i, (node, volt) in enumerate(zip(inputs, input_volt, strict=True))
+    ]
     body += crossbar_elements(crossbar, "", inputs, feet, dialect)
     body += [source(f"VOUT{j}", node, GROUND, 0.0, dialect) for j, node in enumerate(feet)]
     return deck(title, lines, body, crossbar.selector, dialect)
@@ -57,23 +59,41 @@ def deck(title: str, comments: Sequence[str], body: Sequence[str], selector: obj
     models = []
     if isinstance(selector, Diode):
         gmin, celsius = selector.gmin_siemens, selector.temperature_kelvin - 273.15
-        numbers = (f"is={number(selector.saturation_ampere)} n={number(selector.ideality)} "
-                   f"rs={number(selector.series_ohm)}")  # fmt: skip
+        numbers = (
+            f"is={number(selector.saturation_ampere)} n={number(selector.ideality)} rs={number(selector.series_ohm)}"
+        )
         models = [f"model selector diode {numbers}" if dialect == "spectre" else f".model selector d({numbers})"]
     elif selector is not None:
         raise CircuitError(f"decks know diodes and plain resistors, not {type(selector).__name__}")
     temperature = f"{celsius:.10g}"
     if dialect == "spectre":
-        return "\n".join([
-            f"// {title}", *(f"// {line}" for line in comments), "simulator lang=spectre", f"global {GROUND}", *models,
-            *body, f"settings options temp={temperature} tnom={temperature} gmin={number(gmin or 1e-15)} reltol=1e-9 "
-            "iabstol=1e-15 vabstol=1e-10", "operatingPoint dc", "",
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                f"// {title}",
+                *(f"// {line}" for line in comments),
+                "simulator lang=spectre",
+                f"global {GROUND}",
+                *models,
+                *body,
+                f"settings options temp={temperature} tnom={temperature} gmin={number(gmin or 1e-15)} reltol=1e-9 "
+                "iabstol=1e-15 vabstol=1e-10",
+                "operatingPoint dc",
+                "",
+            ]
+        )
     options = f"reltol=1e-9 abstol=1e-15 vntol=1e-10 gmin={number(gmin or 1e-15)} temp={temperature} tnom={temperature}"
-    return "\n".join([
-        f"* {title}", *(f"* {line}" for line in comments), *body, *models, f".options {options} itl1=1000", ".op",
-        ".end", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"* {title}",
+            *(f"* {line}" for line in comments),
+            *body,
+            *models,
+            f".options {options} itl1=1000",
+            ".op",
+            ".end",
+            "",
+        ]
+    )
 
 
 def crossbar_elements(
@@ -97,8 +117,11 @@ def crossbar_elements(
                 yield resistor(f"R{name}", word[j], bit, ohm, dialect)
             else:
                 yield resistor(f"R{name}", word[j], f"{prefix}m{i}_{j}", ohm, dialect)
-                yield (f"D{name} ({prefix}m{i}_{j} {bit}) selector" if dialect == "spectre" else
-                       f"D{name} {prefix}m{i}_{j} {bit} selector")  # fmt: skip
+                yield (
+                    f"D{name} ({prefix}m{i}_{j} {bit}) selector"
+                    if dialect == "spectre"
+                    else f"D{name} {prefix}m{i}_{j} {bit} selector"
+                )
     for j in range(columns):
         if crossbar.bit_wire_ohm > 0:
             nodes = [bit_node(crossbar, prefix, i, j, feet) for i in range(rows)]
@@ -134,8 +157,11 @@ def source(name: str, plus: str, minus: str, volt: float, dialect: Dialect) -> s
 
 def behavioural(name: str, node: str, expression: str, dialect: Dialect) -> str:
     """A source of the voltage `expression` between node and ground."""
-    return (f"{name} ({node} {GROUND}) bsource v={expression}" if dialect == "spectre" else
-            f"B{name} {node} {GROUND} V={expression}")  # fmt: skip
+    return (
+        f"{name} ({node} {GROUND}) bsource v={expression}"
+        if dialect == "spectre"
+        else f"B{name} {node} {GROUND} V={expression}"
+    )
 
 
 def number(value: float) -> str:

@@ -18,15 +18,7 @@ from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
-from fewlevels.common.checks import (
-    instance,
-    is_number,
-    is_whole,
-    not_negative,
-    real_array,
-    shown,
-    whole_number,
-)
+from fewlevels.common.checks import instance, is_number, is_whole, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
@@ -61,8 +53,10 @@ class NetworkPoint:
 
     def __repr__(self) -> str:
         samples = len(self.output_ampere)
-        return (f"<NetworkPoint: {samples} {'sample' if samples == 1 else 'samples'} at {self.input_volt:g} V, "
-                f"{len(self.stages)} stages, residual up to {self.residual:.1g}>")  # fmt: skip
+        return (
+            f"<NetworkPoint: {samples} {'sample' if samples == 1 else 'samples'} at {self.input_volt:g} V, "
+            f"{len(self.stages)} stages, residual up to {self.residual:.1g}>"
+        )
 
     @property
     def output_ampere(self) -> FloatArray:
@@ -128,9 +122,16 @@ class NetworkCircuit:
         if reference_ohm is None:
             shares = {"transimpedance": 0.0, "buffered": 1e-3, "unbuffered": 0.1}
             reference_ohm = shares[design.reading] * window.r_min_ohm
-        return cls(tuple(w[0] for w in networks.weights), design=design, window=window, selector=law,
-                   threshold_volt=threshold_volt, reference_ohm=reference_ohm, word_wire_ohm=word_wire_ohm,
-                   bit_wire_ohm=bit_wire_ohm)  # fmt: skip
+        return cls(
+            tuple(w[0] for w in networks.weights),
+            design=design,
+            window=window,
+            selector=law,
+            threshold_volt=threshold_volt,
+            reference_ohm=reference_ohm,
+            word_wire_ohm=word_wire_ohm,
+            bit_wire_ohm=bit_wire_ohm,
+        )
 
     def __post_init__(self) -> None:
         for name in ("threshold_volt", "reference_ohm", "word_wire_ohm", "bit_wire_ohm"):
@@ -143,8 +144,10 @@ class NetworkCircuit:
     def __repr__(self) -> str:
         shape = "-".join(map(str, [len(self.weights[0]), *(w.shape[1] for w in self.weights)]))
         law = "" if self.selector is None else f", {self.selector}"
-        return (f"<NetworkCircuit: {shape}, {self.design.name}, {self.window.r_min_ohm:g} to {self.window.r_max_ohm:g} "
-                f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>")  # fmt: skip
+        return (
+            f"<NetworkCircuit: {shape}, {self.design.name}, {self.window.r_min_ohm:g} to {self.window.r_max_ohm:g} "
+            f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>"
+        )
 
     @cached_property
     def map(self) -> DeviceMap:
@@ -168,11 +171,15 @@ class NetworkCircuit:
                     conductance = self.map.balanced_pair(w)
                 case "single":
                     conductance = self.map.conductance(self._with_zero(w))
-            crossbars.append(Crossbar(
-                conductance,
-                word_wire_ohm=self.word_wire_ohm, bit_wire_ohm=self.bit_wire_ohm,
-                reference_ohm=0.0 if grounded or last_passive else self.reference_ohm, selector=self.selector,
-            ))  # fmt: skip
+            crossbars.append(
+                Crossbar(
+                    conductance,
+                    word_wire_ohm=self.word_wire_ohm,
+                    bit_wire_ohm=self.bit_wire_ohm,
+                    reference_ohm=0.0 if grounded or last_passive else self.reference_ohm,
+                    selector=self.selector,
+                )
+            )
         return tuple(crossbars)
 
     def resistances(self) -> ResistanceTable:
@@ -224,8 +231,10 @@ class NetworkCircuit:
                     for chips in counts:
                         rng.standard_normal((chips, *g.shape))
             for chips in counts:
-                drawn = [g * np.exp(spread * own.standard_normal((chips, *g.shape)))
-                         for g, own in zip(layers, luck, strict=True)]  # fmt: skip
+                drawn = [
+                    g * np.exp(spread * own.standard_normal((chips, *g.shape)))
+                    for g, own in zip(layers, luck, strict=True)
+                ]
                 outputs.append(self.run_chips(x, input_volt, drawn))
         return np.concatenate(outputs)
 
@@ -240,16 +249,23 @@ class NetworkCircuit:
         """
         x, input_volt = self._checked(x, input_volt)
         if self.design.reading == "unbuffered" or self.word_wire_ohm > 0 or self.bit_wire_ohm > 0:
-            return np.array([self._with_devices(chip).run(x, input_volt).output_ampere
-                             for chip in zip(*conductance_siemens, strict=True)])  # fmt: skip
+            return np.array(
+                [
+                    self._with_devices(chip).run(x, input_volt).output_ampere
+                    for chip in zip(*conductance_siemens, strict=True)
+                ]
+            )
         drive = self._input_drive(x * input_volt)[None]
         for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
             check_conductance(conductance)
-            columns = solve_columns(conductance, drive, selector=self.selector, reference_ohm=crossbar.reference_ohm,
-                                    threads=threads)  # fmt: skip
+            columns = solve_columns(
+                conductance, drive, selector=self.selector, reference_ohm=crossbar.reference_ohm, threads=threads
+            )
             if not np.isfinite(columns.residual).all():
-                raise NotConvergedError("a current is beyond float64 in a circuit driven by up to "
-                                        f"{np.abs(drive).max():g} V; lower the voltage")  # fmt: skip
+                raise NotConvergedError(
+                    "a current is beyond float64 in a circuit driven by up to "
+                    f"{np.abs(drive).max():g} V; lower the voltage"
+                )
             if not columns.converged.all():
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
             drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
@@ -352,8 +368,10 @@ def current_gap(
     shape = circuit_ampere.shape[-2:]
     fits = len(shape) == 2 and shape == computed_ampere.shape[-2:] and labels.shape == shape[:1]
     if not fits or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= shape[1]:
-        raise CircuitError("both currents must be (…, samples, outputs), and y an output for each sample, got "
-                           f"{circuit_ampere.shape}, {computed_ampere.shape} and {shown(y)}")  # fmt: skip
+        raise CircuitError(
+            "both currents must be (…, samples, outputs), and y an output for each sample, got "
+            f"{circuit_ampere.shape}, {computed_ampere.shape} and {shown(y)}"
+        )
     own = np.arange(len(y)), labels
     computed = np.abs(computed_ampere[..., own[0], own[1]])
     difference = np.abs(circuit_ampere[..., own[0], own[1]] - computed_ampere[..., own[0], own[1]])

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fewlevels.circuit.netlist import (
-    DIALECTS,
-    GROUND,
-    Dialect,
-    behavioural,
-    crossbar_elements,
-    deck,
-    number,
-    source,
-)
+from fewlevels.circuit.netlist import DIALECTS, GROUND, Dialect, behavioural, crossbar_elements, deck, number, source
 from fewlevels.circuit.network_circuit import NetworkCircuit
 from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError
@@ -39,8 +30,10 @@ def network_deck(
     point = circuit.run(real_array("x", x, CircuitError)[None], input_volt)
     passive = circuit.design.reading == "unbuffered"
     words = [f"l1in{i}" for i in range(circuit.crossbars[0].word_lines)]
-    body = [source(f"VIN{i}", node, GROUND, volt, dialect)
-            for i, (node, volt) in enumerate(zip(words, point.stages[0].point.input_volt[0], strict=True))]  # fmt: skip
+    body = [
+        source(f"VIN{i}", node, GROUND, volt, dialect)
+        for i, (node, volt) in enumerate(zip(words, point.stages[0].point.input_volt[0], strict=True))
+    ]
     expected = []
     for layer, (crossbar, stage) in enumerate(zip(circuit.crossbars, point.stages, strict=True), start=1):
         columns = range(crossbar.bit_lines)
@@ -68,8 +61,10 @@ def network_deck(
         f"input {input_volt:g} V, word lines raised by {circuit.threshold_volt:g} V, "
         f"R_min {circuit.window.r_min_ohm:g} ohm, R_max {circuit.window.r_max_ohm:g} ohm, "
         f"wires {circuit.word_wire_ohm:g} and {circuit.bit_wire_ohm:g} ohm",
-        *comments, *str(circuit.resistances()).splitlines(), *expected,
-    ]  # fmt: skip
+        *comments,
+        *str(circuit.resistances()).splitlines(),
+        *expected,
+    ]
     return deck(title, header, body, circuit.selector, dialect)
 
 
@@ -90,6 +85,9 @@ def _raised(circuit: NetworkCircuit, share: str, dialect: Dialect) -> str:
         return ""
     if circuit.design.raised == "all":
         return f"+{number(circuit.threshold_volt)}"
-    step = f"({share}>{number(circuit.design.firing_share)})" if dialect == "spectre" else (
-        f"u({share}-{number(circuit.design.firing_share)})")  # fmt: skip
+    step = (
+        f"({share}>{number(circuit.design.firing_share)})"
+        if dialect == "spectre"
+        else (f"u({share}-{number(circuit.design.firing_share)})")
+    )
     return f"+{number(circuit.threshold_volt)}*{step}"

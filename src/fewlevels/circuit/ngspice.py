@@ -52,9 +52,18 @@ def solve_by_ngspice(
     points = in_order(run, input_volt)
     output, drop, bit = (np.array(part) for part in zip(*points, strict=True))
     samples = len(input_volt)
-    return OperatingPoint(crossbar, input_volt, output, drop if nodes else None, bit if nodes else None,
-                          np.zeros(samples, np.int64), np.full(samples, np.nan), np.ones(samples, bool), CONVERGED,
-                          f"ngspice {ngspice_version()}")  # fmt: skip
+    return OperatingPoint(
+        crossbar,
+        input_volt,
+        output,
+        drop if nodes else None,
+        bit if nodes else None,
+        np.zeros(samples, np.int64),
+        np.full(samples, np.nan),
+        np.ones(samples, bool),
+        CONVERGED,
+        f"ngspice {ngspice_version()}",
+    )
 
 
 def run_deck(text: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> dict[str, float]:
@@ -67,17 +76,27 @@ def run_deck(text: str, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> di
         deck, raw = Path(folder, "deck.cir"), Path(folder, "deck.raw")
         deck.write_text(text, encoding="ascii")
         try:
-            done = subprocess.run([program, "-b", "-n", "-r", str(raw), str(deck)], capture_output=True, text=True,
-                                  errors="replace", timeout=time_limit_seconds, cwd=folder,
-                                  env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)  # fmt: skip
+            done = subprocess.run(
+                [program, "-b", "-n", "-r", str(raw), str(deck)],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=time_limit_seconds,
+                cwd=folder,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                check=False,
+            )
         except subprocess.TimeoutExpired:
-            raise EngineError(f"ngspice took longer than {time_limit_seconds:g} s; raise the limit or solve a smaller "
-                              "circuit") from None  # fmt: skip
+            raise EngineError(
+                f"ngspice took longer than {time_limit_seconds:g} s; raise the limit or solve a smaller circuit"
+            ) from None
         if done.returncode != 0 or not raw.is_file():
             said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
             told = [line for line in said if "rror" in line or "failed" in line or "ingular" in line] or said
-            raise EngineError(f"ngspice did not solve the deck (exit code {done.returncode}); it said: "
-                              f"{' / '.join(told[-3:]) or 'nothing'}")  # fmt: skip
+            raise EngineError(
+                f"ngspice did not solve the deck (exit code {done.returncode}); it said: "
+                f"{' / '.join(told[-3:]) or 'nothing'}"
+            )
         return read_raw(raw.read_bytes())
 
 
@@ -115,6 +134,10 @@ def _install_command() -> str:
         return "brew install ngspice"
     if sys.platform == "win32":
         return "choco install ngspice"
-    managers = {"apt-get": "sudo apt-get install ngspice", "dnf": "sudo dnf install ngspice",
-                "pacman": "sudo pacman -S ngspice", "zypper": "sudo zypper install ngspice"}  # fmt: skip
+    managers = {
+        "apt-get": "sudo apt-get install ngspice",
+        "dnf": "sudo dnf install ngspice",
+        "pacman": "sudo pacman -S ngspice",
+        "zypper": "sudo zypper install ngspice",
+    }
     return next((command for manager, command in managers.items() if shutil.which(manager)), managers["apt-get"])

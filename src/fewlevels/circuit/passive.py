@@ -45,11 +45,20 @@ def solve_passive(crossbars: Sequence[Crossbar], reference_ohm: float, drive: Fl
         foot = np.where(converged[:, None], [below for _, below in volts], np.nan)
         output = crossbar.cell_current(volt[:, :, None] - foot[:, None, :])[0].sum(axis=1)
         shape = len(drive), *crossbar.conductance_siemens.shape
-        points.append(OperatingPoint(
-            crossbar, volt, output, np.zeros(shape), np.repeat(foot[:, None], shape[1], axis=1),
-            np.array([steps for _, _, steps in solved]), residual, converged,
-            CONVERGED if converged.all() else worst, "Newton over all layers together",
-        ))  # fmt: skip
+        points.append(
+            OperatingPoint(
+                crossbar,
+                volt,
+                output,
+                np.zeros(shape),
+                np.repeat(foot[:, None], shape[1], axis=1),
+                np.array([steps for _, _, steps in solved]),
+                residual,
+                converged,
+                CONVERGED if converged.all() else worst,
+                "Newton over all layers together",
+            )
+        )
     return points
 
 
@@ -89,8 +98,10 @@ class _Circuit:
     def law(self, volt: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Currents and derivatives of all cells, (cells,)."""
         sizes = [c.conductance_siemens.size for c in self.crossbars]
-        found = [c.cell_current(part.reshape(c.conductance_siemens.shape)) for c, part in
-                 zip(self.crossbars, np.split(volt, np.cumsum(sizes)[:-1]), strict=True)]  # fmt: skip
+        found = [
+            c.cell_current(part.reshape(c.conductance_siemens.shape))
+            for c, part in zip(self.crossbars, np.split(volt, np.cumsum(sizes)[:-1]), strict=True)
+        ]
         ampere, siemens = (np.concatenate([part.ravel() for part in parts]) for parts in zip(*found, strict=True))
         return ampere, siemens
 

@@ -31,8 +31,10 @@ class Window:
             largest = number("r_max_ohm", largest, CircuitError)
         object.__setattr__(self, "r_max_ohm", float(largest))
         if not SMALLEST_OHM < self.r_min_ohm < self.r_max_ohm:
-            raise CircuitError(f"a window needs {SMALLEST_OHM:g} < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and "
-                               f"{self.r_max_ohm}; 10 kohm is 10e3")  # fmt: skip
+            raise CircuitError(
+                f"a window needs {SMALLEST_OHM:g} < r_min_ohm < r_max_ohm, got {self.r_min_ohm} and "
+                f"{self.r_max_ohm}; 10 kohm is 10e3"
+            )
 
     @property
     def span_siemens(self) -> float:
@@ -84,8 +86,12 @@ class DeviceMap:
         levels, devices = np.unique(carried, return_counts=True)
         siemens = self.conductance(levels)
         ohms = np.divide(1, siemens, out=np.full(len(levels), math.inf), where=siemens > 0)
-        return ResistanceTable(tuple(map(float, levels[::-1])), tuple(map(float, ohms[::-1])),
-                               tuple(map(int, devices[::-1])), self.window.r_max_ohm if pairs else None)  # fmt: skip
+        return ResistanceTable(
+            tuple(map(float, levels[::-1])),
+            tuple(map(float, ohms[::-1])),
+            tuple(map(int, devices[::-1])),
+            self.window.r_max_ohm if pairs else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,10 @@ class ResistanceTable:
 
     def __str__(self) -> str:
         lines = [f"{'level':>12}  {'resistance':>14}  devices"]
-        lines += [f"{level:12.6g}  {engineering(ohm):>14}  {devices}"
-                  for level, ohm, devices in zip(self.level, self.ohm, self.devices, strict=True)]  # fmt: skip
+        lines += [
+            f"{level:12.6g}  {engineering(ohm):>14}  {devices}"
+            for level, ohm, devices in zip(self.level, self.ohm, self.devices, strict=True)
+        ]
         if self.rest_ohm is not None:
             lines.append(f"{'at rest':>12}  {engineering(self.rest_ohm):>14}  {sum(self.devices)}")
         return "\n".join(lines)

@@ -71,14 +71,24 @@ class Simulation:
         ohms, rest = [_finite(ohm) for ohm in self.resistances.ohm], self.resistances.rest_ohm
         table = asdict(self.resistances) | {"ohm": ohms, "rest_ohm": None if rest is None else _finite(rest)}
         return {
-            "q": self.requested_levels, "resistances_ohm": ohms, "resistance_table": table,
-            "engine": self.engine, "design": self.circuit.design.name, "r_min_ohm": self.circuit.window.r_min_ohm,
-            "voltages": [{
-                "input_volt": at.input_volt, "recognition": at.recognition,
-                "current_gap": [_finite(gap) for gap in at.current_gap], "margin": at.margin,
-                "residual": _finite(at.residual), "draws_recognition": at.draws_recognition.tolist(),
-            } for at in self.voltages],
-        }  # fmt: skip
+            "q": self.requested_levels,
+            "resistances_ohm": ohms,
+            "resistance_table": table,
+            "engine": self.engine,
+            "design": self.circuit.design.name,
+            "r_min_ohm": self.circuit.window.r_min_ohm,
+            "voltages": [
+                {
+                    "input_volt": at.input_volt,
+                    "recognition": at.recognition,
+                    "current_gap": [_finite(gap) for gap in at.current_gap],
+                    "margin": at.margin,
+                    "residual": _finite(at.residual),
+                    "draws_recognition": at.draws_recognition.tolist(),
+                }
+                for at in self.voltages
+            ],
+        }
 
 
 def simulate(
@@ -112,12 +122,17 @@ def simulate(
     if not isinstance(input_volts, list | tuple) or not input_volts:
         raise CircuitError(f"input_volts must list at least one voltage, got {shown(input_volts)}")
     if quantized.values.shape != (1, networks.joint().shape[1]):
-        raise CircuitError(f"quantized must hold one model of {networks.joint().shape[1]} weights, got shape "
-                           f"{quantized.values.shape}")  # fmt: skip
+        raise CircuitError(
+            f"quantized must hold one model of {networks.joint().shape[1]} weights, got shape {quantized.values.shape}"
+        )
     circuit = NetworkCircuit.from_networks(
-        Networks.from_joint(quantized.values, networks.shapes), design=find_design(design, off_pixels),
-        window=Window(r_min_ohm=r_min_ohm), selector=selector, word_wire_ohm=wire_ohm, bit_wire_ohm=wire_ohm,
-    )  # fmt: skip
+        Networks.from_joint(quantized.values, networks.shapes),
+        design=find_design(design, off_pixels),
+        window=Window(r_min_ohm=r_min_ohm),
+        selector=selector,
+        word_wire_ohm=wire_ohm,
+        bit_wire_ohm=wire_ohm,
+    )
     voltages = []
     for index, volt in enumerate(input_volts):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
@@ -134,9 +149,14 @@ def at_voltage(
     ahead = margins(point.output_ampere, y, full)
     draws = np.empty(0) if drawn is None else (margins(drawn, y, full) > 0).mean(axis=1)
     return AtVoltage(
-        point.input_volt, float((ahead > 0).mean()), ahead > 0,
-        current_gap(point.output_ampere, point.computed_ampere, y), float(ahead.min()), point.residual, draws,
-    )  # fmt: skip
+        point.input_volt,
+        float((ahead > 0).mean()),
+        ahead > 0,
+        current_gap(point.output_ampere, point.computed_ampere, y),
+        float(ahead.min()),
+        point.residual,
+        draws,
+    )
 
 
 def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
@@ -147,8 +167,12 @@ def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine:
 
     point = circuit.run(x, input_volt)
     last, columns = point.stages[-1], range(circuit.crossbars[-1].bit_lines)
-    found = np.array([[values[f"i(vl{len(point.stages)}c{j})"] for j in columns]
-                      for values in (run_deck(network_deck(circuit, row, input_volt)) for row in x)])  # fmt: skip
+    found = np.array(
+        [
+            [values[f"i(vl{len(point.stages)}c{j})"] for j in columns]
+            for values in (run_deck(network_deck(circuit, row, input_volt)) for row in x)
+        ]
+    )
     ran = replace(last.point, output_ampere=found, residual=np.full(len(x), math.nan), method="ngspice")
     stage = replace(last, point=ran, signal_ampere=circuit.signal(found))
     return NetworkPoint(point.input_volt, (*point.stages[:-1], stage))
@@ -214,12 +238,20 @@ def verify(
     for volt in input_volts:
         point = circuit.run(x, volt)
         if circuit.design.reading == "unbuffered":
-            pairs = [(point.stages[-1].point.output_ampere,
-                      run_whole(circuit, x, volt, "ngspice").stages[-1].point.output_ampere)]  # fmt: skip
+            pairs = [
+                (
+                    point.stages[-1].point.output_ampere,
+                    run_whole(circuit, x, volt, "ngspice").stages[-1].point.output_ampere,
+                )
+            ]
         else:
-            pairs = [(stage.point.output_ampere,
-                      solve(stage.point.crossbar, stage.point.input_volt, engine="ngspice").output_ampere)
-                     for stage in point.stages]  # fmt: skip
+            pairs = [
+                (
+                    stage.point.output_ampere,
+                    solve(stage.point.crossbar, stage.point.input_volt, engine="ngspice").output_ampere,
+                )
+                for stage in point.stages
+            ]
         first = len(point.stages) - len(pairs) + 1
         for layer, (native, other) in enumerate(pairs, start=first):
             floor = np.maximum(np.abs(other), 1e-6 * np.abs(other).max())

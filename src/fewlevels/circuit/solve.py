@@ -52,8 +52,10 @@ class OperatingPoint:
         status = "converged" if failed == 0 else f"{failed} of {samples} not converged"
         known = self.residual[~np.isnan(self.residual)]
         residual = f", residual up to {known.max():.1g}" if known.size else ""
-        return (f"<OperatingPoint: {samples} {'sample' if samples == 1 else 'samples'} of {self.crossbar.word_lines} x "
-                f"{self.crossbar.bit_lines}, {status}{residual}>")  # fmt: skip
+        return (
+            f"<OperatingPoint: {samples} {'sample' if samples == 1 else 'samples'} of {self.crossbar.word_lines} x "
+            f"{self.crossbar.bit_lines}, {status}{residual}>"
+        )
 
     def require_converged(self) -> OperatingPoint:
         """This point. Raises NotConvergedError where a sample did not converge."""
@@ -145,15 +147,25 @@ def solve(
 
 
 def _solve_ideal(crossbar: Crossbar, volt: FloatArray, nodes: bool) -> OperatingPoint:
-    columns = solve_columns(crossbar.conductance_siemens[None], volt[None], selector=crossbar.selector,
-                            reference_ohm=crossbar.reference_ohm)  # fmt: skip
+    columns = solve_columns(
+        crossbar.conductance_siemens[None], volt[None], selector=crossbar.selector, reference_ohm=crossbar.reference_ohm
+    )
     shape = len(volt), crossbar.word_lines, crossbar.bit_lines
     drop, bit = (np.zeros(shape), np.repeat(columns.foot_volt[0][:, None], shape[1], axis=1)) if nodes else (None, None)
     residual, converged = columns.residual[0].max(axis=1), columns.converged[0].all(axis=1)
     status = CONVERGED if converged.all() else _unconverged(converged, residual)
-    return OperatingPoint(crossbar, volt, columns.output_ampere[0], drop, bit,
-                          np.full(len(volt), columns.steps.max(), np.int64), residual, converged, status,
-                          "one equation per bit line, safeguarded Newton")  # fmt: skip
+    return OperatingPoint(
+        crossbar,
+        volt,
+        columns.output_ampere[0],
+        drop,
+        bit,
+        np.full(len(volt), columns.steps.max(), np.int64),
+        residual,
+        converged,
+        status,
+        "one equation per bit line, safeguarded Newton",
+    )
 
 
 def _solve_wired(crossbar: Crossbar, volt: FloatArray, tolerance: float, nodes: bool) -> OperatingPoint:
@@ -163,8 +175,18 @@ def _solve_wired(crossbar: Crossbar, volt: FloatArray, tolerance: float, nodes: 
         method = f"Newton with sparse factorisation in {solved.direct} of {len(volt)} samples"
         if not solved.converged.all():
             status = _unconverged(solved.converged, solved.residual)
-    return OperatingPoint(crossbar, volt, solved.output_ampere, solved.drop_volt, solved.bit_volt, solved.steps,
-                          solved.residual, solved.converged, status, method)  # fmt: skip
+    return OperatingPoint(
+        crossbar,
+        volt,
+        solved.output_ampere,
+        solved.drop_volt,
+        solved.bit_volt,
+        solved.steps,
+        solved.residual,
+        solved.converged,
+        status,
+        method,
+    )
 
 
 def _unconverged(converged: npt.NDArray[np.bool_], residual: FloatArray) -> str:
@@ -172,5 +194,7 @@ def _unconverged(converged: npt.NDArray[np.bool_], residual: FloatArray) -> str:
     failed = f"{len(left)} of {len(converged)} samples did not converge"
     if not np.isfinite(left).all():
         return f"{failed}: a current is beyond float64; lower the voltages, or give the wires a resistance"
-    return (f"{failed}, the worst to a residual of {left.max():.1e}; raise the tolerance, or check the largest "
-            "conductance against 1 / wire resistance")  # fmt: skip
+    return (
+        f"{failed}, the worst to a residual of {left.max():.1e}; raise the tolerance, or check the largest "
+        "conductance against 1 / wire resistance"
+    )

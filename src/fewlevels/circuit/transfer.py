@@ -37,8 +37,10 @@ def transfer_matrix(crossbar: Crossbar) -> FloatArray:
     largest = float(conductance.max())
     unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)  # siemens; a power of two, so that dividing rounds nothing
     if not max(wires) * unit < LONGEST:
-        raise CircuitError(f"wires and reference resistors beside a cell of {largest:g} S must be below "
-                           f"{LONGEST / unit:g} ohm, got {max(wires):g}")  # fmt: skip
+        raise CircuitError(
+            f"wires and reference resistors beside a cell of {largest:g} S must be below "
+            f"{LONGEST / unit:g} ohm, got {max(wires):g}"
+        )
     word, bit, foot = (1 / max(ohm * unit, IDEAL / conductance.size) for ohm in wires)
     transfer = np.empty_like(conductance)
     threads = threads_for() if conductance.size > PARALLEL_CELLS else 1

@@ -56,18 +56,41 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     if is_native(crossbar.selector) and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
         if samples <= CHUNK or rows * columns > PARALLEL_CELLS:
             threads = threads_for() if rows * columns > PARALLEL_CELLS else 1
-            _kernels.wired(*crossbar.wired_arguments, tolerance, MAX_STEPS, MAX_ITERATIONS, input_volt, drop, bit,
-                           output, counts, residual, converged, threads, INSTRUCTION_SET)  # fmt: skip
+            _kernels.wired(
+                *crossbar.wired_arguments,
+                tolerance,
+                MAX_STEPS,
+                MAX_ITERATIONS,
+                input_volt,
+                drop,
+                bit,
+                output,
+                counts,
+                residual,
+                converged,
+                threads,
+                INSTRUCTION_SET,
+            )
         else:
 
             def run(begin: int) -> None:
                 part = slice(begin, begin + CHUNK)
                 part_counts = np.empty((2, len(input_volt[part])), np.int64)
                 _kernels.wired(
-                    *crossbar.wired_arguments, tolerance, MAX_STEPS, MAX_ITERATIONS, input_volt[part],
-                    None if drop is None else drop[part], None if bit is None else bit[part], output[part],
-                    part_counts, residual[part], converged[part], 1, INSTRUCTION_SET,
-                )  # fmt: skip
+                    *crossbar.wired_arguments,
+                    tolerance,
+                    MAX_STEPS,
+                    MAX_ITERATIONS,
+                    input_volt[part],
+                    None if drop is None else drop[part],
+                    None if bit is None else bit[part],
+                    output[part],
+                    part_counts,
+                    residual[part],
+                    converged[part],
+                    1,
+                    INSTRUCTION_SET,
+                )
                 counts[:, part] = part_counts
 
             in_order(run, range(0, samples, CHUNK))

@@ -28,15 +28,25 @@ HOW = "save plain arrays by numpy.savez or numpy.savez_compressed"
 
 LAST_LETTER = 0x10FFFF
 
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 DAMAGED = (
-    OSError, EOFError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError, RecursionError,
-    NotImplementedError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
 """What zipfile and NumPy raise for files that were damaged, by chance or on purpose."""
 
 
@@ -84,8 +94,7 @@ def _members(
     except DAMAGED as failure:
         file.seek(0)
         single = " (a single array has no name: it is a .npy)" if file.read(6) == b"\x93NUMPY" else ""
-        raise error(f"{name_of(path)} cannot be read as {EXPECTED}{single}: "
-                    f"{printable(failure)}; {HOW}") from None  # fmt: skip
+        raise error(f"{name_of(path)} cannot be read as {EXPECTED}{single}: {printable(failure)}; {HOW}") from None
     return archive, members
 
 

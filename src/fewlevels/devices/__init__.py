@@ -21,7 +21,24 @@ from fewlevels.devices.separability import (
 )
 
 __all__ = [
-    "Device", "IvFit", "MeasuredRetention", "PolynomialSpread", "PowerLawDrift", "Relaxation", "Retention",
-    "RetentionTable", "SaturatingSpread", "SeparableLevels", "Spread", "TableSpread", "TabulatedDrift", "compare",
-    "device_names", "equal_error_levels", "geometric_levels", "load_device", "load_device_levels", "separable_levels",
-]  # fmt: skip
+    "Device",
+    "IvFit",
+    "MeasuredRetention",
+    "PolynomialSpread",
+    "PowerLawDrift",
+    "Relaxation",
+    "Retention",
+    "RetentionTable",
+    "SaturatingSpread",
+    "SeparableLevels",
+    "Spread",
+    "TableSpread",
+    "TabulatedDrift",
+    "compare",
+    "device_names",
+    "equal_error_levels",
+    "geometric_levels",
+    "load_device",
+    "load_device_levels",
+    "separable_levels",
+]

@@ -32,8 +32,17 @@ LAWS: dict[str, dict[str, type]] = {
     },
     "nonlinearity": {**BENDS},
 }
-PLAIN = ("name", "citation", "sources", "lowest_siemens", "highest_siemens", "states", "read_noise", "stuck_on_rate",
-         "stuck_off_rate")  # fmt: skip
+PLAIN = (
+    "name",
+    "citation",
+    "sources",
+    "lowest_siemens",
+    "highest_siemens",
+    "states",
+    "read_noise",
+    "stuck_on_rate",
+    "stuck_off_rate",
+)
 LEVEL_KEYS = {"level_siemens": "conductance_siemens", "level_sigma_siemens": "sigma_siemens"}
 SECTIONS = ("levels", "spread", "retention", "nonlinearity", "selector")
 
@@ -62,8 +71,10 @@ def read_device(name_or_path: str | Path) -> tuple[Device, tuple[str, ...]]:
     elif path.suffix != ".toml" and (path.suffix or os.path.isfile(path)):
         return _device_of_levels(path)
     elif path.suffix != ".toml":
-        raise DeviceError(f"a device is a .toml file, a table of its levels such as a .csv, or one of "
-                          f"{', '.join(device_names())}, got {shown(str(name_or_path))}")  # fmt: skip
+        raise DeviceError(
+            f"a device is a .toml file, a table of its levels such as a .csv, or one of "
+            f"{', '.join(device_names())}, got {shown(str(name_or_path))}"
+        )
     text = read_text(path, DeviceError, "the TOML description of a device")
     description = _Description(path, text)
     return description.device(parse_toml(text, path, DeviceError)), tuple(description.understood)
@@ -72,8 +83,12 @@ def read_device(name_or_path: str | Path) -> tuple[Device, tuple[str, ...]]:
 def _device_of_levels(path: Path) -> tuple[Device, tuple[str, ...]]:
     read = read_levels(path)
     try:
-        device = Device(name=path.stem, sources=f"levels of {path.name}", level_siemens=read.level_siemens,
-                        level_sigma_siemens=read.level_sigma_siemens)  # fmt: skip
+        device = Device(
+            name=path.stem,
+            sources=f"levels of {path.name}",
+            level_siemens=read.level_siemens,
+            level_sigma_siemens=read.level_sigma_siemens,
+        )
     except DeviceError as error:
         raise DeviceError(f"{name_of(path)}: {error}") from None
     return device, (read.understood,)
@@ -146,8 +161,11 @@ class _Description:
 
     def _made(self, section: str, kind: type, values: dict[str, Any]) -> Any:
         fields = self._typed(section, kind, values)
-        missing = [field.name for field in dataclasses.fields(kind)
-                   if field.name not in fields and field.default is dataclasses.MISSING]  # fmt: skip
+        missing = [
+            field.name
+            for field in dataclasses.fields(kind)
+            if field.name not in fields and field.default is dataclasses.MISSING
+        ]
         if missing:
             raise self._error(section, "", f"{missing[0]} is missing")
         return self._built(section, kind, fields)
@@ -201,8 +219,9 @@ class _Description:
         except (OSError, RuntimeError):  # links in a circle, a name that is too long
             inside = there = False
         if Path(name).is_absolute() or not inside:
-            raise self._error(section, "csv", "csv must name a file in the folder of this description or below it, got "
-                              f"{shown(name)}")  # fmt: skip
+            raise self._error(
+                section, "csv", f"csv must name a file in the folder of this description or below it, got {shown(name)}"
+            )
         if not there:
             raise self._error(section, "csv", f"csv must name a file that is there, got {shown(name)}")
         return folder / name

@@ -30,8 +30,9 @@ from fewlevels.samples import FloatArray
 
 Scheme = Literal["differential-pair", "balanced-pair", "offset-column", "bias-column"]
 
-_SINGLE = StageDesign(name="single-column", summary="one column an output, and one that all are compared with",
-                      columns="single")  # fmt: skip
+_SINGLE = StageDesign(
+    name="single-column", summary="one column an output, and one that all are compared with", columns="single"
+)
 _DESIGNS: dict[Scheme, StageDesign] = {
     "differential-pair": DESIGNS[DEFAULT_DESIGN],
     "balanced-pair": StageDesign(name="balanced-pair", summary="two columns about a middle", columns="balanced"),
@@ -46,11 +47,13 @@ MOST_BYTES = 2**30
 """Of a table of devices: some ten million."""
 
 PLACES = (
-    *(Column(name=name, quantities=("number",), words=frozenset({name}), others=frozenset())
-      for name in ("layer", "row", "column")),
+    *(
+        Column(name=name, quantities=("number",), words=frozenset({name}), others=frozenset())
+        for name in ("layer", "row", "column")
+    ),
     Column(name="polarity", words=frozenset({"polarity"}), others=frozenset()),
     Column(name="target_siemens", quantities=("conductance",), words=CONDUCTANCE.words | {"target", "measured"}),
-)  # fmt: skip
+)
 
 
 class Row(NamedTuple):
@@ -109,8 +112,9 @@ class Mapping:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows([*map(csv_safe, row[:-2]), f"{row.target_siemens:.12g}", f"{row.target_ohm:.12g}"]
-                         for row in self.rows())  # fmt: skip
+        writer.writerows(
+            [*map(csv_safe, row[:-2]), f"{row.target_siemens:.12g}", f"{row.target_ohm:.12g}"] for row in self.rows()
+        )
         return text.getvalue()
 
     def read_csv(self, path: str | Path) -> tuple[FloatArray, ...]:
@@ -132,11 +136,15 @@ class Mapping:
             at = (*place, polarity)
             if at not in places:
                 whole = tuple(int(each) if each.is_integer() else each for each in place)
-                raise MappingError(f"{name_of(path)}, line {line}: {shown((*whole, polarity))} is no device of this "
-                                   "mapping, or stands twice")  # fmt: skip
+                raise MappingError(
+                    f"{name_of(path)}, line {line}: {shown((*whole, polarity))} is no device of this "
+                    "mapping, or stands twice"
+                )
             if not 0 < measured < LARGEST_SIEMENS:
-                raise MappingError(f"{name_of(path)}, line {line}: a conductance must be positive and below "
-                                   f"{LARGEST_SIEMENS:g} S, got {measured} S")  # fmt: skip
+                raise MappingError(
+                    f"{name_of(path)}, line {line}: a conductance must be positive and below "
+                    f"{LARGEST_SIEMENS:g} S, got {measured} S"
+                )
             cell = (int(place[1]), places.pop(at))
             target = found[int(place[0]) - 1][cell]
             found[int(place[0]) - 1][cell] = target if abs(measured - target) <= SAME_LEVEL * target else measured
@@ -177,12 +185,18 @@ def map_network(
     highest_siemens = number("highest_siemens", highest_siemens, MappingError)
     lowest = max(lowest_siemens, OPEN_SIEMENS)
     if not lowest < highest_siemens < LARGEST_SIEMENS:
-        raise MappingError(f"a window needs lowest < highest < {LARGEST_SIEMENS:g} S, got {lowest_siemens} and "
-                           f"{highest_siemens} S; 20 µS is 2e-5")  # fmt: skip
+        raise MappingError(
+            f"a window needs lowest < highest < {LARGEST_SIEMENS:g} S, got {lowest_siemens} and "
+            f"{highest_siemens} S; 20 µS is 2e-5"
+        )
     circuit = NetworkCircuit.from_networks(
-        networks, design=_DESIGNS[scheme], window=Window(r_min_ohm=1 / highest_siemens, r_max_ohm=1 / lowest),
-        selector=cell, word_wire_ohm=word_wire_ohm, bit_wire_ohm=bit_wire_ohm,
-    )  # fmt: skip
+        networks,
+        design=_DESIGNS[scheme],
+        window=Window(r_min_ohm=1 / highest_siemens, r_max_ohm=1 / lowest),
+        selector=cell,
+        word_wire_ohm=word_wire_ohm,
+        bit_wire_ohm=bit_wire_ohm,
+    )
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
     if available_siemens is not None:
@@ -208,6 +222,9 @@ def _snap(values: FloatArray, available: FloatArray, scheme: Scheme) -> FloatArr
     far = np.abs(nearest - values) > SAME_LEVEL * available.max()
     if far.any():
         missing = f"the device holds {len(available)} conductances and {values[far][0]:.4g} S is none of them"
-        raise MappingError(f"{missing}; quantize the network to its levels" if scheme == "differential-pair" else
-                           f"{missing}; {scheme} puts zero between levels, use differential-pair")  # fmt: skip
+        raise MappingError(
+            f"{missing}; quantize the network to its levels"
+            if scheme == "differential-pair"
+            else f"{missing}; {scheme} puts zero between levels, use differential-pair"
+        )
     return nearest

@@ -18,13 +18,25 @@ from fewlevels.samples import FloatArray
 
 _OF_DEVICES = QUANTITIES["conductance"].words | QUANTITIES["resistance"].words
 LEVEL = Column(name="level", words=frozenset({"level", "levels", "state", "index"}), needed=False)
-SIGMA = Column(name="sigma_siemens", quantities=("conductance", "resistance"), like="conductance_siemens",
-               words=frozenset({"sigma", "std", "sd", "stdev", "deviation"}), needed=False,
-               others=FILLERS | _OF_DEVICES | {"standard", "of"})  # fmt: skip
-MEAN = Column(name="mean_siemens", quantities=("conductance",), words=frozenset({"mean", "average"}), needed=False,
-              others=FILLERS | QUANTITIES["conductance"].words, like="conductance_siemens")  # fmt: skip
-CONDUCTANCE = Column(name="conductance_siemens", quantities=("conductance", "resistance"), words=_OF_DEVICES,
-                     by_unit=True)  # fmt: skip
+SIGMA = Column(
+    name="sigma_siemens",
+    quantities=("conductance", "resistance"),
+    like="conductance_siemens",
+    words=frozenset({"sigma", "std", "sd", "stdev", "deviation"}),
+    needed=False,
+    others=FILLERS | _OF_DEVICES | {"standard", "of"},
+)
+MEAN = Column(
+    name="mean_siemens",
+    quantities=("conductance",),
+    words=frozenset({"mean", "average"}),
+    needed=False,
+    others=FILLERS | QUANTITIES["conductance"].words,
+    like="conductance_siemens",
+)
+CONDUCTANCE = Column(
+    name="conductance_siemens", quantities=("conductance", "resistance"), words=_OF_DEVICES, by_unit=True
+)
 TIME = Column(
     name="after_seconds", quantities=("time",), words=frozenset({"t", "time", "after", "delay"}), by_unit=True
 )
@@ -52,8 +64,10 @@ def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
     if table.quantities.get("sigma_siemens") == "resistance" or (
         "sigma_siemens" in table.numbers and table.quantities["conductance_siemens"] == "resistance"
     ):
-        raise DeviceError(f"{name_of(path)}: a spread of resistances is no spread of conductances; give conductances, "
-                          "or many reads of each level")  # fmt: skip
+        raise DeviceError(
+            f"{name_of(path)}: a spread of resistances is no spread of conductances; give conductances, "
+            "or many reads of each level"
+        )
     reads: dict[str, list[int]] = {}
     for row, level in enumerate(table.texts.get("level", tuple(map(str, table.lines)))):
         if not level:
@@ -67,8 +81,10 @@ def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
     for one, other in itertools.pairwise(order):
         if means[one] == means[other]:
             first, second = (list(reads.values())[level][0] for level in (one, other))
-            raise table.error(second, f"the level of line {table.lines[first]} has the same conductance, "
-                              f"{means[one]:g} S; give each once")  # fmt: skip
+            raise table.error(
+                second,
+                f"the level of line {table.lines[first]} has the same conductance, {means[one]:g} S; give each once",
+            )
     sigmas = None
     if not np.isnan(sigma).all():
         sigmas = sigma[[rows[0] for rows in reads.values()]]
@@ -87,15 +103,17 @@ def _check(table: MeasuredTable, reads: dict[str, list[int]], sigma: FloatArray)
     for row in np.flatnonzero(~((siemens >= 0) & (siemens < LARGEST_SIEMENS))):
         if resistances:
             raise table.error(row, f"a resistance must be above {1 / LARGEST_SIEMENS:g} ohm, got {1 / siemens[row]:g}")
-        raise table.error(row, f"a conductance must be at least 0 and below {LARGEST_SIEMENS:g} S, got "
-                          f"{siemens[row]:g} S")  # fmt: skip
+        raise table.error(
+            row, f"a conductance must be at least 0 and below {LARGEST_SIEMENS:g} S, got {siemens[row]:g} S"
+        )
     for row in np.flatnonzero(sigma < 0):
         raise table.error(row, f"sigma_siemens must be at least 0, got {sigma[row]:g}")
     spread = ~np.isnan(sigma)
     several = [rows for rows in reads.values() if len(rows) > 1]
     if spread.any() and several:
-        raise table.error(several[0][1], "the level of this row stands in several rows: leave sigma_siemens out, or "
-                          "give one row")  # fmt: skip
+        raise table.error(
+            several[0][1], "the level of this row stands in several rows: leave sigma_siemens out, or give one row"
+        )
     if (spread.any() and not spread.all()) or 0 < len(several) < len(reads):
         alone = next(rows[0] for rows in reads.values() if len(rows) == 1 and not spread[rows[0]])
         raise table.error(alone, "this level has neither sigma_siemens nor several reads, as other levels have")
@@ -114,8 +132,12 @@ def read_iv(path: Path, *, named: bool = True) -> tuple[FloatArray, FloatArray, 
 def read_retention(path: Path, *, named: bool = True) -> tuple[MeasuredRetention, str]:
     """Retention from a table with a row for each time and each conductance that was programmed, with its spread and, if
     the column is there, its mean at that time; and how it was read. Raises DeviceError for another file."""
-    columns = (MEAN, replace(SIGMA, quantities=("conductance",), needed=True), TIME,
-               replace(CONDUCTANCE, quantities=("conductance",)))  # fmt: skip
+    columns = (
+        MEAN,
+        replace(SIGMA, quantities=("conductance",), needed=True),
+        TIME,
+        replace(CONDUCTANCE, quantities=("conductance",)),
+    )
     table = read_table(path, columns, example="time (h),conductance (uS),sigma (uS)", named=named)
     seconds, programmed = table.numbers["after_seconds"], table.numbers["conductance_siemens"]
     tables = []

@@ -33,9 +33,12 @@ LARGEST_OF_A_DIODE = {
 """What no selector reaches, and a hint at what was meant."""
 
 KINDS: dict[str, tuple[type, ...]] = {
-    "spread": get_args(Spread), "retention": get_args(Retention), "nonlinearity": (Sinh, Cubic), "selector": (Diode,),
+    "spread": get_args(Spread),
+    "retention": get_args(Retention),
+    "nonlinearity": (Sinh, Cubic),
+    "selector": (Diode,),
     "iv_fit": (IvFit,),
-}  # fmt: skip
+}
 """What the fields of a device may be that are objects themselves."""
 
 
@@ -112,11 +115,15 @@ class Device:
 
     def __repr__(self) -> str:
         """One line: the window and what is known, without the numbers."""
-        said = [f"{len(self.level_siemens)} levels" if self.level_siemens else "", f"{self.states} states"
-                if self.states else "", "spread" if self.spread_is_known else "", "retention" if self.retention else "",
-                "read noise" if self.read_noise else "",
-                "stuck devices" if self.stuck_on_rate + self.stuck_off_rate else "",
-                f"cell {self.cell}" if self.cell else ""]  # fmt: skip
+        said = [
+            f"{len(self.level_siemens)} levels" if self.level_siemens else "",
+            f"{self.states} states" if self.states else "",
+            "spread" if self.spread_is_known else "",
+            "retention" if self.retention else "",
+            "read noise" if self.read_noise else "",
+            "stuck devices" if self.stuck_on_rate + self.stuck_off_rate else "",
+            f"cell {self.cell}" if self.cell else "",
+        ]
         return f"<Device {printable(self.name)}: {', '.join([self.window, *filter(None, said)]).removeprefix('-, ')}>"
 
     @property
@@ -267,8 +274,9 @@ class Device:
             mean = retention.mean(target, retention.last_seconds)
             sigma = retention.sigma(target, np.zeros(()), retention.last_seconds)
         if not (mean >= 0).all():
-            raise DeviceError(f"retention must keep means at 0 S or above until {retention.last_seconds:g} s, got "
-                              f"{mean.min():g} S")  # fmt: skip
+            raise DeviceError(
+                f"retention must keep means at 0 S or above until {retention.last_seconds:g} s, got {mean.min():g} S"
+            )
         self._check_mean(float(mean.max()))
         self._check_spread("retention", float(sigma.max()))
 
@@ -276,14 +284,18 @@ class Device:
         assert self.highest_siemens is not None
         most = LARGEST_RISE * self.highest_siemens
         if not mean <= most:
-            raise DeviceError(f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
-                              f"conductance, got {mean:g} S; 2 µS is 2e-6")  # fmt: skip
+            raise DeviceError(
+                f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
+                f"conductance, got {mean:g} S; 2 µS is 2e-6"
+            )
 
     def _check_spread(self, what: str, sigma: float) -> None:
         """A spread above every conductance of the device is relative, in percent or in another unit."""
         if self.highest_siemens is not None and not sigma <= self.highest_siemens:
-            raise DeviceError(f"{what} must be at most the highest conductance, {self.highest_siemens:g} S, got "
-                              f"{sigma:g} S; 2 µS is 2e-6, and 5 % of a conductance is a slope of 0.05")  # fmt: skip
+            raise DeviceError(
+                f"{what} must be at most the highest conductance, {self.highest_siemens:g} S, got "
+                f"{sigma:g} S; 2 µS is 2e-6, and 5 % of a conductance is a slope of 0.05"
+            )
 
     def _covered(self, what: str, spread: Spread, low: float, high: float) -> FloatArray:
         try:

@@ -125,14 +125,19 @@ class TabulatedDrift(Drift):
     def __post_init__(self) -> None:
         object.__setattr__(self, "conductance_siemens", check_numbers("conductance_siemens", self.conductance_siemens))
         check_ascending("conductance_siemens", self.conductance_siemens)
-        for name, check in (("exponent", _check_exponent), ("exponent_sigma", check_share),
-                            ("noise_amplitude", check_share)):  # fmt: skip
+        for name, check in (
+            ("exponent", _check_exponent),
+            ("exponent_sigma", check_share),
+            ("noise_amplitude", check_share),
+        ):
             if getattr(self, name) is None and name == "noise_amplitude":
                 continue
             column = check_numbers(name, getattr(self, name))
             if len(column) != len(self.conductance_siemens):
-                raise DeviceError(f"{name} must have a value for each of the {len(self.conductance_siemens)} "
-                                  f"conductances, got {len(column)}")  # fmt: skip
+                raise DeviceError(
+                    f"{name} must have a value for each of the {len(self.conductance_siemens)} "
+                    f"conductances, got {len(column)}"
+                )
             object.__setattr__(self, name, tuple(check(name, value) for value in column))
         if (self.noise_amplitude is None) != (self.read_seconds is None):
             raise DeviceError("noise_amplitude and read_seconds must be given together")

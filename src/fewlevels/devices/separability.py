@@ -82,8 +82,15 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
         basis: Literal["spread", "levels", "stated"],
         reached: float | None = None,
     ) -> SeparableLevels:
-        return SeparableLevels(device=device.name, k_sigma=k_sigma, after_seconds=after_seconds, count=count,
-                               level_siemens=levels, reached_sigma=reached, basis=basis)  # fmt: skip
+        return SeparableLevels(
+            device=device.name,
+            k_sigma=k_sigma,
+            after_seconds=after_seconds,
+            count=count,
+            level_siemens=levels,
+            reached_sigma=reached,
+            basis=basis,
+        )
 
     own = device.available_siemens()
     if not device.spread_is_known:

@@ -20,8 +20,13 @@ LONGEST_LINE = 100_000
 
 COMMENTS = ("#", "%", "//", "!")
 DELIMITERS = {"\t": "tabs", ";": "';'", ",": "commas", " ": "spaces"}
-MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF8: "utf-8-sig",
-         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 """Byte order marks; those of UTF-32 first, since one of them begins like one of UTF-16."""
 
 TYPED = {ord("\N{MINUS SIGN}"): "-", 0xA0: " ", 0x2009: " ", 0x202F: " "}
@@ -65,8 +70,10 @@ def read_sheet(path: str | Path, most_bytes: int = MOST_BYTES) -> Sheet:
     lines = re.split(r"\r\n|\r|\n", _text(path, most_bytes).rstrip("\x1a"))
     for number, line in enumerate(lines, start=1):
         if len(line) > LONGEST_LINE:
-            raise DeviceError(f"{name_of(path)}, line {number}: a row of a table is at most {LONGEST_LINE} characters "
-                              f"long, got {len(line)}")  # fmt: skip
+            raise DeviceError(
+                f"{name_of(path)}, line {number}: a row of a table is at most {LONGEST_LINE} characters "
+                f"long, got {len(line)}"
+            )
     asked = re.fullmatch(r'"?sep=([;,|\t ])"?', lines[0], re.IGNORECASE)
     if asked:
         lines[0] = ""
@@ -87,8 +94,9 @@ def _text(path: str | Path, most_bytes: int) -> str:
     with open_regular(path, DeviceError, "a table as text, such as CSV") as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise DeviceError(f"{name_of(path)} is larger than {most_bytes / 2**20:g} MiB, which no table of a "
-                          "laboratory is")  # fmt: skip
+        raise DeviceError(
+            f"{name_of(path)} is larger than {most_bytes / 2**20:g} MiB, which no table of a laboratory is"
+        )
     if data.startswith(b"PK\x03\x04"):
         raise DeviceError(f"{name_of(path)} is no text but a spreadsheet or an archive; save the sheet as CSV")
     marked = next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), None)
@@ -98,8 +106,9 @@ def _text(path: str | Path, most_bytes: int) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" in text and not marked:
-            raise DeviceError(f"{name_of(path)} has NUL bytes: it is no text, or UTF-16 without a byte order mark; "
-                              "save it as UTF-8")  # fmt: skip
+            raise DeviceError(
+                f"{name_of(path)} has NUL bytes: it is no text, or UTF-16 without a byte order mark; save it as UTF-8"
+            )
         if not re.search(r"[\0-\x08\x0e-\x1f\x7f]", text.rstrip("\x1a")):
             return text if text.isascii() else text.translate(TYPED)
     raise DeviceError(f"{name_of(path)} is no text in UTF-8, UTF-16 or Windows-1252; save the table as CSV UTF-8")

@@ -50,9 +50,14 @@ class MeasuredTable:
 
 
 def read_table(
-    path: str | Path, columns: tuple[Column, ...], *, example: str, named: bool = True, others: bool = False,
+    path: str | Path,
+    columns: tuple[Column, ...],
+    *,
+    example: str,
+    named: bool = True,
+    others: bool = False,
     most_bytes: int = MOST_BYTES,
-) -> MeasuredTable:  # fmt: skip
+) -> MeasuredTable:
     """Read a table of these columns, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or spaces between
     cells, and with decimal points or, where they can be nothing else, decimal commas.
 
@@ -102,10 +107,13 @@ class _Reader:
                     each = replace(each, unit=like.unit, factor=like.factor)
                 numbers[name] = self._numbers(each, [row.line for row in rows], cells[at], comma)
         return MeasuredTable(
-            path=self.sheet.path, numbers=numbers, texts=texts, lines=tuple(row.line for row in rows),
+            path=self.sheet.path,
+            numbers=numbers,
+            texts=texts,
+            lines=tuple(row.line for row in rows),
             quantities={name: by_name[name].quantity for name in numbers},
             understood=self._understood(names, len(rows), found, comma),
-        )  # fmt: skip
+        )
 
     def _names(self) -> tuple[Row | None, tuple[Row, ...]]:
         """The row that names the columns, None where one column of numbers needs no name, and the rows below."""
@@ -123,8 +131,11 @@ class _Reader:
         if width > 1 and self._one_number(rows[0]):
             raise self._wider(rows[0], 1)
         names = " or ".join(column.name for column in self.columns)
-        raise self._error(rows[0].line, f"{width} columns of numbers without names may be {names} in any order; name "
-                          f"them in the first line, as in {self.example!r}")  # fmt: skip
+        raise self._error(
+            rows[0].line,
+            f"{width} columns of numbers without names may be {names} in any order; name "
+            f"them in the first line, as in {self.example!r}",
+        )
 
     def _are_names(self, row: Row) -> bool:
         return all(heading(cell, self.columns) for cell in row.cells if cell)
@@ -178,13 +189,18 @@ class _Reader:
         clear = [cell for _, cell in commas if NUMBER.fullmatch(cell) and not THOUSANDS.fullmatch(cell)]
         points = [cell for _, cell in cells if "." in cell]
         if clear and points:
-            raise DeviceError(f"{name_of(self.sheet.path)}: {self._shown(clear[0])} has a decimal comma and "
-                              f"{self._shown(points[0])} a decimal point, so one of them may mean thousands; write one "
-                              "or the other")  # fmt: skip
+            raise DeviceError(
+                f"{name_of(self.sheet.path)}: {self._shown(clear[0])} has a decimal comma and "
+                f"{self._shown(points[0])} a decimal point, so one of them may mean thousands; write one "
+                "or the other"
+            )
         if commas and not clear:
             line, cell = commas[0]
-            raise self._error(line, f"{self._shown(cell)} may be {self._shown(cell.replace(',', '.'))} or "
-                              f"{self._shown(cell.replace(',', ''))}; write numbers without commas")  # fmt: skip
+            raise self._error(
+                line,
+                f"{self._shown(cell)} may be {self._shown(cell.replace(',', '.'))} or "
+                f"{self._shown(cell.replace(',', ''))}; write numbers without commas",
+            )
         return bool(clear)
 
     def _numbers(self, each: Heading, lines: list[int], cells: list[str], comma: bool) -> FloatArray:
@@ -201,8 +217,10 @@ class _Reader:
         if not cell and not each.column.needed:
             return math.nan
         if THOUSANDS.fullmatch(cell) and " " in cell:
-            raise self._error(line, f"{self._shown(cell)} may be {cell.replace(' ', '')} or several numbers; write "
-                              "numbers without spaces")  # fmt: skip
+            raise self._error(
+                line,
+                f"{self._shown(cell)} may be {cell.replace(' ', '')} or several numbers; write numbers without spaces",
+            )
         text = cell.replace(",", ".") if comma else cell
         value = float(text) if NUMBER.fullmatch(text) and "," not in text else math.nan
         if math.isfinite(value) and value != 0 and each.factor != ONE:
@@ -213,13 +231,15 @@ class _Reader:
         if not each.unit and abs(value) >= kind.bare_below:
             raise self._error(line, f"{self._shown(cell)} names no unit: {kind.readings}")
         if abs(value) < SMALLEST and re.search("[1-9]", re.split("[eE]", text)[0]):
-            raise self._error(line, f"{each.column.name} must be 0 or at least {SMALLEST:g} {kind.si}, got "
-                              f"{self._shown(cell)}")  # fmt: skip
+            raise self._error(
+                line, f"{each.column.name} must be 0 or at least {SMALLEST:g} {kind.si}, got {self._shown(cell)}"
+            )
         if each.quantity != "resistance":
             return value
         if value <= 0:
-            raise self._error(line, f"a resistance must be positive, got {self._shown(cell)}; an open device is a "
-                              "conductance of 0")  # fmt: skip
+            raise self._error(
+                line, f"a resistance must be positive, got {self._shown(cell)}; an open device is a conductance of 0"
+            )
         return 1 / value
 
     def _understood(self, names: Row | None, rows: int, found: dict[int, Heading], comma: bool) -> str:
@@ -232,8 +252,12 @@ class _Reader:
         for at, each in found.items():
             called = "has no name" if names is None else f"is {names.cells[at]!r}"
             plural = " resistances" if each.quantity == "resistance" else ""
-            unit = "" if not each.quantity else each.unit.replace("?", "Ω") or (
-                f"the unit of {each.column.like}" if each.column.like else QUANTITIES[each.quantity].si)  # fmt: skip
+            unit = (
+                ""
+                if not each.quantity
+                else each.unit.replace("?", "Ω")
+                or (f"the unit of {each.column.like}" if each.column.like else QUANTITIES[each.quantity].si)
+            )
             columns.append(f"{each.column.name} {called}" + (f",{plural} in {unit}" if unit else ""))
         return f"{name_of(self.sheet.path.name)}: {', '.join(said)}; {'; '.join(columns)}"
 
@@ -248,9 +272,11 @@ class _Reader:
         if self._one_number(row):
             readings = [whole.replace(",", ".")] if self.sheet.delimiter == "," else []
             readings += [whole.replace(self.sheet.delimiter, "")] if THOUSANDS.fullmatch(whole) else []
-            return self._error(row.line, f"{self._shown(whole)} may be {' or '.join(map(self._shown, readings))} or "
-                               f"{len(row.cells)} columns; write numbers without commas and spaces, or name each column"
-                               )  # fmt: skip
+            return self._error(
+                row.line,
+                f"{self._shown(whole)} may be {' or '.join(map(self._shown, readings))} or "
+                f"{len(row.cells)} columns; write numbers without commas and spaces, or name each column",
+            )
         hint = "; with decimal commas put ';' between columns" if self.sheet.delimiter == "," else ""
         return self._error(row.line, f"{_counted(width, 'value')} expected, got {len(row.cells)}{hint}")
 

@@ -30,30 +30,59 @@ class Quantity:
 
 QUANTITIES = {
     "conductance": Quantity(
-        si="S", metric=("S", "siemens", "mho"), units={"g0": Decimal("7.748091729e-5")}, bare_below=0.01,
+        si="S",
+        metric=("S", "siemens", "mho"),
+        units={"g0": Decimal("7.748091729e-5")},
+        bare_below=0.01,
         words=frozenset({"g", "conductance", "conductances"}),
         readings="it may be ohm or µS; name the unit in the first line, as in 'conductance (uS)' or 'resistance (ohm)'",
     ),
     "resistance": Quantity(
-        si="Ω", metric=("\N{GREEK CAPITAL LETTER OMEGA}", "ohm", "ohms", "?"),
+        si="Ω",
+        metric=("\N{GREEK CAPITAL LETTER OMEGA}", "ohm", "ohms", "?"),
         words=frozenset({"r", "resistance", "resistances"}),
         readings="it may be ohm or kohm; name the unit in the first line, as in 'resistance (kOhm)'",
     ),
-    "voltage": Quantity(si="V", metric=("V", "volt", "volts"), bare_below=20.0,
-                        readings="it may be V or mV; name the unit in the first line, as in 'V (mV)'"),
-    "current": Quantity(si="A", metric=("A", "amp", "amps", "ampere", "amperes"), bare_below=1.0,
-                        readings="it may be A or µA; name the unit in the first line, as in 'I (uA)'"),
+    "voltage": Quantity(
+        si="V",
+        metric=("V", "volt", "volts"),
+        bare_below=20.0,
+        readings="it may be V or mV; name the unit in the first line, as in 'V (mV)'",
+    ),
+    "current": Quantity(
+        si="A",
+        metric=("A", "amp", "amps", "ampere", "amperes"),
+        bare_below=1.0,
+        readings="it may be A or µA; name the unit in the first line, as in 'I (uA)'",
+    ),
     "time": Quantity(
-        si="s", metric=("s", "sec", "second", "seconds"),
-        units={name: Decimal(seconds) for names, seconds in (("min minute minutes", 60), ("h hr hour hours", 3600),
-               ("d day days", 86400), ("year years", 31557600)) for name in names.split()},
+        si="s",
+        metric=("s", "sec", "second", "seconds"),
+        units={
+            name: Decimal(seconds)
+            for names, seconds in (
+                ("min minute minutes", 60),
+                ("h hr hour hours", 3600),
+                ("d day days", 86400),
+                ("year years", 31557600),
+            )
+            for name in names.split()
+        },
         readings="it may be seconds or hours; name the unit in the first line, as in 'time (h)'",
     ),
     "number": Quantity(si="", bare_below=math.inf),
-}  # fmt: skip
+}
 
-_POWERS = {"f femto": -15, "p pico": -12, "n nano": -9, "u micro \N{GREEK SMALL LETTER MU}": -6, "m milli": -3,
-           "k kilo": 3, "M mega": 6, "G giga": 9}  # fmt: skip
+_POWERS = {
+    "f femto": -15,
+    "p pico": -12,
+    "n nano": -9,
+    "u micro \N{GREEK SMALL LETTER MU}": -6,
+    "m milli": -3,
+    "k kilo": 3,
+    "M mega": 6,
+    "G giga": 9,
+}
 PREFIXES = {prefix: Decimal(10) ** power for prefixes, power in _POWERS.items() for prefix in prefixes.split()}
 
 FILLERS = frozenset({"in", "mean", "average", "measured", "read", "device", "channel", "cell", "as", "programmed"})

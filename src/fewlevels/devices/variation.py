@@ -95,8 +95,10 @@ def reads(
     """The conductances that each sample's read sees, of so many samples at once, (chips, samples, word lines, bit
     lines): read noise is relative and drawn anew for each."""
     layers = chips.conductance_siemens
-    luck = [[np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 2, layer))) for chip in numbers]
-            for layer in range(len(layers))]  # fmt: skip
+    luck = [
+        [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chip, 2, layer))) for chip in numbers]
+        for layer in range(len(layers))
+    ]
     for begin in range(0, samples, at_once):
         count = min(at_once, samples - begin)
         seen = tuple(np.empty((len(g), count, *g.shape[1:])) for g in layers)
@@ -198,8 +200,9 @@ class _Verify:
 def _check_tolerance(tolerance: float, device: Device) -> None:
     low, high = device.lowest_siemens, device.highest_siemens
     if low is not None and high is not None and tolerance >= high - low:
-        raise DeviceError(f"tolerance_siemens must be less than the window of {device.name}, {high - low:g} S, got "
-                          f"{tolerance:g} S")  # fmt: skip
+        raise DeviceError(
+            f"tolerance_siemens must be less than the window of {device.name}, {high - low:g} S, got {tolerance:g} S"
+        )
 
 
 def _stuck(fate: FloatArray, programmed: np.ndarray, device: Device, rate: float | None) -> FloatArray:

@@ -42,8 +42,10 @@ def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, li
     device, config, sentences = problem.device, problem.config, []
     if limiting == "network":
         own = float(problem.network.recognition(problem.samples)[0])
-        sentences.append(f"the network itself recognises {percent(own)} of the samples before quantizing, less than "
-                         f"the {percent(config.alpha)} asked for: ask for less, or train it better")  # fmt: skip
+        sentences.append(
+            f"the network itself recognises {percent(own)} of the samples before quantizing, less than "
+            f"the {percent(config.alpha)} asked for: ask for less, or train it better"
+        )
     elif limiting in limits and limiting != "spread":
         share = percent(limits[limiting].value, 1)
         sentences.append(f"without {limiting} {share} of chips recognise with {counted(best.states, 'state')}")
@@ -72,8 +74,10 @@ def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
 
     estimate.expect("spread to reach", (1 + BISECTIONS) * config.chips)
     if (without := value(0.0)) < config.yield_target:
-        return (f"less spread does not help: with none at all {percent(without, 1)} of chips recognise with "
-                f"{counted(best.states, 'state')}")  # fmt: skip
+        return (
+            f"less spread does not help: with none at all {percent(without, 1)} of chips recognise with "
+            f"{counted(best.states, 'state')}"
+        )
     low, high = 0.0, 1.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
@@ -81,9 +85,11 @@ def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
     factor = math.floor(100 * low) / 100
     widest = problem.device.sigma_siemens(mapping.level_siemens, conditions.after_seconds).max()
     micro = 1e6 * factor * conditions.sigma_factor * float(widest)
-    return (f"with {counted(best.states, 'state')}, {percent(config.yield_target, 0)} of chips recognise where the "
-            f"spread is {factor:.2f} times what it is, or less: a standard deviation of {micro:.2g} µS where it is "
-            f"widest")  # fmt: skip
+    return (
+        f"with {counted(best.states, 'state')}, {percent(config.yield_target, 0)} of chips recognise where the "
+        f"spread is {factor:.2f} times what it is, or less: a standard deviation of {micro:.2g} µS where it is "
+        f"widest"
+    )
 
 
 def _more_levels(problem: Problem, estimate: Estimator) -> str:
@@ -103,8 +109,10 @@ def _more_levels(problem: Problem, estimate: Estimator) -> str:
             share = f"{percent(trial.found.value, 1)} of chips recognise"
             return f"with {counted(count, 'level')} instead of {there}, in the same window, {share}"
     value, count = max(found, key=lambda item: (item[0], -item[1]), default=(0.0, there))
-    return (f"more levels in the same window do not suffice: of {there + 1} to {there + MOST_ADDED} the best is "
-            f"{count}, with {percent(value, 1)} of chips")  # fmt: skip
+    return (
+        f"more levels in the same window do not suffice: of {there + 1} to {there + MOST_ADDED} the best is "
+        f"{count}, with {percent(value, 1)} of chips"
+    )
 
 
 def _finer(device: Device, count: int) -> Device:
@@ -112,8 +120,11 @@ def _finer(device: Device, count: int) -> Device:
     there = range(len(device.level_siemens))
     order = np.linspace(0, there[-1], count)
     sigma = device.level_sigma_siemens
-    return replace(device, level_siemens=tuple(np.interp(order, there, device.level_siemens).tolist()),
-                   level_sigma_siemens=sigma and tuple(np.interp(order, there, sigma).tolist()))  # fmt: skip
+    return replace(
+        device,
+        level_siemens=tuple(np.interp(order, there, device.level_siemens).tolist()),
+        level_sigma_siemens=sigma and tuple(np.interp(order, there, sigma).tolist()),
+    )
 
 
 def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | None]:
@@ -152,9 +163,16 @@ def _copies(problem: Problem, states: int, jobs: int | None) -> list[Candidate]:
     copies = problem.network[np.zeros(COPIES, np.intp)]
     for placement, quantizer in placements(problem, states):
         for noise in _noises(problem):
-            tuned = finetune(copies, problem.data, quantizer=quantizer, levels=levels_of(problem, states),
-                             alpha=problem.config.alpha, config=FinetuningConfig(steps=STEPS, noise=noise),
-                             seed=problem.config.seed, jobs=jobs).quantized.networks  # fmt: skip
+            tuned = finetune(
+                copies,
+                problem.data,
+                quantizer=quantizer,
+                levels=levels_of(problem, states),
+                alpha=problem.config.alpha,
+                config=FinetuningConfig(steps=STEPS, noise=noise),
+                seed=problem.config.seed,
+                jobs=jobs,
+            ).quantized.networks
             for network in (tuned[copy] for copy in np.flatnonzero(tuned.joint().any(axis=1)).tolist()):
                 for top in _tops(problem, network, quantizer):
                     if len(problem.put_on(network, top_siemens=top).level_siemens) <= states:

@@ -36,7 +36,7 @@ SWEEPS = {
     "spread_percent": ("Yield and a spread that is not given", "spread, were it so many % of the window"),
     "stuck_rate": ("Yield and faults", "share of stuck devices"),
     "after_seconds": ("Yield and time", "time after programming (s)"),
-}  # fmt: skip
+}
 """Title and axis of each sweep of Fit.against."""
 
 
@@ -70,8 +70,19 @@ def _against_states(axes: Axes, fit: Fit) -> None:
             return
         x, y = [t.states for t in trials], np.array([t.found.value for t in trials])
         ends = np.array([t.found.interval for t in trials]).reshape(-1, 2)
-        axes.errorbar(x, y, yerr=np.abs(ends.T - y), marker="o", ms=4, lw=1, color=INK, capsize=2, ls="none",
-                      mfc=INK if filled else "white", label=label)  # fmt: skip
+        axes.errorbar(
+            x,
+            y,
+            yerr=np.abs(ends.T - y),
+            marker="o",
+            ms=4,
+            lw=1,
+            color=INK,
+            capsize=2,
+            ls="none",
+            mfc=INK if filled else "white",
+            label=label,
+        )
 
     able = [t for t in fit.trials if t.quiet_recognition >= config.alpha - 1e-12]
     draw(able, True, "able without variation")
@@ -88,8 +99,9 @@ def _margins(axes: Axes, fit: Fit) -> None:
     found, mapping, conditions = fit.best.found, fit.best.mapping, fit.problem.config.conditions
     spread = np.ptp(found.chip_margin)
     axes.hist(found.chip_margin, bins=40 if spread > 0 else found.chip_margin[0] + [-0.01, 0.01], color=GREY)
-    quiet = measured_chip(mapping, mapping.target_siemens, fit.problem.samples, alpha=found.alpha,
-                          input_volt=conditions.input_volt)  # fmt: skip
+    quiet = measured_chip(
+        mapping, mapping.target_siemens, fit.problem.samples, alpha=found.alpha, input_volt=conditions.input_volt
+    )
     axes.axvline(quiet.chip_margin[0], color=INK, lw=1.2, label="without variation")
     axes.axvline(0, color=ACCENT, ls="--", lw=1.2, label="fails to the left")
     axes.set(xlabel="margin of a chip, in currents of a full device", ylabel="chips", title="(b) Margin against spread")
@@ -142,7 +154,8 @@ def _against(axes: Axes, points: list[tuple[float, Yield]], wanted: float) -> No
 
 def _wanted(axes: Axes, target: float) -> None:
     axes.axhline(target, color=GREY, lw=0.8, zorder=0)
-    axes.text(1, target - 0.02, "wanted", color=INK, fontsize=7.5, ha="right", va="top",
-              transform=axes.get_yaxis_transform())  # fmt: skip
+    axes.text(
+        1, target - 0.02, "wanted", color=INK, fontsize=7.5, ha="right", va="top", transform=axes.get_yaxis_transform()
+    )
     axes.set_ylim(-0.03, 1.05)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -71,23 +71,39 @@ class Fit:
         best, config = self.best, self.problem.config
         offered = None if self.separable is None else self.separable.to_json()["count"]
         return {
-            "feasible": self.feasible, "certain": self.certain, "q": best.states, **_plain(best.found),
-            "yield_target": config.yield_target, "alpha": config.alpha, "needed_levels": self.needed_states,
-            "separable_levels": offered, "limiting_factor": self.limiting_factor, "device": self.problem.device.name,
-            "scheme": config.scheme, "placement": best.placement,
+            "feasible": self.feasible,
+            "certain": self.certain,
+            "q": best.states,
+            **_plain(best.found),
+            "yield_target": config.yield_target,
+            "alpha": config.alpha,
+            "needed_levels": self.needed_states,
+            "separable_levels": offered,
+            "limiting_factor": self.limiting_factor,
+            "device": self.problem.device.name,
+            "scheme": config.scheme,
+            "placement": best.placement,
             "level_siemens": best.mapping.level_siemens.tolist(),
-            "recognition_before_quantizing": self.recognition, "recognition": best.recognition,
+            "recognition_before_quantizing": self.recognition,
+            "recognition": best.recognition,
             "recognition_mean": float(best.found.recognition.mean()),
             "recognition_interval": list(best.found.recognition_interval),
-            "pulses_per_chip": float(best.found.pulses.mean()), "missed_per_chip": float(best.found.missed.mean()),
-            "chips": config.chips, "after_seconds": config.conditions.after_seconds,
+            "pulses_per_chip": float(best.found.pulses.mean()),
+            "missed_per_chip": float(best.found.missed.mean()),
+            "chips": config.chips,
+            "after_seconds": config.conditions.after_seconds,
             "without": {name: _plain(found) for name, found in self.limits.items()},
-            "trials": [{"q": t.states, "placement": t.placement, "recognition": t.recognition, **_plain(t.found)}
-                       for t in self.trials],
-            "against": {name: [{"value": value, **_plain(found)} for value, found in points]
-                        for name, points in self.against.items()},
-            "advice": list(self.advice.sentences), "assumptions": list(self.assumptions),
-        }  # fmt: skip
+            "trials": [
+                {"q": t.states, "placement": t.placement, "recognition": t.recognition, **_plain(t.found)}
+                for t in self.trials
+            ],
+            "against": {
+                name: [{"value": value, **_plain(found)} for value, found in points]
+                for name, points in self.against.items()
+            },
+            "advice": list(self.advice.sentences),
+            "assumptions": list(self.assumptions),
+        }
 
 
 def fit_network(
@@ -141,8 +157,18 @@ def fit_network(
     if best.found.value < config.yield_target:
         limiting = limiting_factor(problem, best, recognition, needed, limits)
         advice = advise(problem, best, estimate, limiting, limits)
-    return Fit(problem, best, tuple(trials.values()), recognition, needed, _separable(problem), limits, against, advice,
-               tuple(_assumed(problem)))  # fmt: skip
+    return Fit(
+        problem,
+        best,
+        tuple(trials.values()),
+        recognition,
+        needed,
+        _separable(problem),
+        limits,
+        against,
+        advice,
+        tuple(_assumed(problem)),
+    )
 
 
 def limiting_factor(

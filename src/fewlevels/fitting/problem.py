@@ -47,8 +47,10 @@ class FitConfig:
             raise DeviceError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(self.scheme)}")
         instance("conditions", self.conditions, Conditions, DeviceError)
         if not (is_number(self.wire_ohm) and 0 <= self.wire_ohm <= LARGEST_WIRE_OHM):
-            raise DeviceError(f"wire_ohm must be from 0 to {LARGEST_WIRE_OHM:g}, got {shown(self.wire_ohm)}; it is of "
-                              "one segment, between two cells")  # fmt: skip
+            raise DeviceError(
+                f"wire_ohm must be from 0 to {LARGEST_WIRE_OHM:g}, got {shown(self.wire_ohm)}; it is of "
+                "one segment, between two cells"
+            )
         for name in ("alpha", "yield_target", "wire_ohm"):
             object.__setattr__(self, name, float(getattr(self, name)))
 
@@ -69,21 +71,30 @@ class Problem:
     config: FitConfig
 
     def __post_init__(self) -> None:
-        for name, kind in (("network", Networks), ("samples", Samples), ("data", Samples), ("device", Device),
-                           ("config", FitConfig)):  # fmt: skip
+        for name, kind in (
+            ("network", Networks),
+            ("samples", Samples),
+            ("data", Samples),
+            ("device", Device),
+            ("config", FitConfig),
+        ):
             instance(name, getattr(self, name), kind, MappingError)
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
         if not self.network.joint().any():
             raise MappingError("the weights of the network are all zero: it recognises nothing and cannot be mapped")
         if self.device.level_siemens is not None and self.config.scheme != "differential-pair":
-            raise MappingError(f"{self.config.scheme} puts zero between the levels of {self.device.name}; its level "
-                               f"table needs the scheme differential-pair")  # fmt: skip
+            raise MappingError(
+                f"{self.config.scheme} puts zero between the levels of {self.device.name}; its level "
+                f"table needs the scheme differential-pair"
+            )
         for samples in (self.samples, self.data):
             self.network.recognised(samples)  # refuses samples that do not fit
             if (largest := float(np.abs(samples.x).max())) > FULL_INPUT:
-                raise DeviceError(f"an input of 1 is a full one, at the input voltage, and x goes to {largest:g}; "
-                                  f"divide it by {largest:g} and multiply the first layer's weights by it")  # fmt: skip
+                raise DeviceError(
+                    f"an input of 1 is a full one, at the input voltage, and x goes to {largest:g}; "
+                    f"divide it by {largest:g} and multiply the first layer's weights by it"
+                )
 
     @property
     def most_states(self) -> int:
@@ -116,13 +127,20 @@ class Problem:
         elif available is not None:
             highest = tops(quantized, np.maximum(available, OPEN_SIEMENS))[0]
         mapping = map_network(
-            quantized, lowest_siemens=lowest, highest_siemens=highest, scheme=config.scheme,
-            available_siemens=available, cell=self.device.cell, word_wire_ohm=config.wire_ohm,
+            quantized,
+            lowest_siemens=lowest,
+            highest_siemens=highest,
+            scheme=config.scheme,
+            available_siemens=available,
+            cell=self.device.cell,
+            word_wire_ohm=config.wire_ohm,
             bit_wire_ohm=config.wire_ohm,
-        )  # fmt: skip
+        )
         if states is not None and len(mapping.level_siemens) > states:
-            raise MappingError(f"the quantized network needs {len(mapping.level_siemens)} states per device, not the "
-                               f"{states} that were asked for")  # fmt: skip
+            raise MappingError(
+                f"the quantized network needs {len(mapping.level_siemens)} states per device, not the "
+                f"{states} that were asked for"
+            )
         return mapping
 
 
@@ -137,8 +155,16 @@ class Estimator:
 
     def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
         config = problem.config
-        return estimate_yield(mapping, problem.device, problem.samples, chips=chips, alpha=config.alpha,
-                              conditions=config.conditions, seed=config.seed, jobs=self.jobs)  # fmt: skip
+        return estimate_yield(
+            mapping,
+            problem.device,
+            problem.samples,
+            chips=chips,
+            alpha=config.alpha,
+            conditions=config.conditions,
+            seed=config.seed,
+            jobs=self.jobs,
+        )
 
 
 def tops(quantized: Networks, available: FloatArray) -> list[float]:
@@ -148,9 +174,10 @@ def tops(quantized: Networks, available: FloatArray) -> list[float]:
     relative = magnitudes[magnitudes > 0] / magnitudes[-1]
     above = available - available[0]
     found = [
-        float(available[top]) for top in range(len(available) - 1, 0, -1)
+        float(available[top])
+        for top in range(len(available) - 1, 0, -1)
         if np.isclose(above[:, None], above[top] * relative, rtol=1e-9, atol=0).any(axis=0).all()
-    ]  # fmt: skip
+    ]
     if not found:
         raise MappingError("the weights are no multiples of the device's levels; quantize the network to them")
     return found

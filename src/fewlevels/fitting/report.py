@@ -45,12 +45,17 @@ def remarks(fit: Fit) -> list[str]:
         said.append(f"not certain: the interval of the yield holds {config.yield_target:.4g}; more chips narrow it")
     if points := fit.against.get("spread_percent"):
         borne = [percent for percent, each in points if each.value >= config.yield_target]
-        said.append(f"it would bear a spread of {max(borne, default=0):g} % of the window" if borne else
-                    "it would bear no spread that was tried")  # fmt: skip
+        said.append(
+            f"it would bear a spread of {max(borne, default=0):g} % of the window"
+            if borne
+            else "it would bear no spread that was tried"
+        )
     if config.conditions.tolerance_siemens is not None:
         devices = sum(int(mask.sum()) for mask in fit.best.mapping.programmed)
-        said.append(f"write-verify takes {found.pulses.mean() / devices:.3g} pulses a device and gives up on "
-                    f"{percent(found.missed.mean() / devices)} of them")  # fmt: skip
+        said.append(
+            f"write-verify takes {found.pulses.mean() / devices:.3g} pulses a device and gives up on "
+            f"{percent(found.missed.mean() / devices)} of them"
+        )
     return said
 
 
@@ -71,10 +76,18 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=in_page
     )
     page = environment.from_string(template).render(
-        fit=fit, device=fit.problem.device, found=fit.best.found, sentence=sentence(fit), remarks=remarks(fit),
-        image=image, asked=asked, command=command,
-        levels=[(g, engineering(1 / g).replace("ohm", "Ω"), devices)
-                for g, devices in zip(mapping.level_siemens, counts, strict=True)],
-    )  # fmt: skip
+        fit=fit,
+        device=fit.problem.device,
+        found=fit.best.found,
+        sentence=sentence(fit),
+        remarks=remarks(fit),
+        image=image,
+        asked=asked,
+        command=command,
+        levels=[
+            (g, engineering(1 / g).replace("ohm", "Ω"), devices)
+            for g, devices in zip(mapping.level_siemens, counts, strict=True)
+        ],
+    )
     store.write("report.html", page.encode())
     return folder / "report.html"

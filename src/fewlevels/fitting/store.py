@@ -79,8 +79,12 @@ def stored_fit(
     return fit
 
 
-DIGESTS = {"device_content": "the device's description", "network": "the network",
-           "samples": "what chips are judged on", "data": "what settings are chosen on"}  # fmt: skip
+DIGESTS = {
+    "device_content": "the device's description",
+    "network": "the network",
+    "samples": "what chips are judged on",
+    "data": "what settings are chosen on",
+}
 """What request.json holds a digest of, and what it is called."""
 
 
@@ -90,9 +94,14 @@ def _begin(
     """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
     asked = asdict(config)
     asked |= asked.pop("conditions")
-    asked |= {"version": __version__, "device": device.name, "device_content": digest(device.content),
-              "network": digest(None, *networks.weights), "samples": digest(samples.classes, samples.x, samples.y),
-              "data": digest(data.classes, data.x, data.y)}  # fmt: skip
+    asked |= {
+        "version": __version__,
+        "device": device.name,
+        "device_content": digest(device.content),
+        "network": digest(None, *networks.weights),
+        "samples": digest(samples.classes, samples.x, samples.y),
+        "data": digest(data.classes, data.x, data.y),
+    }
     path = store.path / "request.json"
     if not path.exists() or not (store.names() or (store.path / "fit.json").exists()):
         store.write(path.name, json.dumps(asked, indent=1).encode())

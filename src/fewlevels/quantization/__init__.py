@@ -15,13 +15,32 @@ QUANTIZERS = {quantizer.name: quantizer for quantizer in (Midpoint(), Midpoint(s
 METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
     quantizer.name: quantizer
     for quantizer in (
-        Clipped(), Clipped(zero=True), DeadZone(), KMeans(), KMeans(signed=True), PowersOfTwo(),
-        additive_powers_of_two(), Ternary(threshold=None), Binary(),
+        Clipped(),
+        Clipped(zero=True),
+        DeadZone(),
+        KMeans(),
+        KMeans(signed=True),
+        PowersOfTwo(),
+        additive_powers_of_two(),
+        Ternary(threshold=None),
+        Binary(),
     )
-}  # fmt: skip
+}
 """Every quantizer that needs no file, its controls free, by the name that a method uses (see methods.py)."""
 
 __all__ = [
-    "METHOD_QUANTIZERS", "QUANTIZERS", "Binary", "Clipped", "DeadZone", "KMeans", "Midpoint", "PowersOfTwo",
-    "Quantized", "Quantizer", "Table", "Ternary", "additive_powers_of_two", "device_levels",
-]  # fmt: skip
+    "METHOD_QUANTIZERS",
+    "QUANTIZERS",
+    "Binary",
+    "Clipped",
+    "DeadZone",
+    "KMeans",
+    "Midpoint",
+    "PowersOfTwo",
+    "Quantized",
+    "Quantizer",
+    "Table",
+    "Ternary",
+    "additive_powers_of_two",
+    "device_levels",
+]

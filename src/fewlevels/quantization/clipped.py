@@ -21,11 +21,12 @@ FINER = 11
 
 SEARCHED_CLIPS: tuple[float, ...] = (
     tuple(
-        float(clip) for near, far in itertools.pairwise(CLIPS)
+        float(clip)
+        for near, far in itertools.pairwise(CLIPS)
         for clip in np.geomspace(near, far, FINER, endpoint=False)
     )
     + CLIPS[-1:]
-)  # fmt: skip
+)
 """The 298 clips that a search of requested levels tries: CLIPS and ten between each two. Recognition jumps where a
 weight changes its level, so that a finer grid finds fewer levels: see docs/benchmarks.md. A search that minimises
 something else tries CLIPS, because it must quantize and judge each."""

@@ -42,8 +42,10 @@ class DeadZone(CuttingQuantizer):
             raise QuantizationError(f"controls are a clip, a dead zone and a spacing, got {shown(self.controls)}")
         clip, dead_zone, spacing = self.controls
         if not (0 < dead_zone < clip <= 1 and spacing > 0):
-            raise QuantizationError(f"controls need 0 < dead zone < clip <= 1 and spacing > 0, got dead zone "
-                                    f"{dead_zone}, clip {clip}, spacing {spacing}")  # fmt: skip
+            raise QuantizationError(
+                f"controls need 0 < dead zone < clip <= 1 and spacing > 0, got dead zone "
+                f"{dead_zone}, clip {clip}, spacing {spacing}"
+            )
 
     @property
     def name(self) -> str:

@@ -104,8 +104,10 @@ def device_levels(conductances_siemens: Iterable[float], *, clip: float | None =
         raise QuantizationError("a device needs at least one conductance, got none")
     for g in listed:
         if not (is_number(g) and 0 <= g < LARGEST_SIEMENS):
-            raise QuantizationError(f"conductances must be at least 0 and below {LARGEST_SIEMENS:g} S, got {shown(g)} S"
-                                    "; 20 µS is 2e-05, and 20 kohm are 5e-05 S")  # fmt: skip
+            raise QuantizationError(
+                f"conductances must be at least 0 and below {LARGEST_SIEMENS:g} S, got {shown(g)} S"
+                "; 20 µS is 2e-05, and 20 kohm are 5e-05 S"
+            )
     table = sorted(max(float(g), OPEN_SIEMENS) for g in listed)
     if [g for g in table if g == OPEN_SIEMENS][1:]:
         raise QuantizationError(f"conductances of at most {OPEN_SIEMENS:g} S are all open devices, keep one of them")

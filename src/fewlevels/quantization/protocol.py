@@ -123,8 +123,11 @@ class CuttingQuantizer(SearchableQuantizer):
         cuts = [setting.cuts(weights, levels) for setting in settings]
         means = cuts[0].means
         thresholds = [one.thresholds for one in cuts if one.thresholds is not None]
-        return Cuts(np.stack([one.levels[:, : 1 if means else None] for one in cuts], axis=2),
-                    np.stack(thresholds, axis=2) if thresholds else None, means)  # fmt: skip
+        return Cuts(
+            np.stack([one.levels[:, : 1 if means else None] for one in cuts], axis=2),
+            np.stack(thresholds, axis=2) if thresholds else None,
+            means,
+        )
 
     def quantize(self, weights: FloatArray, levels: int) -> Quantized:
         """weights: (models, weights), finite. levels: of magnitudes, a zero included, or of signed values where
@@ -250,13 +253,18 @@ def squared_error(weights: FloatArray, cuts: Cuts) -> FloatArray:
 
 
 def _assign(
-    weights: FloatArray, cuts: Cuts, signed: bool, assignment: npt.NDArray[np.int64] | None,
-    values: FloatArray | None, error: FloatArray | None,
-) -> FloatArray:  # fmt: skip
+    weights: FloatArray,
+    cuts: Cuts,
+    signed: bool,
+    assignment: npt.NDArray[np.int64] | None,
+    values: FloatArray | None,
+    error: FloatArray | None,
+) -> FloatArray:
     """Fills what is given; returns the levels."""
     thresholds = 0.5 * (cuts.levels[:, 1:] + cuts.levels[:, :-1]) if cuts.thresholds is None else cuts.thresholds
     weights, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, thresholds))
     levels = np.array(cuts.levels, dtype=np.float64, order="C")  # a copy, which the kernel fills with means
-    _kernels.assign_levels(weights, levels, thresholds, not signed, cuts.means, assignment, values, error,
-                           INSTRUCTION_SET)  # fmt: skip
+    _kernels.assign_levels(
+        weights, levels, thresholds, not signed, cuts.means, assignment, values, error, INSTRUCTION_SET
+    )
     return levels

@@ -18,10 +18,12 @@ from fewlevels.samples import FloatArray
 Share = Literal["network", "layer", "column"]
 Minimise = Literal["requested", "occupied", "distinct", "differential-pair", "offset-column"]
 COUNTS: dict[Minimise, str] = {
-    "requested": "requested levels", "occupied": "occupied levels", "distinct": "distinct signed weights",
+    "requested": "requested levels",
+    "occupied": "occupied levels",
+    "distinct": "distinct signed weights",
     "differential-pair": "states per device of a differential pair",
     "offset-column": "states per device of an offset column",
-}  # fmt: skip
+}
 """What a search can minimise, by the name it is asked for."""
 
 Shapes = Sequence[tuple[int, int]]
@@ -98,9 +100,12 @@ def counts_of(
         groups.append([_most(count, len(joint)) for count in (distinct if signed else different, distinct, pair)])
     occupied, distinct, pair = np.max(groups, axis=0)
     return {
-        "requested": np.array(np.broadcast_to(requested, len(joint)), np.intp), "occupied": occupied,
-        "distinct": distinct, "differential-pair": pair, "offset-column": distinct,
-    }  # fmt: skip
+        "requested": np.array(np.broadcast_to(requested, len(joint)), np.intp),
+        "occupied": occupied,
+        "distinct": distinct,
+        "differential-pair": pair,
+        "offset-column": distinct,
+    }
 
 
 def check_minimise(what: str) -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 from fewlevels.errors import StoreError
 
 MARKS = {
-    "study.toml": "study", "request.json": "fit", "fit.json": "fit", "search.json": "search", "search.npz": "search",
-}  # fmt: skip
+    "study.toml": "study",
+    "request.json": "fit",
+    "fit.json": "fit",
+    "search.json": "search",
+    "search.npz": "search",
+}
 """Files that show whose a folder is; a study's may also hold a search of its networks."""
 
 

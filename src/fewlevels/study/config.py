@@ -109,10 +109,7 @@ class StudyConfig(_Strict):
 
     def training(self) -> TrainingConfig:
         return TrainingConfig(
-            hidden=self.hidden,
-            learning_rate=self.learning_rate,
-            init=self.init,
-            steps=self.epochs * self.iterations,
+            hidden=self.hidden, learning_rate=self.learning_rate, init=self.init, steps=self.epochs * self.iterations
         )
 
     def samples(self) -> Samples:

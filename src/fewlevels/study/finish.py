@@ -42,9 +42,11 @@ def read_run(store: Store) -> Run | None:
 def is_finished(store: Store) -> bool:
     """Whether all that `finish` writes is there, undamaged."""
     run = read_run(store)
-    return run is not None and "weights.npz" in run.files and all(
-        store.checksum_of(name) == expected for name, expected in run.files.items()
-    )  # fmt: skip
+    return (
+        run is not None
+        and "weights.npz" in run.files
+        and all(store.checksum_of(name) == expected for name, expected in run.files.items())
+    )
 
 
 def finish(store: Store, found: FewestLevels, seconds: float, machine: dict[str, str]) -> Run:

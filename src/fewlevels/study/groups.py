@@ -71,8 +71,9 @@ def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
     if group.zone is not None:
         return _compute_zone(config, samples, group.zone)
     keys = [divmod(model, config.repeats) for model in group.models]
-    networks = train(samples, config.training(), models=keys, seed=config.seed, jobs=1,
-                     instruction_set=config.instruction_set)  # fmt: skip
+    networks = train(
+        samples, config.training(), models=keys, seed=config.seed, jobs=1, instruction_set=config.instruction_set
+    )
     quantizer = QUANTIZERS[config.quantizer]
     found = fewest_levels(networks, samples, quantizer=quantizer, alpha=config.alpha, q_max=config.q_max, jobs=1)
     seed_index, repeat = np.array(keys, dtype=np.int32).T
@@ -105,12 +106,18 @@ def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
     )
     keys = [(config.seeds + zone, repeat) for repeat in range(zones.models)]
     steps = [epoch * config.iterations for epoch in zones.at_epochs]
-    stages = trajectory(samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1,
-                        instruction_set=config.instruction_set)  # fmt: skip
+    stages = trajectory(
+        samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1, instruction_set=config.instruction_set
+    )
     recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
     before = np.stack([stage.recognition(samples) for stage in stages], axis=1)
-    return pa.table({"weight_range": stages[-1].weight_range(), "recognition": as_rows(recognition),
-                     "recognition_before": as_rows(before)})  # fmt: skip
+    return pa.table(
+        {
+            "weight_range": stages[-1].weight_range(),
+            "recognition": as_rows(recognition),
+            "recognition_before": as_rows(before),
+        }
+    )
 
 
 def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:

@@ -64,12 +64,16 @@ class Store(Folder):
         path = self.path / "samples.npz"
         try:
             names = ["x", "y", "classes", *({"shape"} & set(npz_names(path, StoreError)))]
-            arrays: dict[str, Any] = {name: array.tolist() if name in ("classes", "shape") else array
-                      for name, array in read_npz(path, names, StoreError).items()}  # fmt: skip
+            arrays: dict[str, Any] = {
+                name: array.tolist() if name in ("classes", "shape") else array
+                for name, array in read_npz(path, names, StoreError).items()
+            }
             return Samples(**arrays)
         except (StoreError, SamplesError) as error:
-            raise StoreError(f"{path} cannot be read: {error}; without it nothing says what the results are of: put "
-                             "it back, or use another folder") from None  # fmt: skip
+            raise StoreError(
+                f"{path} cannot be read: {error}; without it nothing says what the results are of: put "
+                "it back, or use another folder"
+            ) from None
 
 
 def _flat(config: StudyConfig) -> Provenance:
