@@ -33,9 +33,9 @@ from pathlib import Path
 import numpy as np
 
 import fewlevels as fl
+from fewlevels.common.arrays import FloatArray
 from fewlevels.finetuning import BATCH, config_for
 from fewlevels.quantization.protocol import Quantized, SearchableQuantizer
-from fewlevels.samples import FloatArray
 
 HIDDEN = {"digits8": 32, "mnist5000": 64}
 

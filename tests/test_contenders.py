@@ -22,12 +22,12 @@ from fewlevels import (
     fewest_levels,
     load_digits,
 )
+from fewlevels.common.arrays import FloatArray
 from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.networks import recognised
 from fewlevels.quantization import PowersOfTwo
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, searchable
 from fewlevels.quantization.sharing import Share, quantize_joint
-from fewlevels.samples import FloatArray
 from tests.oracles import ISAS
 
 

@@ -29,10 +29,10 @@ from fewlevels import (
     train,
     trajectory,
 )
+from fewlevels.common.arrays import FloatArray
 from fewlevels.errors import FinetuningError, SearchError
 from fewlevels.finetuning import config_for
 from fewlevels.quantization.protocol import Quantized
-from fewlevels.samples import FloatArray
 from tests import oracles
 
 DIGITS = load_digits(5)

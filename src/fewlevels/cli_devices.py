@@ -15,9 +15,9 @@ from fewlevels.common.words import printable
 from fewlevels.errors import DeviceError
 
 if TYPE_CHECKING:
+    from fewlevels.common.arrays import FloatArray
     from fewlevels.devices import Device
     from fewlevels.devices.separability import SeparableLevels
-    from fewlevels.samples import FloatArray
 
 PICTURES = (".png", ".svg", ".pdf")
 

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
 from fewlevels.networks import INSTRUCTION_SET, recognised
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Units, assigned_values, check_levels, check_weights
 from fewlevels.quantization.sharing import Shapes, Share, join, split
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 
 SCREENED = 8
 """Models screened together: the thresholds of all their settings are a few MB."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, shown, whole_number
 from fewlevels.errors import SamplesError
-from fewlevels.samples import DIGIT_SIZES, FloatArray, Samples, load_digits, load_samples
+from fewlevels.samples import DIGIT_SIZES, Samples, load_digits, load_samples
 
 DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
 DATASETS = ("digits8", "mnist5000")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FLOAT32_MAX, FLOAT32_MIN, FloatArray
 from fewlevels.common.checks import fraction, instance, number, positive, real_array, shown, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
@@ -18,9 +19,8 @@ from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
-from fewlevels.training import FLOAT32_MAX, FLOAT32_MIN
 
 MANY_SAMPLES, BATCH = 200, 50
 COPIES = 8

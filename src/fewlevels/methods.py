@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.devices.files import load_device_levels
 from fewlevels.errors import SearchError
@@ -17,7 +18,7 @@ from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, Ternary
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, counts_of
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 from fewlevels.search import (
     NEVER,
     check_classes,

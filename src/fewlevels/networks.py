@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_whole, real_array, shown
 from fewlevels.common.files import name_of
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 
 INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
 """The widest instruction set that this processor runs and the kernels are compiled for."""

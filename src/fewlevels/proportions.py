@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.samples import FloatArray
+from fewlevels.common.arrays import FloatArray
 
 CONFIDENCE = 0.95
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, positive, shown
 from fewlevels.errors import SearchError, TrainingError
 from fewlevels.quantization import Quantizer
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 from fewlevels.search import fewest_levels
 from fewlevels.training import TrainingConfig, train
 

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_whole, real_array, shown, whole_number
 from fewlevels.common.files import name_of, read_text
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import SamplesError
-
-FloatArray = npt.NDArray[np.float64]
 
 DIGIT_SIZES = (5, 7)
 MOST_CLASSES = 65_536

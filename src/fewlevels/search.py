@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction, instance, jobs_or_all, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
@@ -26,7 +27,7 @@ from fewlevels.quantization.sharing import (
     split,
     sweep_joint,
 )
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 
 CHUNK = 128
 """Models quantized together, at most: their weights stay in the second-level cache."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FLOAT32_MAX, FLOAT32_MIN
 from fewlevels.common.checks import instance, is_whole, jobs_or_all, positive, shown, whole_number
 from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import TrainingError
@@ -24,10 +25,6 @@ PIECES = 8
 
 LARGEST_PIECE = 4 * GROUP
 """Models of one piece, at most: an interrupted training ends with the pieces under way."""
-
-FLOAT32_MAX = float(np.finfo(np.float32).max)
-FLOAT32_MIN = float(np.finfo(np.float32).tiny)
-"""Smaller ones lose digits and soon are 0."""
 
 MOST_MODELS = 10_000_000
 

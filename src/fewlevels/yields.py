@@ -11,6 +11,7 @@ import numpy as np
 
 from fewlevels.circuit.crossbar import check_conductance
 from fewlevels.circuit.network_circuit import margins
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction, instance, is_whole, jobs_or_all, real_array, shown, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
@@ -20,7 +21,7 @@ from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.proportions import wilson
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 
 CHIPS_AT_ONCE = 250
 """At most: more at once are no faster."""

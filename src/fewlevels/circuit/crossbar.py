@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from fewlevels.circuit.cell import OWN_LAWS, Selector, check_law, current_of, law_numbers
 from fewlevels.circuit.modes import bit_modes, word_modes
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, real_array, shown
 from fewlevels.errors import CircuitError, UnitWarning
-from fewlevels.samples import FloatArray
 
 LEAST_OHM = 1e-150
 """Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from fewlevels import _kernels
 from fewlevels.circuit.cell import Selector, current_of, is_native, law_numbers
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import threads_for
 from fewlevels.networks import INSTRUCTION_SET
-from fewlevels.samples import FloatArray
 
 PARALLEL_CELLS = 20_000
 """Cell evaluations below which starting threads costs more than it saves."""

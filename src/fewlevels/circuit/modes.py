@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fewlevels.samples import FloatArray
+from fewlevels.common.arrays import FloatArray
 
 MODES = 64
 """At most; the kernel takes as many as the wires need."""

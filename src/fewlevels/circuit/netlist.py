@@ -9,10 +9,10 @@ import numpy as np
 
 from fewlevels.circuit.cell import Diode
 from fewlevels.circuit.crossbar import Crossbar, check_input
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, one_of
 from fewlevels.common.words import in_deck
 from fewlevels.errors import CircuitError
-from fewlevels.samples import FloatArray
 
 Dialect = Literal["spice", "spectre"]
 DIALECTS: tuple[Dialect, ...] = ("spice", "spectre")

@@ -18,11 +18,11 @@ from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import Engine, OperatingPoint, solve
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, is_whole, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks import Networks
-from fewlevels.samples import FloatArray
 
 DRAWS_AT_ONCE = 2000
 """Draws whose random numbers stand together, layer by layer."""

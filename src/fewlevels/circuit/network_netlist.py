@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from fewlevels.circuit.netlist import DIALECTS, GROUND, Dialect, behavioural, crossbar_elements, deck, number, source
 from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError
-from fewlevels.samples import FloatArray
 
 
 def network_deck(

@@ -16,9 +16,9 @@ import numpy as np
 
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.netlist import bit_node, crossbar_deck, word_nodes
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
-from fewlevels.samples import FloatArray
 
 if TYPE_CHECKING:
     from fewlevels.circuit.solve import OperatingPoint

@@ -15,7 +15,7 @@ from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.solve import CONVERGED, OperatingPoint
 from fewlevels.circuit.steep import start_near
-from fewlevels.samples import FloatArray
+from fewlevels.common.arrays import FloatArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -8,9 +8,9 @@ from numbers import Real
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number
 from fewlevels.errors import CircuitError
-from fewlevels.samples import FloatArray
 
 SMALLEST_OHM = 1.0
 """No device is below it: a smaller number was meant in another unit."""

@@ -16,11 +16,12 @@ from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.ngspice import ngspice_version, run_deck
 from fewlevels.circuit.resistances import ResistanceTable, Window
 from fewlevels.circuit.solve import ENGINES, Engine, solve
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
 from fewlevels.networks import Networks
 from fewlevels.quantization import Quantized
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 
 INPUT_VOLTS = (1.0, 5.0, 10.0)
 """The paper's (Figure 6b)."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from fewlevels.circuit.crossbar import Crossbar, check_input
 from fewlevels.circuit.ideal import solve_columns
 from fewlevels.circuit.wired import solve_wired
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, one_of, shown
 from fewlevels.errors import CircuitError, NotConvergedError
-from fewlevels.samples import FloatArray
 
 Engine = Literal["native", "ngspice"]
 ENGINES: tuple[Engine, ...] = ("native", "ngspice")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fewlevels.samples import FloatArray
+from fewlevels.common.arrays import FloatArray
 
 Law = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Currents and derivatives of all cells, (cells,), at their voltages."""

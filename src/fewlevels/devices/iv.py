@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Sinh
+from fewlevels.common.arrays import FloatArray
 from fewlevels.errors import DeviceError
-from fewlevels.samples import FloatArray
 
 POOR = 0.95
 """R² below which a law is said not to describe a curve."""

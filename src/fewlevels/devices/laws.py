@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number
 from fewlevels.devices.limits import check_numbers, check_siemens
 from fewlevels.errors import DeviceError
-from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

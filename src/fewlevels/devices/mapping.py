@@ -17,6 +17,7 @@ from fewlevels.circuit.cell import Selector
 from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network_circuit import NetworkCircuit
 from fewlevels.circuit.resistances import Window
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, number, real_array, shown
 from fewlevels.common.files import name_of
 from fewlevels.common.words import csv_safe
@@ -26,7 +27,6 @@ from fewlevels.devices.units import Column
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks import Networks
 from fewlevels.quantization.device_table import LARGEST_SIEMENS, OPEN_SIEMENS
-from fewlevels.samples import FloatArray
 
 Scheme = Literal["differential-pair", "balanced-pair", "offset-column", "bias-column"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.files import name_of
 from fewlevels.devices.retention import MeasuredRetention, RetentionTable
 from fewlevels.devices.tables import MeasuredTable, read_table
 from fewlevels.devices.units import FILLERS, QUANTITIES, Column
 from fewlevels.errors import DeviceError
 from fewlevels.quantization.device_table import LARGEST_SIEMENS
-from fewlevels.samples import FloatArray
 
 _OF_DEVICES = QUANTITIES["conductance"].words | QUANTITIES["resistance"].words
 LEVEL = Column(name="level", words=frozenset({"level", "levels", "state", "index"}), needed=False)

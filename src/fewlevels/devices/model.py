@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number, real_array, shown, whole_number
 from fewlevels.common.words import printable
 from fewlevels.devices.iv import IvFit
@@ -15,7 +16,6 @@ from fewlevels.devices.laws import Spread, check_ascending, check_inside
 from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_numbers, check_share, check_siemens, check_volt
 from fewlevels.devices.retention import MeasuredRetention, Retention, RetentionTable, TabulatedDrift
 from fewlevels.errors import DeviceError
-from fewlevels.samples import FloatArray
 
 MOST_STATES = 1_000_000
 LARGEST_RISE = 10.0

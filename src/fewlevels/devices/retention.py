@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number, shown
 from fewlevels.devices.laws import TableSpread, check_ascending, check_inside, check_table
 from fewlevels.devices.limits import check_numbers, check_seconds, check_share, check_siemens
 from fewlevels.errors import DeviceError
-from fewlevels.samples import FloatArray
 
 LARGEST_EXPONENT = 1.0
 """Of drift: the largest that is published is a tenth of it."""

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, positive, whole_number
 from fewlevels.devices.laws import TableSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, TabulatedDrift
 from fewlevels.errors import DeviceError
-from fewlevels.samples import FloatArray
 
 GRID = 4096
 DAY = 86400.0

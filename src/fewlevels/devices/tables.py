@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.files import name_of
 from fewlevels.devices.limits import SMALLEST
 from fewlevels.devices.sheets import DELIMITERS, MOST_BYTES, NUMBER, Row, Sheet, read_sheet
 from fewlevels.devices.units import ONE, QUANTITIES, Column, Heading, heading, unit_factor
 from fewlevels.errors import DeviceError
-from fewlevels.samples import FloatArray
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([ ,]\d{3})+", re.ASCII)
 """What may be one number with marks of thousands, and may be something else."""

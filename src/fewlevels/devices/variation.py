@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import not_negative, whole_number
 from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt
 from fewlevels.devices.mapping import Mapping
@@ -14,7 +15,6 @@ from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.errors import DeviceError
 from fewlevels.quantization.device_table import OPEN_SIEMENS
-from fewlevels.samples import FloatArray
 
 DRAWN_AT_ONCE = 2**16
 """Devices that are drawn together: their arrays stay in the cache, and a chip of many devices holds its own once."""

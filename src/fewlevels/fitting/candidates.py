@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewlevels.circuit.network_circuit import margins
+from fewlevels.common.arrays import FloatArray
 from fewlevels.devices.separability import equal_error_levels, geometric_levels
 from fewlevels.errors import DeviceError
 from fewlevels.fitting.likelihood import likelihood
@@ -19,7 +20,6 @@ from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.clipped import CLIPS
 from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.quantization.protocol import Cuts, assigned_values, searchable
-from fewlevels.samples import FloatArray
 
 SCALES = np.geomspace(0.04, 3.0, 64)
 """Of the highest level, in largest magnitudes of the network, that are tried."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.fitting.problem import Problem
 from fewlevels.networks import Networks
-from fewlevels.samples import FloatArray
 
 SAMPLES = 256
 ASSUMED_SPREAD = 0.01

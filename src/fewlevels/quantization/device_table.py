@@ -10,13 +10,13 @@ from numbers import Real
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, shown
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer
-from fewlevels.samples import FloatArray
 
 OPEN_SIEMENS = 1e-12
 """What stands for a conductance of 0, an open device, which no circuit solver takes."""

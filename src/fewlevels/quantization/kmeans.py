@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer
-from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

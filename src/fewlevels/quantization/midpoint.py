@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, check
-from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.clipped import Scaled
 from fewlevels.quantization.device_table import Table
-from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import INSTRUCTION_SET
-from fewlevels.samples import FloatArray
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown
 from fewlevels.errors import QuantizationError
 from fewlevels.networks import Networks
 from fewlevels.quantization.protocol import Quantizer, searchable
-from fewlevels.samples import FloatArray
 
 Share = Literal["network", "layer", "column"]
 Minimise = Literal["requested", "occupied", "distinct", "differential-pair", "offset-column"]

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import positive
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantized, Quantizer
-from fewlevels.samples import FloatArray
 
 THRESHOLDS: tuple[float, ...] = tuple(float(threshold) for threshold in np.geomspace(0.1, 4.0, 512))
 """Thresholds, in mean magnitudes, that a search tries: fine enough to solve what trying every magnitude solves (562 of

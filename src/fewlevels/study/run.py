@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.simulation import Simulation, simulate
+from fewlevels.common.arrays import FloatArray
 from fewlevels.networks import INSTRUCTION_SET, Networks
 from fewlevels.progress import Progress
 from fewlevels.quantization import QUANTIZERS
-from fewlevels.samples import FloatArray, Samples
+from fewlevels.samples import Samples
 from fewlevels.search import FewestLevels
 from fewlevels.storage.columns import as_matrix
 from fewlevels.storage.provenance import Provenance

@@ -1,0 +1,12 @@
+"""Arrays: the kinds of array that every stage speaks of, and where float32 begins and ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_MIN = float(np.finfo(np.float32).tiny)
+"""Smaller numbers lose digits and soon are 0."""
