@@ -30,9 +30,9 @@ from matplotlib.figure import Figure
 
 import fewlevels as fl
 from fewlevels import _kernels
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.method_figures import levels_by_method
-from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.proportions import wilson
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fewlevels import networks
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.study.config import make_config
 from fewlevels.study.engine import Threads
 from fewlevels.study.run import StudyResult, run_study
@@ -20,7 +20,7 @@ SMALL = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--instruction-set", default=networks.INSTRUCTION_SET, help="of the kernels that tests run")
+    parser.addoption("--instruction-set", default=INSTRUCTION_SET, help="of the kernels that tests run")
 
 
 def pytest_configure(config: pytest.Config) -> None:

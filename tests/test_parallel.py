@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fewlevels.common import parallel
+from fewlevels.common.machine import available_cores
 from fewlevels.common.parallel import Dropped, as_done, checkpoint, in_order, threads_for
 
 
@@ -52,7 +53,7 @@ def test_a_pool_within_a_task_takes_no_more_threads() -> None:
         return {threading.get_ident(), *in_order(lambda _: threading.get_ident(), range(9), 4)}
 
     assert all(len(threads) == 1 for threads in in_order(outer, range(3), 2))
-    assert threads_for(7) == 7 and threads_for() == parallel.available_cores()
+    assert threads_for(7) == 7 and threads_for() == available_cores()
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 8])

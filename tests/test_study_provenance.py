@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from fewlevels import _kernels, load_digits, train
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, StoreError, TrainingError
-from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.study import finish as finish_module, groups as groups_module
 from fewlevels.study.config import make_config, read_config
 from fewlevels.study.engine import Threads

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
-from fewlevels.networks import INSTRUCTION_SET, recognised
+from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.networks import recognised
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Units, assigned_values, check_levels, check_weights
 from fewlevels.quantization.sharing import Shapes, Share, join, split
 from fewlevels.samples import Samples

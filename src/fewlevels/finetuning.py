@@ -12,10 +12,11 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.common.arrays import FLOAT32_MAX, FLOAT32_MIN, FloatArray
 from fewlevels.common.checks import fraction, instance, number, positive, real_array, shown, whole_number
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import FinetuningError
-from fewlevels.networks import INSTRUCTION_SET, Networks, recognised
+from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint

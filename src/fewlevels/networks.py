@@ -15,16 +15,10 @@ from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_whole, real_array, shown
 from fewlevels.common.files import name_of
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
 from fewlevels.samples import Samples
-
-INSTRUCTION_SET: str = _kernels.instruction_sets()[0]
-"""The widest instruction set that this processor runs and the kernels are compiled for."""
-
-INSTRUCTION_SETS = ("v4", "v3", "baseline")
-"""All that kernels may be compiled for: x86-64-v4 (AVX-512), x86-64-v3 (AVX2), and what every processor runs."""
-
 
 TRANSPOSED = "W1 is (inputs, outputs), which is the transpose of a PyTorch layer's weight"
 

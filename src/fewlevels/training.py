@@ -12,9 +12,10 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.common.arrays import FLOAT32_MAX, FLOAT32_MIN
 from fewlevels.common.checks import instance, is_whole, jobs_or_all, positive, shown, whole_number
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import TrainingError
-from fewlevels.networks import INSTRUCTION_SET, Networks
+from fewlevels.networks import Networks
 from fewlevels.samples import Samples
 
 GROUP = 16

@@ -10,8 +10,8 @@ import numpy as np
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import not_negative, positive, shown
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.errors import CircuitError
-from fewlevels.networks import INSTRUCTION_SET
 
 VOLT_PER_KELVIN = 1.38064852e-23 / 1.6021766208e-19
 """k / q with the constants of ngspice (CODATA 2014): both engines then solve the same circuit. Today's exact values

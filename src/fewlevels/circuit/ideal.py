@@ -10,8 +10,8 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.circuit.cell import Selector, current_of, is_native, law_numbers
 from fewlevels.common.arrays import FloatArray
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import threads_for
-from fewlevels.networks import INSTRUCTION_SET
 
 PARALLEL_CELLS = 20_000
 """Cell evaluations below which starting threads costs more than it saves."""

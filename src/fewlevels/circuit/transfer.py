@@ -11,9 +11,9 @@ from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.wired import PARALLEL_CELLS
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import threads_for
 from fewlevels.errors import CircuitError
-from fewlevels.networks import INSTRUCTION_SET
 
 IDEAL = 2.0**-400
 """Ohm of an ideal wire, by the ohm of all cells in parallel: what it loses is far below rounding."""

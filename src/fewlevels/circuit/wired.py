@@ -12,8 +12,8 @@ from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.direct import solve_directly
 from fewlevels.common.arrays import FloatArray
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
-from fewlevels.networks import INSTRUCTION_SET
 
 MAX_STEPS = 50
 MAX_ITERATIONS = 1000

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
+
+from fewlevels.common.machine import available_cores
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -49,11 +50,6 @@ def checkpoint() -> None:
 def threads_for(jobs: int | None = None) -> int:
     """How many threads may work for this caller: `jobs`, or all cores where None; 1 within a task."""
     return jobs or available_cores() if _here.dropped is None else 1
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Here(threading.local):

@@ -12,9 +12,9 @@ import numpy as np
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, shown
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
-from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.clipped import CLIPS, Scaled
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer
 

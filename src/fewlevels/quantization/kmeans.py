@@ -9,7 +9,7 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
-from fewlevels.networks import INSTRUCTION_SET
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.errors import QuantizationError
-from fewlevels.networks import INSTRUCTION_SET
 from fewlevels.quantization.protocol import Quantized, SearchableQuantizer, check
 
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, real_array, shown
+from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.errors import QuantizationError
-from fewlevels.networks import INSTRUCTION_SET
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fewlevels.common.checks import shown
+from fewlevels.common.machine import INSTRUCTION_SETS
 from fewlevels.common.toml import read_toml
 from fewlevels.datasets import samples_of
 from fewlevels.errors import ConfigError, TrainingError
-from fewlevels.networks import INSTRUCTION_SETS
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
 from fewlevels.samples import Samples
