@@ -31,9 +31,9 @@ from matplotlib.figure import Figure
 import fewlevels as fl
 from fewlevels import _kernels
 from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.common.proportions import wilson
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.method_figures import levels_by_method
-from fewlevels.proportions import wilson
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Share

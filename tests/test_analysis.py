@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fewlevels.proportions import wilson
+from fewlevels.common.proportions import wilson
 from fewlevels.study.analysis import quantile_band, rank_correlation, solved_at, summarise
 from fewlevels.study.paper import claims
 from tests.handmade import handmade_study

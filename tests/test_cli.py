@@ -17,7 +17,7 @@ import pytest
 from fewlevels import cli
 from fewlevels.cli_interrupt import on_interrupt
 from fewlevels.cli_progress import shown_progress
-from fewlevels.progress import Progress
+from fewlevels.common.progress import Progress
 from fewlevels.storage.folder import Folder
 from fewlevels.study.config import ZonesConfig
 from tests.terminal import stderr_on_a_terminal

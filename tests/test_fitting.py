@@ -16,6 +16,7 @@ import pytest
 
 from fewlevels import Networks, Samples, TrainingConfig, finetune, load_digits, train
 from fewlevels.circuit.cell import Sinh
+from fewlevels.common.progress import Progress
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, RetentionTable, load_device
 from fewlevels.devices.mapping import map_network
 from fewlevels.devices.variation import Conditions
@@ -27,7 +28,6 @@ from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.report import remarks, sentence, write_fit_report
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
-from fewlevels.progress import Progress
 from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 SAMPLES = load_digits(5)

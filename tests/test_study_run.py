@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fewlevels import fewest_levels, load_digits, train
+from fewlevels.common.progress import Progress
 from fewlevels.errors import ConfigError, StoreError, TrainingError
 from fewlevels.networks import Networks
-from fewlevels.progress import Progress
 from fewlevels.quantization import Midpoint
 from fewlevels.study.config import make_config
 from fewlevels.study.engine import Threads

@@ -207,8 +207,8 @@ def simulate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Run a model of a study as a circuit. Prints its resistors, recognition and current gap at each voltage."""
+    from fewlevels.common.proportions import percent
     from fewlevels.hardware import choose_model, simulate_model, store_simulation
-    from fewlevels.proportions import percent
     from fewlevels.study.run import load_study
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fewlevels.progress import Progress
+    from fewlevels.common.progress import Progress
 
 
 class shown_progress:

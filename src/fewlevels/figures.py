@@ -16,8 +16,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 from fewlevels.common.counts import counted
+from fewlevels.common.proportions import wilson
 from fewlevels.common.words import in_figure
-from fewlevels.proportions import wilson
 from fewlevels.robustness import recognition_under_flips
 from fewlevels.samples import Samples
 from fewlevels.storage.folder import Folder

@@ -14,10 +14,10 @@ from typing import Any
 
 from fewlevels import comparison
 from fewlevels.common.counts import counted
+from fewlevels.common.proportions import percent
 from fewlevels.common.words import in_page
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions, simulate_model
-from fewlevels.proportions import percent
 from fewlevels.storage.folder import Folder
 from fewlevels.study import paper
 from fewlevels.study.analysis import Summary, summarise

@@ -15,12 +15,12 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction, instance, is_whole, jobs_or_all, real_array, shown, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
+from fewlevels.common.proportions import wilson
 from fewlevels.devices.laws import ROUNDING
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.errors import DeviceError, NotConvergedError
-from fewlevels.proportions import wilson
 from fewlevels.samples import Samples
 
 CHIPS_AT_ONCE = 250

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewlevels.common.counts import counted
+from fewlevels.common.proportions import percent
 from fewlevels.devices.model import Device
 from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, levels_of, placements
@@ -16,7 +17,6 @@ from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks import Networks
-from fewlevels.proportions import percent
 from fewlevels.quantization import Quantizer, Table
 from fewlevels.yields import Yield
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from fewlevels.circuit.resistances import engineering
 from fewlevels.common.counts import counted
+from fewlevels.common.proportions import percent
 from fewlevels.common.words import in_page
 from fewlevels.devices.separability import compare, when
 from fewlevels.figures import store_figure
 from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit
-from fewlevels.proportions import percent
 from fewlevels.storage.folder import Folder
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewlevels import __version__
+from fewlevels.common.progress import Progress
 from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.errors import ConfigError, StoreError
@@ -19,7 +20,6 @@ from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.trial import Trial
 from fewlevels.networks import Networks
-from fewlevels.progress import Progress
 from fewlevels.samples import Samples
 from fewlevels.storage.columns import as_matrix, as_rows
 from fewlevels.storage.folder import Folder

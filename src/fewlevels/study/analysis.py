@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.proportions import CONFIDENCE
+from fewlevels.common.proportions import CONFIDENCE
 from fewlevels.study.run import StudyResult
 
 NEIGHBOURS = 101

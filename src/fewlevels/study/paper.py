@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fewlevels.common.counts import counted
+from fewlevels.common.proportions import percent
 from fewlevels.datasets import DIGITS
-from fewlevels.proportions import percent
 from fewlevels.study.analysis import summarise
 from fewlevels.study.run import StudyResult
 

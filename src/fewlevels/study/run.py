@@ -17,8 +17,8 @@ import numpy.typing as npt
 from fewlevels.circuit.simulation import Simulation, simulate
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.common.progress import Progress
 from fewlevels.networks import Networks
-from fewlevels.progress import Progress
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples import Samples
 from fewlevels.search import FewestLevels
