@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.engines.threads import Threads
 from fewlevels.study.config import make_config
-from fewlevels.study.engine import Threads
 from fewlevels.study.run import StudyResult, run_study
 
 SMALL = {

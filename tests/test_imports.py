@@ -17,6 +17,7 @@ STAGES = (
     "errors",
     "common",
     "storage",
+    "engines",
     "samples",
     "networks",
     "training",

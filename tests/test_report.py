@@ -13,13 +13,13 @@ import pytest
 
 from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
 from fewlevels.cli import main
+from fewlevels.engines.threads import Threads
 from fewlevels.errors import StoreError
 from fewlevels.hardware import CircuitOptions
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study import paper
 from fewlevels.study.analysis import summarise
 from fewlevels.study.config import make_config
-from fewlevels.study.engine import Threads
 from fewlevels.study.paper import claims
 from fewlevels.study.run import run_study
 from tests.conftest import SMALL

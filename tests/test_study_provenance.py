@@ -12,10 +12,10 @@ import pytest
 
 from fewlevels import _kernels, load_digits, train
 from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, StoreError, TrainingError
 from fewlevels.study import finish as finish_module, groups as groups_module
 from fewlevels.study.config import make_config, read_config
-from fewlevels.study.engine import Threads
 from fewlevels.study.groups import compute, groups_of, provenances
 from fewlevels.study.run import load_study, run_study
 from fewlevels.study.store import Store

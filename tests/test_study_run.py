@@ -9,11 +9,11 @@ import pytest
 
 from fewlevels import fewest_levels, load_digits, train
 from fewlevels.common.progress import Progress
+from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, StoreError, TrainingError
 from fewlevels.networks import Networks
 from fewlevels.quantization import Midpoint
 from fewlevels.study.config import make_config
-from fewlevels.study.engine import Threads
 from fewlevels.study.groups import compute, groups_of
 from fewlevels.study.run import load_study, run_study
 from fewlevels.study.store import Store

@@ -4,10 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+from fewlevels.engines.threads import Threads
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
 from fewlevels.study.config import PRESETS, make_config
-from fewlevels.study.engine import Threads
 from fewlevels.study.paper import claims
 from fewlevels.study.run import run_study
 

@@ -107,9 +107,9 @@ def study(
     """
     on_interrupt(GOES_ON)
     from fewlevels.datasets import NAMES
+    from fewlevels.engines.threads import Threads
     from fewlevels.report import write_report
     from fewlevels.study.config import PRESETS, make_config, read_config
-    from fewlevels.study.engine import Threads
     from fewlevels.study.run import run_study
 
     if preset is not None and preset not in PRESETS:

@@ -18,6 +18,7 @@ from fewlevels.circuit.simulation import Simulation, simulate
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.progress import Progress
+from fewlevels.engines.engine import Engine
 from fewlevels.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples import Samples
@@ -25,7 +26,6 @@ from fewlevels.search import FewestLevels
 from fewlevels.storage.columns import as_matrix
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
-from fewlevels.study.engine import Engine
 from fewlevels.study.finish import finish, is_finished, read_run, this_machine
 from fewlevels.study.groups import Group, compute, groups_of, provenances
 from fewlevels.study.store import Store

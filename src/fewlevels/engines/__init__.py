@@ -1,0 +1,1 @@
+"""Engines: where tasks that do not depend on each other are computed."""
