@@ -20,11 +20,11 @@ from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.resistances import Window
 from fewlevels.circuit.simulation import simulate
 from fewlevels.circuit.transfer import transfer_matrix
-from fewlevels.datasets import split_samples
 from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, RetentionTable
 from fewlevels.devices.separability import equal_error_levels
 from fewlevels.errors import CircuitError, NetworksError, TrainingError
+from fewlevels.samples.datasets import split_samples
 
 RNG = np.random.default_rng(0)
 DIGITS = fl.load_digits(5)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fewlevels import Samples, load_dataset, split_samples
-from fewlevels.datasets import samples_of
 from fewlevels.errors import SamplesError
+from fewlevels.samples.datasets import samples_of
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ STAGES = (
     "yields",
     "finetuning",
     "methods",
-    "datasets",
     "robustness",
     "range_study",
     "study",

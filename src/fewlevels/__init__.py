@@ -13,10 +13,10 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "FewlevelsError": "errors",
-    "Samples": "samples",
-    "flip_pixels": "samples",
-    "load_digits": "samples",
-    "load_samples": "samples",
+    "Samples": "samples.samples",
+    "flip_pixels": "samples.flips",
+    "load_digits": "samples.glyphs",
+    "load_samples": "samples.files",
     "Networks": "networks",
     "load_networks": "networks",
     "TrainingConfig": "training",
@@ -47,8 +47,8 @@ _PUBLIC = {
     "study_range": "range_study",
     "Robustness": "robustness",
     "recognition_under_flips": "robustness",
-    "load_dataset": "datasets",
-    "split_samples": "datasets",
+    "load_dataset": "samples.datasets",
+    "split_samples": "samples.datasets",
     "FewestLevels": "search",
     "fewest_levels": "search",
     "Mapping": "devices.mapping",
@@ -83,7 +83,6 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
         current_gap as current_gap,
     )
     from fewlevels.circuit.solve import OperatingPoint as OperatingPoint, solve as solve
-    from fewlevels.datasets import load_dataset as load_dataset, split_samples as split_samples
     from fewlevels.devices import (
         Device as Device,
         SeparableLevels as SeparableLevels,
@@ -124,12 +123,11 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     )
     from fewlevels.range_study import RangeStudy as RangeStudy, study_range as study_range
     from fewlevels.robustness import Robustness as Robustness, recognition_under_flips as recognition_under_flips
-    from fewlevels.samples import (
-        Samples as Samples,
-        flip_pixels as flip_pixels,
-        load_digits as load_digits,
-        load_samples as load_samples,
-    )
+    from fewlevels.samples.datasets import load_dataset as load_dataset, split_samples as split_samples
+    from fewlevels.samples.files import load_samples as load_samples
+    from fewlevels.samples.flips import flip_pixels as flip_pixels
+    from fewlevels.samples.glyphs import load_digits as load_digits
+    from fewlevels.samples.samples import Samples as Samples
     from fewlevels.search import FewestLevels as FewestLevels, fewest_levels as fewest_levels
     from fewlevels.training import TrainingConfig as TrainingConfig, train as train, trajectory as trajectory
     from fewlevels.yields import Yield as Yield, estimate_yield as estimate_yield, measured_chip as measured_chip

@@ -106,9 +106,9 @@ def study(
     Stopped at any time, the same command goes on where it was.
     """
     on_interrupt(GOES_ON)
-    from fewlevels.datasets import NAMES
     from fewlevels.engines.threads import Threads
     from fewlevels.report import write_report
+    from fewlevels.samples.datasets import NAMES
     from fewlevels.study.config import PRESETS, make_config, read_config
     from fewlevels.study.run import run_study
 

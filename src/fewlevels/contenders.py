@@ -19,7 +19,7 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.networks import recognised
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Units, assigned_values, check_levels, check_weights
 from fewlevels.quantization.sharing import Shapes, Share, join, split
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 
 SCREENED = 8
 """Models screened together: the thresholds of all their settings are a few MB."""

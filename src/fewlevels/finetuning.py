@@ -20,7 +20,7 @@ from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 from fewlevels.search import check_classes, check_search, reaches, targets
 
 MANY_SAMPLES, BATCH = 200, 50

@@ -18,7 +18,7 @@ from fewlevels.networks import Networks, recognised
 from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, Ternary
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, counts_of
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 from fewlevels.search import (
     NEVER,
     check_classes,

@@ -18,7 +18,7 @@ from fewlevels.common.files import name_of
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 
 TRANSPOSED = "W1 is (inputs, outputs), which is the transpose of a PyTorch layer's weight"
 

@@ -13,7 +13,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, positive, shown
 from fewlevels.errors import SearchError, TrainingError
 from fewlevels.quantization import Quantizer
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 from fewlevels.search import fewest_levels
 from fewlevels.training import TrainingConfig, train
 

@@ -13,7 +13,8 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.errors import SearchError
 from fewlevels.networks import Networks
-from fewlevels.samples import Samples, flip_pixels
+from fewlevels.samples.flips import flip_pixels
+from fewlevels.samples.samples import Samples
 
 MOST_EXACT = 20_000
 """Flipped samples that are tried one and all; of more, random ones are drawn."""

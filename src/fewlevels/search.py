@@ -27,7 +27,7 @@ from fewlevels.quantization.sharing import (
     split,
     sweep_joint,
 )
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 
 CHUNK = 128
 """Models quantized together, at most: their weights stay in the second-level cache."""

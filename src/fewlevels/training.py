@@ -16,7 +16,7 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import TrainingError
 from fewlevels.networks import Networks
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 
 GROUP = 16
 """Models that the widest kernel trains side by side."""

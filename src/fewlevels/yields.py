@@ -21,7 +21,7 @@ from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.errors import DeviceError, NotConvergedError
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 
 CHIPS_AT_ONCE = 250
 """At most: more at once are no faster."""

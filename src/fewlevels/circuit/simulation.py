@@ -21,7 +21,7 @@ from fewlevels.common.checks import instance, not_negative, one_of, shown, whole
 from fewlevels.errors import CircuitError
 from fewlevels.networks import Networks
 from fewlevels.quantization import Quantized
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 
 INPUT_VOLTS = (1.0, 5.0, 10.0)
 """The paper's (Figure 6b)."""

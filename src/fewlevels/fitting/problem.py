@@ -16,7 +16,7 @@ from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks import Networks
 from fewlevels.quantization.device_table import OPEN_SIEMENS
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 from fewlevels.yields import Yield, estimate_yield
 
 FULL_INPUT = 1.0 + 1e-9

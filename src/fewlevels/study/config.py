@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fewlevels.common.checks import shown
 from fewlevels.common.machine import INSTRUCTION_SETS
 from fewlevels.common.toml import read_toml
-from fewlevels.datasets import samples_of
 from fewlevels.errors import ConfigError, TrainingError
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
-from fewlevels.samples import Samples
+from fewlevels.samples.datasets import samples_of
+from fewlevels.samples.samples import Samples
 from fewlevels.training import TrainingConfig, parse_init
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # so that products of two of them are 64-bit numbers

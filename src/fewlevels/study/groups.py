@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.datasets import NAMES
 from fewlevels.networks import Networks
 from fewlevels.quantization import QUANTIZERS
-from fewlevels.samples import Samples
+from fewlevels.samples.datasets import NAMES
+from fewlevels.samples.samples import Samples
 from fewlevels.search import fewest_levels
 from fewlevels.storage.columns import as_rows
 from fewlevels.storage.provenance import Provenance

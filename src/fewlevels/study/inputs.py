@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewlevels.common.words import printable
-from fewlevels.datasets import DATASETS, samples_of
 from fewlevels.errors import SearchError, UsageError
 from fewlevels.networks import Networks, load_networks, refuse_transposed
-from fewlevels.samples import Samples
+from fewlevels.samples.datasets import DATASETS, samples_of
+from fewlevels.samples.samples import Samples
 from fewlevels.search import check_classes
 from fewlevels.study.run import StudyResult, load_study, load_trained
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
-from fewlevels.datasets import DIGITS
+from fewlevels.samples.datasets import DIGITS
 from fewlevels.study.analysis import summarise
 from fewlevels.study.run import StudyResult
 

@@ -21,7 +21,7 @@ from fewlevels.common.progress import Progress
 from fewlevels.engines.engine import Engine
 from fewlevels.networks import Networks
 from fewlevels.quantization import QUANTIZERS
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 from fewlevels.search import FewestLevels
 from fewlevels.storage.columns import as_matrix
 from fewlevels.storage.provenance import Provenance

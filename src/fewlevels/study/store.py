@@ -15,7 +15,7 @@ import numpy as np
 
 from fewlevels.common.npz import npz_names, read_npz
 from fewlevels.errors import ConfigError, SamplesError, StoreError
-from fewlevels.samples import Samples
+from fewlevels.samples.samples import Samples
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
 from fewlevels.storage.provenance import Provenance, differences, digest

@@ -8,7 +8,9 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, shown, whole_number
 from fewlevels.errors import SamplesError
-from fewlevels.samples import DIGIT_SIZES, Samples, load_digits, load_samples
+from fewlevels.samples.files import load_samples
+from fewlevels.samples.glyphs import DIGIT_SIZES, load_digits
+from fewlevels.samples.samples import Samples
 
 DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
 DATASETS = ("digits8", "mnist5000")

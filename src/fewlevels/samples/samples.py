@@ -1,0 +1,85 @@
+"""Samples: labelled inputs of a classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.common.arrays import FloatArray
+from fewlevels.common.checks import is_whole, real_array, shown
+from fewlevels.errors import SamplesError
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Labelled inputs of a classifier.
+
+    x: (samples, inputs), float64, finite. y: (samples,), int32, the index of each sample's class.
+    classes: the name of each class. shape: (rows, columns) of an image, None where the inputs are not one.
+    Raises SamplesError where these do not fit together.
+    """
+
+    x: FloatArray
+    y: npt.NDArray[np.integer[Any]]
+    classes: tuple[str, ...]
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        x, y = real_array("x", self.x, SamplesError).copy(), _labels(self.y)
+        if x.ndim != 2 or 0 in x.shape:
+            raise SamplesError(f"x must be (samples, inputs) with at least one of each, got shape {x.shape}")
+        if y.shape != (len(x),):
+            raise SamplesError(f"y must hold one class for each of the {len(x)} samples, got shape {y.shape}")
+        if not np.isfinite(x).all():
+            sample, value = np.argwhere(~np.isfinite(x))[0]
+            raise SamplesError(f"x must be finite, got {x[sample, value]} at sample {sample}, input {value}")
+        if not (isinstance(self.classes, list | tuple) and all(isinstance(name, str) for name in self.classes)):
+            raise SamplesError(f"classes must be a list of names, got {shown(self.classes)}")
+        if ended := [name for name in self.classes if name.endswith("\0")]:  # which NumPy's arrays of text drop
+            raise SamplesError(f"the name of a class must not end in a NUL, got {shown(ended[0])}")
+        if len(self.classes) < 2:
+            raise SamplesError(f"samples need at least two classes, got {len(self.classes)}")
+        if y.dtype.kind not in "bui":
+            raise SamplesError(f"y must hold class indices, which are whole numbers, got {y.dtype} with {y.flat[0]}")
+        if y.min() < 0 or y.max() >= len(self.classes):
+            raise SamplesError(f"y must be 0 to {len(self.classes) - 1}, got {y.min()} to {y.max()}")
+        if self.shape is not None:
+            rows_columns = isinstance(self.shape, list | tuple) and len(self.shape) == 2
+            if not (rows_columns and all(is_whole(n) and n >= 1 for n in self.shape)):
+                raise SamplesError(f"shape must be (rows, columns) of an image, got {shown(self.shape)}")
+            if self.shape[0] * self.shape[1] != x.shape[1]:
+                raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
+            object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "y", np.ascontiguousarray(y, dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"<Samples: {len(self)} of {self.inputs} inputs, {len(self.classes)} classes>"
+
+    @property
+    def inputs(self) -> int:
+        return self.x.shape[1]
+
+
+def _labels(y: object) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(y)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SamplesError(f"y must hold class indices: {error}") from None
+
+
+def named_samples(
+    name: str, x: npt.NDArray[Any], y: npt.NDArray[Any], classes: tuple[str, ...], shape: tuple[int, int] | None
+) -> Samples:
+    """Samples of a file; what they refuse, with the file's name."""
+    try:
+        return Samples(x, y, classes, shape)
+    except SamplesError as error:
+        raise SamplesError(f"{name}: {error}") from None
