@@ -1,6 +1,5 @@
 """What several test files need: small studies, and a choice of the kernels' instruction set."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.engines.threads import Threads
 from fewlevels.study.config import make_config
 from fewlevels.study.run import StudyResult, run_study
+from tests.instruction_sets import use_instruction_set
 
 SMALL = {
     "seeds": 5,
@@ -24,9 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").startswith("fewlevels.") and hasattr(module, "INSTRUCTION_SET"):
-            module.INSTRUCTION_SET = config.getoption("--instruction-set")
+    use_instruction_set(config.getoption("--instruction-set"))
 
 
 @pytest.fixture(scope="session")

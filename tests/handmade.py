@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fewlevels import load_digits
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint
 from fewlevels.search import FewestLevels
 from fewlevels.study.config import make_config

@@ -24,10 +24,11 @@ from fewlevels import (
 )
 from fewlevels.common.arrays import FloatArray
 from fewlevels.contenders import best_settings, can_be_screened
-from fewlevels.networks import recognised
+from fewlevels.networks.forward import recognised
 from fewlevels.quantization import PowersOfTwo
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, searchable
 from fewlevels.quantization.sharing import Share, quantize_joint
+from tests.instruction_sets import use_instruction_set
 from tests.oracles import ISAS
 
 
@@ -116,8 +117,7 @@ def test_the_best_setting_is_that_of_trying_all_byte_for_byte(
     data = Samples(x, rng.integers(0, sizes[-1], samples), classes)
     numbers = list(range(quantizer.least_levels, min(4, quantizer.most_levels or 4) + 1))
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("contenders", "networks", "quantization.protocol", "quantization.device_table"):
-            patch.setattr(f"fewlevels.{module}.INSTRUCTION_SET", isa)
+        use_instruction_set(isa, patch.setattr)
         found = best_settings(joint, shapes, quantizer, numbers, share, data)
         for q, best in zip(numbers, found, strict=True):
             for one, other in zip(best, of_all(joint, shapes, quantizer, q, share, data), strict=True):
@@ -134,8 +134,7 @@ def test_networks_that_tell_digits_have_the_setting_of_trying_all(
 
     digits = load_digits(size)
     networks = train(digits, TrainingConfig(steps=30_000), models=10, seed=2)
-    for module in ("contenders", "networks", "quantization.protocol"):
-        monkeypatch.setattr(f"fewlevels.{module}.INSTRUCTION_SET", isa)
+    use_instruction_set(isa, monkeypatch.setattr)
     numbers = (2, 4, 7, 12)
     for q, best in zip(
         numbers, best_settings(networks.joint(), networks.shapes, quantizer, numbers, "network", digits), strict=True

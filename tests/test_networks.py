@@ -11,8 +11,9 @@ import pytest
 import fewlevels
 from fewlevels import Networks, Samples, load_digits, load_networks
 from fewlevels.errors import NetworksError
-from fewlevels.networks import refuse_transposed
+from fewlevels.networks.files import refuse_transposed
 from fewlevels.study.inputs import read_inputs
+from tests.instruction_sets import use_instruction_set
 from tests.oracles import ISAS, recognised
 
 
@@ -114,7 +115,7 @@ def test_outputs_are_the_sigmoids_of_each_layer() -> None:
 @pytest.fixture(params=ISAS)
 def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Recognition runs on each instruction set in turn."""
-    monkeypatch.setattr("fewlevels.networks.INSTRUCTION_SET", request.param)
+    use_instruction_set(request.param, monkeypatch.setattr)
     return request.param
 
 
@@ -142,7 +143,7 @@ def test_every_instruction_set_recognises_the_same_samples(monkeypatch: pytest.M
     networks = random_networks(np.random.default_rng(1), 101, [49, 10, 10])
     hits = []
     for isa in ISAS:
-        monkeypatch.setattr("fewlevels.networks.INSTRUCTION_SET", isa)
+        use_instruction_set(isa, monkeypatch.setattr)
         hits.append(networks.recognised(load_digits(7)))
         assert np.array_equal(hits[-1], hits[0])
     assert hits[0].any() and not hits[0].all()

@@ -11,7 +11,7 @@ from fewlevels import fewest_levels, load_digits, train
 from fewlevels.common.progress import Progress
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, StoreError, TrainingError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint
 from fewlevels.study.config import make_config
 from fewlevels.study.groups import compute, groups_of

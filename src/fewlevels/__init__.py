@@ -17,8 +17,8 @@ _PUBLIC = {
     "flip_pixels": "samples.flips",
     "load_digits": "samples.glyphs",
     "load_samples": "samples.files",
-    "Networks": "networks",
-    "load_networks": "networks",
+    "Networks": "networks.networks",
+    "load_networks": "networks.files",
     "TrainingConfig": "training",
     "train": "training",
     "trajectory": "training",
@@ -102,7 +102,8 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
         compare_methods as compare_methods,
         parse_methods as parse_methods,
     )
-    from fewlevels.networks import Networks as Networks, load_networks as load_networks
+    from fewlevels.networks.files import load_networks as load_networks
+    from fewlevels.networks.networks import Networks as Networks
     from fewlevels.quantization import (
         Binary as Binary,
         Clipped as Clipped,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
-from fewlevels.networks import recognised
+from fewlevels.networks.forward import recognised
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Units, assigned_values, check_levels, check_weights
 from fewlevels.quantization.sharing import Shapes, Share, join, split
 from fewlevels.samples.samples import Samples

@@ -16,7 +16,8 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.errors import FinetuningError
-from fewlevels.networks import Networks, recognised
+from fewlevels.networks.forward import recognised
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint

@@ -14,7 +14,8 @@ from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.devices.files import load_device_levels
 from fewlevels.errors import SearchError
 from fewlevels.finetuning import FinetuningConfig, finetune
-from fewlevels.networks import Networks, recognised
+from fewlevels.networks.forward import recognised
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, Ternary
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, counts_of

@@ -12,7 +12,7 @@ import numpy as np
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.errors import SearchError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.samples.flips import flip_pixels
 from fewlevels.samples.samples import Samples
 

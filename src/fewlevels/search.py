@@ -14,7 +14,8 @@ from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.errors import SearchError
-from fewlevels.networks import Networks, recognised
+from fewlevels.networks.forward import recognised
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
 from fewlevels.quantization.protocol import MOST_LEVELS, CuttingQuantizer, searchable
 from fewlevels.quantization.sharing import (

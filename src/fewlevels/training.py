@@ -15,7 +15,7 @@ from fewlevels.common.checks import instance, is_whole, jobs_or_all, positive, s
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import TrainingError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 
 GROUP = 16

@@ -22,7 +22,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, is_whole, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 
 DRAWS_AT_ONCE = 2000
 """Draws whose random numbers stand together, layer by layer."""

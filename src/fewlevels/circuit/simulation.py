@@ -19,7 +19,7 @@ from fewlevels.circuit.solve import ENGINES, Engine, solve
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantized
 from fewlevels.samples.samples import Samples
 

@@ -25,7 +25,7 @@ from fewlevels.devices.measured import CONDUCTANCE
 from fewlevels.devices.tables import read_table
 from fewlevels.devices.units import Column
 from fewlevels.errors import DeviceError, MappingError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization.device_table import LARGEST_SIEMENS, OPEN_SIEMENS
 
 Scheme = Literal["differential-pair", "balanced-pair", "offset-column", "bias-column"]

@@ -16,7 +16,7 @@ from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, levels
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer, Table
 from fewlevels.yields import Yield
 

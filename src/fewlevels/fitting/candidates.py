@@ -15,7 +15,8 @@ from fewlevels.devices.separability import equal_error_levels, geometric_levels
 from fewlevels.errors import DeviceError
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import Problem
-from fewlevels.networks import Networks, recognised
+from fewlevels.networks.forward import recognised
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.clipped import CLIPS
 from fewlevels.quantization.device_table import OPEN_SIEMENS

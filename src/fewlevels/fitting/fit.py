@@ -15,7 +15,7 @@ from fewlevels.fitting.advice import Advice, advise
 from fewlevels.fitting.likelihood import assumed_spread
 from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 from fewlevels.search import reaches
 from fewlevels.yields import Yield

@@ -11,7 +11,7 @@ from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.fitting.problem import Problem
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 
 SAMPLES = 256
 ASSUMED_SPREAD = 0.01

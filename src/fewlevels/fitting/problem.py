@@ -14,7 +14,7 @@ from fewlevels.devices.mapping import Mapping, Scheme, map_network
 from fewlevels.devices.model import Device
 from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples.samples import Samples
 from fewlevels.yields import Yield, estimate_yield

@@ -19,7 +19,7 @@ from fewlevels.errors import ConfigError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.trial import Trial
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.columns import as_matrix, as_rows
 from fewlevels.storage.folder import Folder

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fewlevels.devices.mapping import Mapping
 from fewlevels.fitting.candidates import KEPT, Candidate, ranked
 from fewlevels.fitting.problem import Estimator, Problem
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.yields import Yield
 
 PILOT_CHIPS = 200

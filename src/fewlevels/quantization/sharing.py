@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown
 from fewlevels.errors import QuantizationError
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization.protocol import Quantizer, searchable
 
 Share = Literal["network", "layer", "column"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.datasets import NAMES
 from fewlevels.samples.samples import Samples

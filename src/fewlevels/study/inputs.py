@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fewlevels.common.words import printable
 from fewlevels.errors import SearchError, UsageError
-from fewlevels.networks import Networks, load_networks, refuse_transposed
+from fewlevels.networks.files import load_networks, refuse_transposed
+from fewlevels.networks.networks import Networks
 from fewlevels.samples.datasets import DATASETS, samples_of
 from fewlevels.samples.samples import Samples
 from fewlevels.search import check_classes

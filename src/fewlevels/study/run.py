@@ -19,7 +19,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.progress import Progress
 from fewlevels.engines.engine import Engine
-from fewlevels.networks import Networks
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.samples import Samples
 from fewlevels.search import FewestLevels

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, is_whole, real_array, shown
-from fewlevels.common.files import name_of
-from fewlevels.common.machine import INSTRUCTION_SET
-from fewlevels.common.npz import listed, npz_names, read_npz
+from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import NetworksError
+from fewlevels.networks.forward import recognised
 from fewlevels.samples.samples import Samples
-
-TRANSPOSED = "W1 is (inputs, outputs), which is the transpose of a PyTorch layer's weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,88 +130,3 @@ class Networks:
     def recognition(self, samples: Samples) -> FloatArray:
         """The fraction of samples that each network recognises, (models,)."""
         return self.recognised(samples).mean(axis=1)
-
-
-def recognised(
-    joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples, margin: FloatArray | None = None
-) -> npt.NDArray[np.bool_]:
-    """`Networks.recognised` for joint weights (models, weights) of layers of these (fan_in, fan_out).
-
-    margin: (models, samples), filled with each sample's own output minus the largest other output.
-    """
-    sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
-    instance("samples", samples, Samples, NetworksError)
-    if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
-        raise NetworksError(
-            f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
-            f"{samples.inputs} inputs and {len(samples.classes)} classes"
-            f"{_hint(shapes, samples)}"
-        )
-    found = np.empty((len(joint), len(samples)), dtype=bool)
-    _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
-    return found
-
-
-def load_networks(path: str | Path) -> Networks:
-    """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several.
-
-    Raises NetworksError where the file cannot be read, holds no network or more than layers (a study's q apart), or its
-    layers do not fit together.
-    """
-    names = npz_names(path, NetworksError)
-    if "W1" not in names:
-        raise NetworksError(f"{name_of(path)} must hold W1, W2 …, it holds {listed(names)}")
-    layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
-    if beyond := sorted(name for name in names if re.fullmatch(r"W\d+", name) and name not in layers):
-        raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
-    if more := sorted(set(names) - {*layers, "q"}):
-        raise NetworksError(
-            f"{path} holds {listed(more)} besides {', '.join(layers)}; networks here have no "
-            f"biases: train without them, and leave out what is no layer"
-        )
-    weights = list(read_npz(path, layers, NetworksError).values())
-    if any(w.ndim == 3 and len(w) == 0 for w in weights):
-        raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
-    if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
-        raise NetworksError(f"{path}: the layers fit together only when transposed; {TRANSPOSED}")
-    try:
-        return Networks.from_weights(weights)
-    except NetworksError as error:
-        raise NetworksError(f"{path}: {error}") from None
-
-
-def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
-    """Raises NetworksError, with this name of the networks, where layers that fit both ways (square ones) guess, and
-    recognise the samples when they are transposed: where of what is left above chance they reach no quarter and their
-    transposes more than half.
-    """
-    if not _fit_transposed(networks.shapes, samples):
-        return
-    other = Networks(tuple(w.transpose(0, 2, 1) for w in networks.weights))
-    chance = 1 / len(samples.classes)
-    given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
-    if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:
-        raise NetworksError(
-            f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
-            f"transposed; {TRANSPOSED}"
-        )
-
-
-def _hint(shapes: Sequence[tuple[int, int]], samples: Samples) -> str:
-    """Why networks of these layers do not fit the samples, where that can be guessed."""
-    inputs, outputs, classes = shapes[0][0], shapes[-1][1], len(samples.classes)
-    if inputs == samples.inputs and outputs == 1 and classes == 2:
-        return "; save two outputs of a one-output classifier, numpy.hstack([-W, W]) of its last layer W"
-    if _fit_transposed(shapes, samples):
-        return f"; they fit when transposed: {TRANSPOSED}"
-    return "; class numbers count from 0" if inputs == samples.inputs and classes == outputs + 1 else ""
-
-
-def _fit_transposed(shapes: Sequence[tuple[int, int]], samples: Samples) -> bool:
-    ends = [(fan_out, fan_in) for fan_in, fan_out in shapes]
-    chained = all(before[1] == after[0] for before, after in itertools.pairwise(ends))
-    return chained and ends[0][0] == samples.inputs and ends[-1][1] >= len(samples.classes)
-
-
-def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:
-    return all(before.shape[1] == after.shape[0] for before, after in itertools.pairwise(weights))

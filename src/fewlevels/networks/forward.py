@@ -1,0 +1,36 @@
+"""Forward: what networks make of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels import _kernels
+from fewlevels.common.arrays import FloatArray
+from fewlevels.common.checks import instance
+from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.errors import NetworksError
+from fewlevels.networks.transposed import hint
+from fewlevels.samples.samples import Samples
+
+
+def recognised(
+    joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples, margin: FloatArray | None = None
+) -> npt.NDArray[np.bool_]:
+    """`Networks.recognised` for joint weights (models, weights) of layers of these (fan_in, fan_out).
+
+    margin: (models, samples), filled with each sample's own output minus the largest other output.
+    """
+    sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+    instance("samples", samples, Samples, NetworksError)
+    if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
+        raise NetworksError(
+            f"networks of {sizes[0]} inputs and {sizes[-1]} outputs cannot tell samples of "
+            f"{samples.inputs} inputs and {len(samples.classes)} classes"
+            f"{hint(shapes, samples)}"
+        )
+    found = np.empty((len(joint), len(samples)), dtype=bool)
+    _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
+    return found
