@@ -17,7 +17,8 @@ from fewlevels.study.config import make_config
 from fewlevels.study.groups import compute, groups_of
 from fewlevels.study.run import load_study, run_study
 from fewlevels.study.store import Store
-from fewlevels.training import TrainingConfig, trajectory
+from fewlevels.training.config import TrainingConfig
+from fewlevels.training.sgd import trajectory
 
 TINY = {"seeds": 3, "repeats": 60, "epochs": 20, "q_max": 4, "zones": {"models": 3, "epochs": 10, "every_epochs": 5}}
 

@@ -19,9 +19,9 @@ _PUBLIC = {
     "load_samples": "samples.files",
     "Networks": "networks.networks",
     "load_networks": "networks.files",
-    "TrainingConfig": "training",
-    "train": "training",
-    "trajectory": "training",
+    "TrainingConfig": "training.config",
+    "train": "training.sgd",
+    "trajectory": "training.sgd",
     "Binary": "quantization",
     "Clipped": "quantization",
     "DeadZone": "quantization",
@@ -130,7 +130,8 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     from fewlevels.samples.glyphs import load_digits as load_digits
     from fewlevels.samples.samples import Samples as Samples
     from fewlevels.search import FewestLevels as FewestLevels, fewest_levels as fewest_levels
-    from fewlevels.training import TrainingConfig as TrainingConfig, train as train, trajectory as trajectory
+    from fewlevels.training.config import TrainingConfig as TrainingConfig
+    from fewlevels.training.sgd import train as train, trajectory as trajectory
     from fewlevels.yields import Yield as Yield, estimate_yield as estimate_yield, measured_chip as measured_chip
 
 

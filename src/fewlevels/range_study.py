@@ -15,7 +15,8 @@ from fewlevels.errors import SearchError, TrainingError
 from fewlevels.quantization import Quantizer
 from fewlevels.samples.samples import Samples
 from fewlevels.search import fewest_levels
-from fewlevels.training import TrainingConfig, train
+from fewlevels.training.config import TrainingConfig
+from fewlevels.training.sgd import train
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

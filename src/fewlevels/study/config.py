@@ -16,7 +16,7 @@ from fewlevels.quantization import QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
 from fewlevels.samples.datasets import samples_of
 from fewlevels.samples.samples import Samples
-from fewlevels.training import TrainingConfig, parse_init
+from fewlevels.training.config import TrainingConfig, parse_init
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # so that products of two of them are 64-bit numbers
 

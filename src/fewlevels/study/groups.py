@@ -17,7 +17,8 @@ from fewlevels.storage.columns import as_rows
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.store import samples_digest
-from fewlevels.training import TrainingConfig, train, trajectory
+from fewlevels.training.config import TrainingConfig
+from fewlevels.training.sgd import train, trajectory
 
 if TYPE_CHECKING:
     import pyarrow as pa

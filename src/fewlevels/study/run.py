@@ -29,7 +29,7 @@ from fewlevels.study.config import StudyConfig
 from fewlevels.study.finish import finish, is_finished, read_run, this_machine
 from fewlevels.study.groups import Group, compute, groups_of, provenances
 from fewlevels.study.store import Store
-from fewlevels.training import require_instruction_set, require_trainable
+from fewlevels.training.sgd import require_instruction_set, require_trainable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,0 +1,1 @@
+"""Training: networks from random starts, many at once."""
