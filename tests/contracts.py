@@ -10,7 +10,8 @@ import numpy as np
 from fewlevels.circuit.cell import Cubic, Diode, Selector
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.direct import solve_directly
-from fewlevels.circuit.solve import CONVERGED, OperatingPoint, solve
+from fewlevels.circuit.point import CONVERGED, OperatingPoint
+from fewlevels.circuit.solve import solve
 
 Solver = Callable[[Crossbar, np.ndarray], OperatingPoint]
 

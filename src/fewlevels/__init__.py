@@ -82,7 +82,8 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
         NetworkCircuit as NetworkCircuit,
         current_gap as current_gap,
     )
-    from fewlevels.circuit.solve import OperatingPoint as OperatingPoint, solve as solve
+    from fewlevels.circuit.point import OperatingPoint as OperatingPoint
+    from fewlevels.circuit.solve import solve as solve
     from fewlevels.devices import (
         Device as Device,
         SeparableLevels as SeparableLevels,

@@ -4,8 +4,9 @@ from fewlevels.circuit.cell import Cubic, Diode, Resistor, Selector, Sinh
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network_circuit import NetworkCircuit, NetworkPoint, current_gap
+from fewlevels.circuit.point import ENGINES, Engine, OperatingPoint
 from fewlevels.circuit.resistances import ResistanceTable, Window
-from fewlevels.circuit.solve import ENGINES, Engine, OperatingPoint, solve
+from fewlevels.circuit.solve import solve
 
 __all__ = [
     "DEFAULT_DESIGN",

@@ -21,7 +21,7 @@ from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
 
 if TYPE_CHECKING:
-    from fewlevels.circuit.solve import OperatingPoint
+    from fewlevels.circuit.point import OperatingPoint
 
 TIME_LIMIT_SECONDS = 600.0
 
@@ -33,7 +33,7 @@ def solve_by_ngspice(
 
     Raises EngineError where ngspice is missing, fails, does not converge or takes longer than the limit.
     """
-    from fewlevels.circuit.solve import CONVERGED, OperatingPoint
+    from fewlevels.circuit.point import CONVERGED, OperatingPoint
 
     feet = [f"out{j}" for j in range(crossbar.bit_lines)]
     shape = crossbar.conductance_siemens.shape

@@ -1,0 +1,1 @@
+"""Solvers: one way to an operating point a file; `circuit/solve.py` chooses."""

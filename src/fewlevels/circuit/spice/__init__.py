@@ -1,0 +1,1 @@
+"""SPICE: circuits as decks, and ngspice, which solves them, too."""
