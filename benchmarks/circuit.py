@@ -31,10 +31,10 @@ from typing import Any
 import numpy as np
 
 import fewlevels as fl
-from fewlevels.circuit.direct import nested_dissection
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.ngspice import ngspice_version, run_deck
-from fewlevels.circuit.transfer import transfer_matrix
+from fewlevels.circuit.solvers.direct import nested_dissection
+from fewlevels.circuit.solvers.transfer import transfer_matrix
 
 Row = dict[str, Any]
 

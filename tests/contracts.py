@@ -9,9 +9,9 @@ import numpy as np
 
 from fewlevels.circuit.cell import Cubic, Diode, Selector
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.direct import solve_directly
 from fewlevels.circuit.point import CONVERGED, OperatingPoint
 from fewlevels.circuit.solve import solve
+from fewlevels.circuit.solvers.direct import solve_directly
 
 Solver = Callable[[Crossbar, np.ndarray], OperatingPoint]
 

@@ -19,7 +19,7 @@ from fewlevels.circuit.netlist import crossbar_deck
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.resistances import Window
 from fewlevels.circuit.simulation import simulate
-from fewlevels.circuit.transfer import transfer_matrix
+from fewlevels.circuit.solvers.transfer import transfer_matrix
 from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, RetentionTable
 from fewlevels.devices.separability import equal_error_levels

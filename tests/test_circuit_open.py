@@ -14,7 +14,7 @@ from fewlevels import Crossbar, solve
 from fewlevels.circuit.netlist import crossbar_deck
 from fewlevels.circuit.resistances import Window
 from fewlevels.circuit.simulation import simulate
-from fewlevels.circuit.transfer import transfer_matrix
+from fewlevels.circuit.solvers.transfer import transfer_matrix
 from tests.contracts import SELECTORS, SOLVERS, WIRES, example
 from tests.test_circuit_contracts import fits
 

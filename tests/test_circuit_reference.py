@@ -12,8 +12,8 @@ import pytest
 
 from fewlevels import solve
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.direct import solve_directly
 from fewlevels.circuit.netlist import crossbar_deck
+from fewlevels.circuit.solvers.direct import solve_directly
 from tests.reference.circuits import reference_circuits
 
 FOLDER = Path(__file__).parent / "reference"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from fewlevels import Crossbar, Diode, _kernels, solve
-from fewlevels.circuit import wired
+from fewlevels.circuit.solvers import wired
 from fewlevels.errors import CircuitError, NotConvergedError
 
 

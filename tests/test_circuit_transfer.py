@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fewlevels import Crossbar, Diode, _kernels, solve
-from fewlevels.circuit.transfer import transfer_matrix
+from fewlevels.circuit.solvers.transfer import transfer_matrix
 from fewlevels.errors import CircuitError
 from tests.contracts import WIRES, example
 from tests.oracles import ISAS, transfer_by_star_mesh

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import OWN_LAWS, Selector, check_law, current_of, law_numbers
-from fewlevels.circuit.modes import bit_modes, word_modes
+from fewlevels.circuit.solvers.modes import bit_modes, word_modes
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, real_array, shown
 from fewlevels.errors import CircuitError, UnitWarning

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from fewlevels.circuit.cell import Diode, Selector
 from fewlevels.circuit.crossbar import Crossbar, check_conductance
 from fewlevels.circuit.designs import DEFAULT_DESIGN, StageDesign, find_design
-from fewlevels.circuit.ideal import solve_columns
-from fewlevels.circuit.passive import solve_passive
 from fewlevels.circuit.point import Engine, OperatingPoint
 from fewlevels.circuit.resistances import DeviceMap, ResistanceTable, Window
 from fewlevels.circuit.solve import solve
+from fewlevels.circuit.solvers.ideal import solve_columns
+from fewlevels.circuit.solvers.passive import solve_passive
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, is_whole, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once

@@ -16,6 +16,7 @@ import numpy as np
 
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.netlist import bit_node, crossbar_deck, word_nodes
+from fewlevels.circuit.point import CONVERGED, OperatingPoint
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
@@ -33,8 +34,6 @@ def solve_by_ngspice(
 
     Raises EngineError where ngspice is missing, fails, does not converge or takes longer than the limit.
     """
-    from fewlevels.circuit.point import CONVERGED, OperatingPoint
-
     feet = [f"out{j}" for j in range(crossbar.bit_lines)]
     shape = crossbar.conductance_siemens.shape
 

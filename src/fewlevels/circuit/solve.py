@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.crossbar import Crossbar, check_input
-from fewlevels.circuit.ideal import solve_columns
+from fewlevels.circuit.ngspice import solve_by_ngspice
 from fewlevels.circuit.point import CONVERGED, ENGINES, Engine, OperatingPoint
-from fewlevels.circuit.wired import solve_wired
+from fewlevels.circuit.solvers.ideal import solve_columns
+from fewlevels.circuit.solvers.wired import solve_wired
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, one_of, shown
 from fewlevels.errors import CircuitError
@@ -38,8 +39,6 @@ def solve(
         raise CircuitError(f"tolerance must be in [0, 1), a share of the cell currents, got {shown(tolerance)}")
     one_of("engine", engine, ENGINES, CircuitError)
     if engine == "ngspice":
-        from fewlevels.circuit.ngspice import solve_by_ngspice
-
         return solve_by_ngspice(crossbar, volt, nodes=nodes)
     point = (
         _solve_wired(crossbar, volt, tolerance, nodes) if crossbar.has_wires else _solve_ideal(crossbar, volt, nodes)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.direct import solve_directly
+from fewlevels.circuit.solvers.direct import solve_directly
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import checkpoint, in_order, threads_for

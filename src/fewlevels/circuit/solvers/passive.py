@@ -14,7 +14,7 @@ import numpy as np
 from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.point import CONVERGED, OperatingPoint
-from fewlevels.circuit.steep import start_near
+from fewlevels.circuit.solvers.steep import start_near
 from fewlevels.common.arrays import FloatArray
 
 if TYPE_CHECKING:

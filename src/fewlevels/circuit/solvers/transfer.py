@@ -8,7 +8,7 @@ import numpy as np
 
 from fewlevels import _kernels
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.wired import PARALLEL_CELLS
+from fewlevels.circuit.solvers.wired import PARALLEL_CELLS
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance
 from fewlevels.common.machine import INSTRUCTION_SET

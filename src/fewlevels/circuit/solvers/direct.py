@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fewlevels.circuit.cell import is_native
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.steep import line_ohm, start_near
+from fewlevels.circuit.solvers.steep import line_ohm, start_near
 from fewlevels.common.arrays import FloatArray
 
 if TYPE_CHECKING:
