@@ -15,11 +15,11 @@ import pytest
 
 import fewlevels as fl
 from fewlevels.circuit.cell import Cubic, Sinh
-from fewlevels.circuit.netlist import crossbar_deck
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.resistances import Window
 from fewlevels.circuit.simulation import simulate
 from fewlevels.circuit.solvers.transfer import transfer_matrix
+from fewlevels.circuit.spice.crossbar_deck import crossbar_deck
 from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, RetentionTable
 from fewlevels.devices.separability import equal_error_levels

@@ -13,9 +13,9 @@ import fewlevels as fl
 from fewlevels.circuit.designs import DESIGNS
 from fewlevels.circuit.network_circuit import NetworkCircuit, current_gap, margins
 from fewlevels.circuit.network_netlist import network_deck
-from fewlevels.circuit.ngspice import run_deck
 from fewlevels.circuit.resistances import Window
 from fewlevels.circuit.simulation import Simulation, gap_by_cause, simulate, verify
+from fewlevels.circuit.spice.ngspice import run_deck
 from fewlevels.errors import CircuitError, EngineError, FewlevelsError
 
 needs_ngspice = pytest.mark.skipif(not shutil.which("ngspice"), reason="ngspice is not installed")

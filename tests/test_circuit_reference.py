@@ -12,8 +12,8 @@ import pytest
 
 from fewlevels import solve
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.netlist import crossbar_deck
 from fewlevels.circuit.solvers.direct import solve_directly
+from fewlevels.circuit.spice.crossbar_deck import crossbar_deck
 from tests.reference.circuits import reference_circuits
 
 FOLDER = Path(__file__).parent / "reference"

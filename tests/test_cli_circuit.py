@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from fewlevels.circuit.ngspice import run_deck
+from fewlevels.circuit.spice.ngspice import run_deck
 from fewlevels.errors import SearchError
 from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
 from tests.test_cli import run

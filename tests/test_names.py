@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from fewlevels import cli
-from fewlevels.circuit.ngspice import run_deck
+from fewlevels.circuit.spice.ngspice import run_deck
 from fewlevels.common.words import LONGEST, csv_safe, in_deck, in_figure, in_page, printable, printable_lines
 from fewlevels.engines.threads import Threads
 from fewlevels.hardware import CircuitOptions, netlist_of, store_simulation

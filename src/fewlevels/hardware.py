@@ -12,10 +12,10 @@ from typing import cast, get_args
 import numpy as np
 
 from fewlevels.circuit.designs import OffPixels
-from fewlevels.circuit.netlist import Dialect
 from fewlevels.circuit.network_netlist import network_deck
 from fewlevels.circuit.point import ENGINES
 from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
+from fewlevels.circuit.spice.crossbar_deck import Dialect
 from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 from fewlevels.storage.folder import Folder

@@ -9,8 +9,8 @@ import gzip
 import json
 from pathlib import Path
 
-from fewlevels.circuit.netlist import crossbar_deck
-from fewlevels.circuit.ngspice import ngspice_version, run_deck
+from fewlevels.circuit.spice.crossbar_deck import crossbar_deck
+from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from tests.reference.circuits import reference_circuits
 
 HERE = Path(__file__).parent

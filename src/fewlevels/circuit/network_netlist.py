@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fewlevels.circuit.netlist import DIALECTS, GROUND, Dialect, behavioural, crossbar_elements, deck, number, source
 from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.circuit.spice.crossbar_deck import (
+    DIALECTS,
+    GROUND,
+    Dialect,
+    behavioural,
+    crossbar_elements,
+    deck,
+    number,
+    source,
+)
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError

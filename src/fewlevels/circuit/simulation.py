@@ -13,10 +13,10 @@ from fewlevels.circuit.cell import Diode
 from fewlevels.circuit.designs import DEFAULT_DESIGN, OffPixels, StageDesign, find_design
 from fewlevels.circuit.network_circuit import NetworkCircuit, NetworkPoint, current_gap, margins
 from fewlevels.circuit.network_netlist import network_deck
-from fewlevels.circuit.ngspice import ngspice_version, run_deck
 from fewlevels.circuit.point import ENGINES, Engine
 from fewlevels.circuit.resistances import ResistanceTable, Window
 from fewlevels.circuit.solve import solve
+from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError

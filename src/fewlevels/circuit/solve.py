@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.crossbar import Crossbar, check_input
-from fewlevels.circuit.ngspice import solve_by_ngspice
 from fewlevels.circuit.point import CONVERGED, ENGINES, Engine, OperatingPoint
 from fewlevels.circuit.solvers.ideal import solve_columns
 from fewlevels.circuit.solvers.wired import solve_wired
+from fewlevels.circuit.spice.ngspice import solve_by_ngspice
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, one_of, shown
 from fewlevels.errors import CircuitError

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.netlist import bit_node, crossbar_deck, word_nodes
 from fewlevels.circuit.point import CONVERGED, OperatingPoint
+from fewlevels.circuit.spice.crossbar_deck import bit_node, crossbar_deck, word_nodes
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
