@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 import fewlevels as fl
-from fewlevels.circuit.network_netlist import network_deck
+from fewlevels.circuit.network.deck import network_deck
 from fewlevels.circuit.solvers.direct import nested_dissection
 from fewlevels.circuit.solvers.transfer import transfer_matrix
 from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck

@@ -15,9 +15,9 @@ import pytest
 
 import fewlevels as fl
 from fewlevels.circuit.cell import Cubic, Sinh
-from fewlevels.circuit.network_netlist import network_deck
-from fewlevels.circuit.resistances import Window
-from fewlevels.circuit.simulation import simulate
+from fewlevels.circuit.network.deck import network_deck
+from fewlevels.circuit.network.resistances import Window
+from fewlevels.circuit.network.simulation import simulate
 from fewlevels.circuit.solvers.transfer import transfer_matrix
 from fewlevels.circuit.spice.crossbar_deck import crossbar_deck
 from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import fewlevels as fl
-from fewlevels.circuit.designs import DESIGNS
-from fewlevels.circuit.network_circuit import NetworkCircuit, current_gap, margins
-from fewlevels.circuit.network_netlist import network_deck
-from fewlevels.circuit.resistances import Window
-from fewlevels.circuit.simulation import Simulation, gap_by_cause, simulate, verify
+from fewlevels.circuit.network.deck import network_deck
+from fewlevels.circuit.network.designs import DESIGNS
+from fewlevels.circuit.network.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.point import current_gap, margins
+from fewlevels.circuit.network.resistances import Window
+from fewlevels.circuit.network.simulation import Simulation, gap_by_cause, simulate, verify
 from fewlevels.circuit.spice.ngspice import run_deck
 from fewlevels.errors import CircuitError, EngineError, FewlevelsError
 
@@ -275,7 +276,7 @@ def test_networks_inputs_and_voltages_that_do_not_fit_are_refused() -> None:
 def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     circuit = NetworkCircuit.from_networks(fl.Networks.from_weights([rng.normal(size=(6, 4)), rng.normal(size=(4, 3))]))
-    monkeypatch.setattr("fewlevels.circuit.network_circuit.DRAWS_AT_ONCE", 8)
+    monkeypatch.setattr("fewlevels.circuit.network.network_circuit.DRAWS_AT_ONCE", 8)
 
     def drawn() -> np.ndarray:
         rng = np.random.default_rng(7)
@@ -284,5 +285,5 @@ def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
 
     whole = drawn()
     for pieces in (1, 3, 8):
-        monkeypatch.setattr("fewlevels.circuit.network_circuit.at_once", lambda *_, most, pieces=pieces: pieces)
+        monkeypatch.setattr("fewlevels.circuit.network.network_circuit.at_once", lambda *_, most, pieces=pieces: pieces)
         np.testing.assert_array_equal(drawn(), whole)

@@ -11,8 +11,8 @@ import pytest
 
 import fewlevels as fl
 from fewlevels import Crossbar, solve
-from fewlevels.circuit.resistances import Window
-from fewlevels.circuit.simulation import simulate
+from fewlevels.circuit.network.resistances import Window
+from fewlevels.circuit.network.simulation import simulate
 from fewlevels.circuit.solvers.transfer import transfer_matrix
 from fewlevels.circuit.spice.crossbar_deck import crossbar_deck
 from tests.contracts import SELECTORS, SOLVERS, WIRES, example

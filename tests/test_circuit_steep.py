@@ -13,7 +13,7 @@ import pytest
 import fewlevels as fl
 from fewlevels import Crossbar, Diode, solve
 from fewlevels.circuit.cell import Cubic, Selector, Sinh
-from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.network_circuit import NetworkCircuit
 from fewlevels.circuit.solvers import ideal
 from fewlevels.errors import CircuitError, NotConvergedError, UnitWarning
 from tests.random_circuits import Own

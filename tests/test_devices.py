@@ -22,7 +22,7 @@ from fewlevels import (
     parse_methods,
 )
 from fewlevels.circuit import Cubic, Diode, Sinh
-from fewlevels.circuit.resistances import Window
+from fewlevels.circuit.network.resistances import Window
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
 from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.mapping import map_network

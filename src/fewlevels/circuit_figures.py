@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from fewlevels.circuit.simulation import Simulation, gap_by_cause
+from fewlevels.circuit.network.simulation import Simulation, gap_by_cause
 from fewlevels.common.words import in_figure
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.hardware import CircuitOptions, simulate_model

@@ -11,10 +11,10 @@ from typing import cast, get_args
 
 import numpy as np
 
-from fewlevels.circuit.designs import OffPixels
-from fewlevels.circuit.network_netlist import network_deck
+from fewlevels.circuit.network.deck import network_deck
+from fewlevels.circuit.network.designs import OffPixels
+from fewlevels.circuit.network.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.point import ENGINES
-from fewlevels.circuit.simulation import INPUT_VOLTS, Agreement, Simulation, verify
 from fewlevels.circuit.spice.crossbar_deck import Dialect
 from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from fewlevels.circuit.crossbar import check_conductance
-from fewlevels.circuit.network_circuit import margins
+from fewlevels.circuit.network.point import margins
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction, instance, is_whole, jobs_or_all, real_array, shown, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once

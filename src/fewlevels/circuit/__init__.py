@@ -2,10 +2,11 @@
 
 from fewlevels.circuit.cell import Cubic, Diode, Resistor, Selector, Sinh
 from fewlevels.circuit.crossbar import Crossbar
-from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
-from fewlevels.circuit.network_circuit import NetworkCircuit, NetworkPoint, current_gap
+from fewlevels.circuit.network.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
+from fewlevels.circuit.network.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.point import NetworkPoint, current_gap
+from fewlevels.circuit.network.resistances import ResistanceTable, Window
 from fewlevels.circuit.point import ENGINES, Engine, OperatingPoint
-from fewlevels.circuit.resistances import ResistanceTable, Window
 from fewlevels.circuit.solve import solve
 
 __all__ = [

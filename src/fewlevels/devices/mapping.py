@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import Selector
-from fewlevels.circuit.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
-from fewlevels.circuit.network_circuit import NetworkCircuit
-from fewlevels.circuit.resistances import Window
+from fewlevels.circuit.network.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
+from fewlevels.circuit.network.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.resistances import Window
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, number, real_array, shown
 from fewlevels.common.files import name_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fewlevels.circuit.network_circuit import margins
+from fewlevels.circuit.network.point import margins
 from fewlevels.common.arrays import FloatArray
 from fewlevels.devices.separability import equal_error_levels, geometric_levels
 from fewlevels.errors import DeviceError

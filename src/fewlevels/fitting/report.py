@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fewlevels.circuit.resistances import engineering
+from fewlevels.circuit.network.resistances import engineering
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.common.words import in_page

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.circuit.simulation import Simulation, simulate
+from fewlevels.circuit.network.simulation import Simulation, simulate
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.progress import Progress

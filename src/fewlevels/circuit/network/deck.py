@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fewlevels.circuit.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.network_circuit import NetworkCircuit
 from fewlevels.circuit.spice.crossbar_deck import (
     DIALECTS,
     GROUND,

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.circuit.cell import Diode
-from fewlevels.circuit.designs import DEFAULT_DESIGN, OffPixels, StageDesign, find_design
-from fewlevels.circuit.network_circuit import NetworkCircuit, NetworkPoint, current_gap, margins
-from fewlevels.circuit.network_netlist import network_deck
+from fewlevels.circuit.network.deck import network_deck
+from fewlevels.circuit.network.designs import DEFAULT_DESIGN, OffPixels, StageDesign, find_design
+from fewlevels.circuit.network.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.point import NetworkPoint, current_gap, margins
+from fewlevels.circuit.network.resistances import ResistanceTable, Window
 from fewlevels.circuit.point import ENGINES, Engine
-from fewlevels.circuit.resistances import ResistanceTable, Window
 from fewlevels.circuit.solve import solve
 from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from fewlevels.common.arrays import FloatArray
