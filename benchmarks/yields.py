@@ -19,11 +19,11 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 import fewlevels
+from fewlevels.chips.mapping import Mapping, map_network
+from fewlevels.chips.variation import Conditions
+from fewlevels.chips.yields import Yield, estimate_yield
 from fewlevels.circuit.cell import Selector
 from fewlevels.devices import MeasuredRetention, RetentionTable, load_device
-from fewlevels.devices.mapping import Mapping, map_network
-from fewlevels.devices.variation import Conditions
-from fewlevels.yields import Yield, estimate_yield
 
 CHIPS = 10_000
 DAY = 86400.0

@@ -21,12 +21,12 @@ from fewlevels import (
     load_device_levels,
     parse_methods,
 )
+from fewlevels.chips.mapping import map_network
+from fewlevels.chips.variation import Conditions
 from fewlevels.circuit import Cubic, Diode, Sinh
 from fewlevels.circuit.network.resistances import Window
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable, TableSpread
 from fewlevels.devices.iv import fit_iv
-from fewlevels.devices.mapping import map_network
-from fewlevels.devices.variation import Conditions
 from fewlevels.errors import CircuitError, DeviceError, UsageError
 from fewlevels.fitting.problem import Problem
 from fewlevels.quantization.device_table import OPEN_SIEMENS

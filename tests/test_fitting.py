@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from fewlevels import Networks, Samples, TrainingConfig, finetune, load_digits, train
+from fewlevels.chips.mapping import map_network
+from fewlevels.chips.variation import Conditions
+from fewlevels.chips.yields import Yield, estimate_yield, measured_chip
 from fewlevels.circuit.cell import Sinh
 from fewlevels.common.progress import Progress
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, RetentionTable, load_device
-from fewlevels.devices.mapping import map_network
-from fewlevels.devices.variation import Conditions
 from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
 from fewlevels.finetuning import FinetuningConfig
 from fewlevels.fitting.figures import draw_fit
@@ -28,7 +29,6 @@ from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.report import remarks, sentence, write_fit_report
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
-from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 SAMPLES = load_digits(5)
 CALM = Device(name="calm", lowest_siemens=0.0, highest_siemens=100e-6, spread=PolynomialSpread(constant_siemens=0.2e-6))

@@ -10,14 +10,14 @@ import pytest
 from scipy.stats import norm, spearmanr
 
 from fewlevels import Networks, Samples, TrainingConfig, load_device, load_digits, train
+from fewlevels.chips.mapping import map_network
+from fewlevels.chips.variation import Conditions
+from fewlevels.chips.yields import estimate_yield
 from fewlevels.devices import Device, PolynomialSpread
-from fewlevels.devices.mapping import map_network
-from fewlevels.devices.variation import Conditions
 from fewlevels.fitting.candidates import KEPT, SCALES, _in_parts, placements, ranked
 from fewlevels.fitting.fit import fit_network
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import FitConfig, Problem
-from fewlevels.yields import estimate_yield
 
 SAMPLES = load_digits(5)
 WINDOW = Device(

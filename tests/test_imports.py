@@ -26,7 +26,7 @@ STAGES = (
     "search",
     "circuit",
     "devices",
-    "yields",
+    "chips",
     "finetuning",
     "methods",
     "robustness",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fewlevels import Networks
-from fewlevels.devices.mapping import Mapping, map_network
+from fewlevels.chips.mapping import Mapping, map_network
 from fewlevels.errors import MappingError
 
 W1 = np.array([[2.0, -1.0], [0.0, 1.0]])

@@ -11,10 +11,10 @@ from scipy.integrate import quad
 from scipy.stats import lognorm, norm
 
 from fewlevels import Device, Networks, Samples, load_device, separable_levels
+from fewlevels.chips.mapping import map_network
+from fewlevels.chips.variation import Conditions, draw_chips
 from fewlevels.devices import PolynomialSpread, PowerLawDrift, Relaxation, TabulatedDrift
-from fewlevels.devices.mapping import map_network
 from fewlevels.devices.separability import telling_times
-from fewlevels.devices.variation import Conditions, draw_chips
 from fewlevels.errors import DeviceError
 from fewlevels.fitting.likelihood import _Devices
 from fewlevels.fitting.problem import FitConfig, Problem

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import norm
 
 from fewlevels import Networks
+from fewlevels.chips.mapping import Mapping, map_network
+from fewlevels.chips.variation import Conditions, draw_chips, reads
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, PowerLawDrift, RetentionTable
-from fewlevels.devices.mapping import Mapping, map_network
-from fewlevels.devices.variation import Conditions, draw_chips, reads
 from fewlevels.errors import DeviceError
 
 CHIPS = 4000

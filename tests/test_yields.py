@@ -11,13 +11,13 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from fewlevels import Networks, Samples, load_digits
+from fewlevels.chips.mapping import map_network
+from fewlevels.chips.variation import Conditions
+from fewlevels.chips.yields import Yield, estimate_yield, measured_chip
 from fewlevels.circuit.cell import Sinh
 from fewlevels.devices import Device, PolynomialSpread
 from fewlevels.devices.iv import fit_iv
-from fewlevels.devices.mapping import map_network
-from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, NotConvergedError
-from fewlevels.yields import Yield, estimate_yield, measured_chip
 
 LOW, HIGH, SIGMA = 100e-6, 110e-6, 4e-6
 DEVICE = Device(name="test", lowest_siemens=LOW, highest_siemens=HIGH, spread=PolynomialSpread(constant_siemens=SIGMA))

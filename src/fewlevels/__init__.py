@@ -51,12 +51,12 @@ _PUBLIC = {
     "split_samples": "samples.datasets",
     "FewestLevels": "search",
     "fewest_levels": "search",
-    "Mapping": "devices.mapping",
-    "map_network": "devices.mapping",
-    "Conditions": "devices.variation",
-    "Yield": "yields",
-    "estimate_yield": "yields",
-    "measured_chip": "yields",
+    "Mapping": "chips.mapping",
+    "map_network": "chips.mapping",
+    "Conditions": "chips.variation",
+    "Yield": "chips.yields",
+    "estimate_yield": "chips.yields",
+    "measured_chip": "chips.yields",
     "Fit": "fitting.fit",
     "FitConfig": "fitting.problem",
     "fit_network": "fitting.fit",
@@ -76,6 +76,9 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the interface
+    from fewlevels.chips.mapping import Mapping as Mapping, map_network as map_network
+    from fewlevels.chips.variation import Conditions as Conditions
+    from fewlevels.chips.yields import Yield as Yield, estimate_yield as estimate_yield, measured_chip as measured_chip
     from fewlevels.circuit import (
         Crossbar as Crossbar,
         Diode as Diode,
@@ -92,8 +95,6 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
         load_device_levels as load_device_levels,
         separable_levels as separable_levels,
     )
-    from fewlevels.devices.mapping import Mapping as Mapping, map_network as map_network
-    from fewlevels.devices.variation import Conditions as Conditions
     from fewlevels.errors import FewlevelsError as FewlevelsError
     from fewlevels.finetuning import Finetuned as Finetuned, FinetuningConfig as FinetuningConfig, finetune as finetune
     from fewlevels.fitting.fit import Fit as Fit, fit_network as fit_network
@@ -133,7 +134,6 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     from fewlevels.search import FewestLevels as FewestLevels, fewest_levels as fewest_levels
     from fewlevels.training.config import TrainingConfig as TrainingConfig
     from fewlevels.training.sgd import train as train, trajectory as trajectory
-    from fewlevels.yields import Yield as Yield, estimate_yield as estimate_yield, measured_chip as measured_chip
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,7 @@ from fewlevels.common.words import printable
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
-    from fewlevels.devices.mapping import Scheme
+    from fewlevels.chips.mapping import Scheme
     from fewlevels.fitting.fit import Fit
     from fewlevels.fitting.trial import Trial
     from fewlevels.study.inputs import Inputs
@@ -72,8 +72,8 @@ def fit(
     Stopped at any time, the same command goes on where it was.
     """
     on_interrupt(GOES_ON)
+    from fewlevels.chips.variation import Conditions
     from fewlevels.devices import load_device
-    from fewlevels.devices.variation import Conditions
     from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.report import remarks, sentence, write_fit_report
     from fewlevels.fitting.store import stored_fit

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.chips.yields import Yield
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.devices.model import Device
@@ -18,7 +19,6 @@ from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer, Table
-from fewlevels.yields import Yield
 
 BISECTIONS = 7
 MOST_ADDED = 8

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fewlevels.chips.variation import draw_chips
+from fewlevels.chips.yields import Yield, measured_chip
 from fewlevels.common.words import in_figure
-from fewlevels.devices.variation import draw_chips
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.fitting.fit import Fit
 from fewlevels.fitting.trial import Trial
-from fewlevels.yields import Yield, measured_chip
 
 DRAWN_CHIPS = 200
 WORST_SAMPLES = 20

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fewlevels.chips.yields import Yield
 from fewlevels.common.counts import counted
 from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, separable_levels
@@ -18,7 +19,6 @@ from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 from fewlevels.search import reaches
-from fewlevels.yields import Yield
 
 SWEEP_CHIPS = 500
 SPREAD_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

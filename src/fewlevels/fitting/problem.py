@@ -7,17 +7,17 @@ from typing import get_args
 
 import numpy as np
 
+from fewlevels.chips.mapping import Mapping, Scheme, map_network
+from fewlevels.chips.variation import Conditions
+from fewlevels.chips.yields import Yield, estimate_yield
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction, instance, is_number, shown, whole_number
 from fewlevels.devices.limits import LARGEST_WIRE_OHM
-from fewlevels.devices.mapping import Mapping, Scheme, map_network
 from fewlevels.devices.model import Device
-from fewlevels.devices.variation import Conditions
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples.samples import Samples
-from fewlevels.yields import Yield, estimate_yield
 
 FULL_INPUT = 1.0 + 1e-9
 

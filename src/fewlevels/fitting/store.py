@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewlevels import __version__
+from fewlevels.chips.mapping import Mapping
+from fewlevels.chips.yields import Yield
 from fewlevels.common.progress import Progress
-from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.fitting.fit import Fit, fit_network
@@ -25,7 +26,6 @@ from fewlevels.storage.columns import as_matrix, as_rows
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
 from fewlevels.storage.provenance import DIGEST, Provenance, digest
-from fewlevels.yields import Yield
 
 if TYPE_CHECKING:
     import pyarrow as pa

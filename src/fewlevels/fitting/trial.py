@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fewlevels.devices.mapping import Mapping
+from fewlevels.chips.mapping import Mapping
+from fewlevels.chips.yields import Yield
 from fewlevels.fitting.candidates import KEPT, Candidate, ranked
 from fewlevels.fitting.problem import Estimator, Problem
 from fewlevels.networks.networks import Networks
-from fewlevels.yields import Yield
 
 PILOT_CHIPS = 200
 FIRST_PILOT = 10**9

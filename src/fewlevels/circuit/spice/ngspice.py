@@ -10,7 +10,6 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +19,6 @@ from fewlevels.circuit.spice.crossbar_deck import bit_node, crossbar_deck, word_
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
-
-if TYPE_CHECKING:
-    from fewlevels.circuit.point import OperatingPoint
 
 TIME_LIMIT_SECONDS = 600.0
 

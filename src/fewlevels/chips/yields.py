@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from fewlevels.chips.mapping import Mapping
+from fewlevels.chips.variation import Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.circuit.crossbar import check_conductance
 from fewlevels.circuit.network.point import margins
 from fewlevels.common.arrays import FloatArray
@@ -17,9 +19,7 @@ from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 from fewlevels.common.proportions import wilson
 from fewlevels.devices.laws import ROUNDING
-from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
-from fewlevels.devices.variation import Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.samples.samples import Samples
 

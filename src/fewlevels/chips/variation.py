@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlevels.chips.mapping import Mapping
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import not_negative, whole_number
 from fewlevels.devices.limits import check_seconds, check_share, check_siemens, check_volt
-from fewlevels.devices.mapping import Mapping
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.errors import DeviceError
