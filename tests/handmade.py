@@ -9,7 +9,7 @@ import numpy as np
 from fewlevels import load_digits
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint
-from fewlevels.search import FewestLevels
+from fewlevels.search.fewest import FewestLevels
 from fewlevels.study.config import make_config
 from fewlevels.study.run import StudyResult
 

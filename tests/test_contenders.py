@@ -23,11 +23,11 @@ from fewlevels import (
     load_digits,
 )
 from fewlevels.common.arrays import FloatArray
-from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.networks.forward import recognised
 from fewlevels.quantization import PowersOfTwo
 from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, searchable
 from fewlevels.quantization.sharing import Share, quantize_joint
+from fewlevels.search.contenders import best_settings, can_be_screened
 from tests.instruction_sets import use_instruction_set
 from tests.oracles import ISAS
 

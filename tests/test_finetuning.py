@@ -31,8 +31,8 @@ from fewlevels import (
 )
 from fewlevels.common.arrays import FloatArray
 from fewlevels.errors import FinetuningError, SearchError
-from fewlevels.finetuning import config_for
 from fewlevels.quantization.protocol import Quantized
+from fewlevels.search.finetuning import config_for
 from tests import oracles
 
 DIGITS = load_digits(5)

@@ -31,8 +31,8 @@ from fewlevels import (
 )
 from fewlevels.errors import DeviceError, SearchError
 from fewlevels.method_figures import levels_by_method
-from fewlevels.methods import Method, MethodResult
 from fewlevels.quantization.sharing import Minimise
+from fewlevels.search.methods import Method, MethodResult
 from tests.test_search import Backwards
 
 DIGITS = load_digits(5)

@@ -33,7 +33,8 @@ from fewlevels.errors import QuantizationError, SearchError
 from fewlevels.quantization import clipped
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 from fewlevels.quantization.sharing import COUNTS, Share
-from fewlevels.search import NEVER, first_and_stable, least_count, reaches
+from fewlevels.search.target import reaches
+from fewlevels.search.trace import NEVER, first_and_stable, least_count
 from tests import oracles
 from tests.test_search import PAIR, Backwards
 

@@ -37,20 +37,20 @@ _PUBLIC = {
     "load_device_levels": "devices",
     "QuantizedNetworks": "quantization.sharing",
     "quantize_networks": "quantization.sharing",
-    "Finetuned": "finetuning",
-    "FinetuningConfig": "finetuning",
-    "finetune": "finetuning",
-    "MethodComparison": "methods",
-    "compare_methods": "methods",
-    "parse_methods": "methods",
-    "RangeStudy": "range_study",
-    "study_range": "range_study",
-    "Robustness": "robustness",
-    "recognition_under_flips": "robustness",
+    "Finetuned": "search.finetuning",
+    "FinetuningConfig": "search.finetuning",
+    "finetune": "search.finetuning",
+    "MethodComparison": "search.methods",
+    "compare_methods": "search.methods",
+    "parse_methods": "search.methods",
+    "RangeStudy": "search.ranges",
+    "study_range": "search.ranges",
+    "Robustness": "search.robustness",
+    "recognition_under_flips": "search.robustness",
     "load_dataset": "samples.datasets",
     "split_samples": "samples.datasets",
-    "FewestLevels": "search",
-    "fewest_levels": "search",
+    "FewestLevels": "search.fewest",
+    "fewest_levels": "search.fewest",
     "Mapping": "chips.mapping",
     "map_network": "chips.mapping",
     "Conditions": "chips.variation",
@@ -96,14 +96,8 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
         separable_levels as separable_levels,
     )
     from fewlevels.errors import FewlevelsError as FewlevelsError
-    from fewlevels.finetuning import Finetuned as Finetuned, FinetuningConfig as FinetuningConfig, finetune as finetune
     from fewlevels.fitting.fit import Fit as Fit, fit_network as fit_network
     from fewlevels.fitting.problem import FitConfig as FitConfig
-    from fewlevels.methods import (
-        MethodComparison as MethodComparison,
-        compare_methods as compare_methods,
-        parse_methods as parse_methods,
-    )
     from fewlevels.networks.files import load_networks as load_networks
     from fewlevels.networks.networks import Networks as Networks
     from fewlevels.quantization import (
@@ -124,14 +118,24 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
         QuantizedNetworks as QuantizedNetworks,
         quantize_networks as quantize_networks,
     )
-    from fewlevels.range_study import RangeStudy as RangeStudy, study_range as study_range
-    from fewlevels.robustness import Robustness as Robustness, recognition_under_flips as recognition_under_flips
     from fewlevels.samples.datasets import load_dataset as load_dataset, split_samples as split_samples
     from fewlevels.samples.files import load_samples as load_samples
     from fewlevels.samples.flips import flip_pixels as flip_pixels
     from fewlevels.samples.glyphs import load_digits as load_digits
     from fewlevels.samples.samples import Samples as Samples
-    from fewlevels.search import FewestLevels as FewestLevels, fewest_levels as fewest_levels
+    from fewlevels.search.fewest import FewestLevels as FewestLevels, fewest_levels as fewest_levels
+    from fewlevels.search.finetuning import (
+        Finetuned as Finetuned,
+        FinetuningConfig as FinetuningConfig,
+        finetune as finetune,
+    )
+    from fewlevels.search.methods import (
+        MethodComparison as MethodComparison,
+        compare_methods as compare_methods,
+        parse_methods as parse_methods,
+    )
+    from fewlevels.search.ranges import RangeStudy as RangeStudy, study_range as study_range
+    from fewlevels.search.robustness import Robustness as Robustness, recognition_under_flips as recognition_under_flips
     from fewlevels.training.config import TrainingConfig as TrainingConfig
     from fewlevels.training.sgd import train as train, trajectory as trajectory
 

@@ -53,7 +53,7 @@ def search(
     """Find the fewest levels by several methods on the same networks."""
     on_interrupt("nothing was stored")
     from fewlevels.comparison import describe, require_room, sentences, store_comparison, table
-    from fewlevels.methods import compare_methods
+    from fewlevels.search.methods import compare_methods
     from fewlevels.study.inputs import read_inputs
 
     out = source if out is None and source.is_dir() else out

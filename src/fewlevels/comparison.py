@@ -13,7 +13,7 @@ import numpy as np
 from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
 from fewlevels.errors import StoreError
-from fewlevels.methods import MethodComparison
+from fewlevels.search.methods import MethodComparison
 from fewlevels.storage.folder import Folder, checksum
 from fewlevels.storage.kinds import require_kind
 from fewlevels.study.inputs import part_of

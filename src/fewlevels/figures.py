@@ -18,8 +18,8 @@ from matplotlib.ticker import PercentFormatter
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import wilson
 from fewlevels.common.words import in_figure
-from fewlevels.robustness import recognition_under_flips
 from fewlevels.samples.samples import Samples
+from fewlevels.search.robustness import recognition_under_flips
 from fewlevels.storage.folder import Folder
 from fewlevels.study import paper
 from fewlevels.study.analysis import FEWEST_FOR_BAND, NEIGHBOURS, quantile_band, rank_correlation, solved_at

@@ -18,7 +18,7 @@ from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
-from fewlevels.search import reaches
+from fewlevels.search.target import reaches
 
 SWEEP_CHIPS = 500
 SPREAD_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

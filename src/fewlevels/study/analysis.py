@@ -137,7 +137,7 @@ def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
 
 def solved_at(result: StudyResult) -> np.ndarray:
     """How many of the trained models reach alpha with q levels, for q = 1 .. q_max, (q_max,)."""
-    from fewlevels.search import reaches
+    from fewlevels.search.target import reaches
 
     found = result.found
     return reaches(found.recognition_trace[found.trained], found.alpha).sum(axis=0)

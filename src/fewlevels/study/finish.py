@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from fewlevels.errors import FewlevelsWarning
-from fewlevels.search import FewestLevels
+from fewlevels.search.fewest import FewestLevels
 from fewlevels.storage.folder import checksum, npz
 from fewlevels.study.store import Store
 

@@ -12,7 +12,7 @@ from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.datasets import NAMES
 from fewlevels.samples.samples import Samples
-from fewlevels.search import fewest_levels
+from fewlevels.search.fewest import fewest_levels
 from fewlevels.storage.columns import as_rows
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig

@@ -11,7 +11,7 @@ from fewlevels.networks.files import load_networks, refuse_transposed
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.datasets import DATASETS, samples_of
 from fewlevels.samples.samples import Samples
-from fewlevels.search import check_classes
+from fewlevels.search.target import check_classes
 from fewlevels.study.run import StudyResult, load_study, load_trained
 
 BEST = "best"

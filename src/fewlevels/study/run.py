@@ -22,7 +22,7 @@ from fewlevels.engines.engine import Engine
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.samples import Samples
-from fewlevels.search import FewestLevels
+from fewlevels.search.fewest import FewestLevels
 from fewlevels.storage.columns import as_matrix
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig

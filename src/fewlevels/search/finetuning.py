@@ -22,7 +22,7 @@ from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks, Share, describe, sweep_joint
 from fewlevels.samples.samples import Samples
-from fewlevels.search import check_classes, check_search, reaches, targets
+from fewlevels.search.target import check_classes, check_search, reaches, targets
 
 MANY_SAMPLES, BATCH = 200, 50
 COPIES = 8

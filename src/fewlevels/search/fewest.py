@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import fraction, instance, jobs_or_all, whole_number
+from fewlevels.common.checks import instance
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
-from fewlevels.contenders import best_settings, can_be_screened
 from fewlevels.errors import SearchError
 from fewlevels.networks.forward import recognised
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
-from fewlevels.quantization.protocol import MOST_LEVELS, CuttingQuantizer, searchable
+from fewlevels.quantization.protocol import CuttingQuantizer, searchable
 from fewlevels.quantization.sharing import (
     Minimise,
     Share,
@@ -29,15 +28,15 @@ from fewlevels.quantization.sharing import (
     sweep_joint,
 )
 from fewlevels.samples.samples import Samples
+from fewlevels.search.contenders import best_settings, can_be_screened
+from fewlevels.search.target import check_classes, check_search, in_words, reaches, targets
+from fewlevels.search.trace import NEVER, first_and_stable, least_count
 
 CHUNK = 128
 """Models quantized together, at most: their weights stay in the second-level cache."""
 
 COPIES = 8
 """Arrays as large as the weights of a chunk that quantizers hold, at most."""
-
-NEVER = np.iinfo(np.intp).max
-"""The count of a number of levels that does not reach alpha."""
 
 
 @dataclass(frozen=True)
@@ -136,23 +135,6 @@ class FewestLevels:
                 f"levels up to {self.recognition_trace.shape[1]}"
             )
         return searchable(self.quantizer).settings()[self._chosen()[model]]
-
-
-def reaches(recognition: FloatArray, target: float | FloatArray) -> npt.NDArray[np.bool_]:
-    """recognition >= target, for fractions that were divided out and a target that was typed in. To recognise nothing
-    reaches no target, and a target of NaN is not reached."""
-    return (recognition > 0) & (recognition >= target - 1e-12)
-
-
-def targets(recognition: FloatArray, alpha: float, relative: bool) -> FloatArray:
-    """What networks of this recognition before quantizing must reach, (models,): alpha, or that fraction of it; NaN
-    where they recognise nothing, so that there is no fraction of it to keep."""
-    return np.where(recognition > 0, alpha * recognition, np.nan) if relative else np.full_like(recognition, alpha)
-
-
-def in_words(alpha: float, relative: bool) -> str:
-    """The target: '99.5%', or '99.5% of its unquantized recognition'."""
-    return f"{100 * alpha:g}%" + " of its unquantized recognition" * relative
 
 
 def fewest_levels(
@@ -271,46 +253,6 @@ def fewest_levels(
         minimise,
         relative,
     )
-
-
-def check_search(alpha: float, q_max: int, jobs: int | None = None) -> None:
-    """Raises SearchError where a target, a largest number of levels or of threads makes no search."""
-    fraction("alpha", alpha, SearchError)
-    whole_number("q_max", q_max, SearchError, least=1, most=MOST_LEVELS)
-    jobs_or_all(jobs, SearchError)
-
-
-def check_classes(samples: Samples, others: Samples | None) -> None:
-    """Raises SearchError where other samples of the same networks name their classes otherwise."""
-    for each in (samples, *([] if others is None else [others])):
-        instance("samples", each, Samples, SearchError)
-    for one, other in zip(samples.classes, () if others is None else others.classes, strict=False):
-        if one != other:
-            raise SearchError(f"all samples must have the same classes in the same order, got {one!r} and {other!r}")
-
-
-def first_and_stable(
-    trace: FloatArray, target: float | FloatArray
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The first number of levels that reaches the target, and the first from which all tried do; 0 where there is none.
-
-    trace: (models, q_max). target: one, or (models, 1).
-    """
-    passes, tried = reaches(trace, target), ~np.isnan(trace)
-    first = np.where(passes.any(axis=1), passes.argmax(axis=1) + 1, 0)
-    after_last_failure = trace.shape[1] - np.argmax((tried & ~passes)[:, ::-1], axis=1)
-    after_last_failure[~(tried & ~passes).any(axis=1)] = 0
-    later = passes & (np.arange(trace.shape[1]) >= after_last_failure[:, None])
-    return first, np.where(later.any(axis=1), later.argmax(axis=1) + 1, 0)
-
-
-def least_count(counts: npt.NDArray[np.intp], margins: FloatArray) -> npt.NDArray[np.intp]:
-    """Of counts and margins (models, q_max), the number of levels of least count, then of largest margin; 0 where all
-    are NEVER.
-    """
-    least = counts.min(axis=1, keepdims=True)
-    chosen = np.where(counts == least, margins, -np.inf).argmax(axis=1) + 1
-    return np.where(least[:, 0] == NEVER, 0, chosen)
 
 
 def _quantize_chosen(

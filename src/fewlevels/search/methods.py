@@ -13,23 +13,16 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown, whole_number
 from fewlevels.devices.files import load_device_levels
 from fewlevels.errors import SearchError
-from fewlevels.finetuning import FinetuningConfig, finetune
 from fewlevels.networks.forward import recognised
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, Ternary
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, counts_of
 from fewlevels.samples.samples import Samples
-from fewlevels.search import (
-    NEVER,
-    check_classes,
-    check_search,
-    fewest_levels,
-    first_and_stable,
-    least_count,
-    reaches,
-    targets,
-)
+from fewlevels.search.fewest import fewest_levels
+from fewlevels.search.finetuning import FinetuningConfig, finetune
+from fewlevels.search.target import check_classes, check_search, reaches, targets
+from fewlevels.search.trace import NEVER, first_and_stable, least_count
 
 PAPER_NAMES = {"paper": "midpoint", "paper-signed": "midpoint-signed"}
 """Names of methods that are not their quantizer's own."""

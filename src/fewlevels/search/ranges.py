@@ -14,7 +14,7 @@ from fewlevels.common.checks import instance, positive, shown
 from fewlevels.errors import SearchError, TrainingError
 from fewlevels.quantization import Quantizer
 from fewlevels.samples.samples import Samples
-from fewlevels.search import fewest_levels
+from fewlevels.search.fewest import fewest_levels
 from fewlevels.training.config import TrainingConfig
 from fewlevels.training.sgd import train
 

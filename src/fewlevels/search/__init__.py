@@ -1,0 +1,1 @@
+"""Search: the fewest levels that keep what a network recognises."""
