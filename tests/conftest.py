@@ -7,7 +7,8 @@ import pytest
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.engines.threads import Threads
 from fewlevels.study.config import make_config
-from fewlevels.study.run import StudyResult, run_study
+from fewlevels.study.result import StudyResult
+from fewlevels.study.run import run_study
 from tests.instruction_sets import use_instruction_set
 
 SMALL = {

@@ -11,7 +11,7 @@ from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint
 from fewlevels.search.fewest import FewestLevels
 from fewlevels.study.config import make_config
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 
 SHAPES = [(25, 10), (10, 10)]
 EPOCHS = range(0, 1001, 200)

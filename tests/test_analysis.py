@@ -8,7 +8,7 @@ from scipy import stats
 
 from fewlevels.common.proportions import wilson
 from fewlevels.study.analysis import quantile_band, rank_correlation, solved_at, summarise
-from fewlevels.study.paper import claims
+from fewlevels.study.claims import claims
 from tests.handmade import handmade_study
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fewlevels.circuit.spice.ngspice import run_deck
 from fewlevels.errors import SearchError
-from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
+from fewlevels.study.circuits import CircuitOptions, choose_model, simulate_model
 from tests.test_cli import run
 
 KEYS = {"model", "q", "resistances_ohm", "engine", "voltages"}

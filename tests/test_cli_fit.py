@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fewlevels import TrainingConfig, finetune, load_digits, train
-from fewlevels.study.store import Store
+from fewlevels.study.folder import Store
 from tests.terminal import stderr_on_a_terminal
 from tests.test_study_run import contents
 

@@ -22,7 +22,7 @@ from fewlevels.common.toml import read_toml
 from fewlevels.devices.files import LIBRARY, read_device
 from fewlevels.errors import ConfigError, FewlevelsError, NetworksError, SamplesError
 from fewlevels.study.config import make_config, read_config
-from fewlevels.study.store import Store
+from fewlevels.study.folder import Store
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 X, Y = np.eye(4), np.arange(4)

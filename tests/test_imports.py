@@ -27,7 +27,6 @@ STAGES = (
     "search",
     "chips",
     "study",
-    "hardware",
     "figures",
     "circuit_figures",
     "device_figures",

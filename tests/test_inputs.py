@@ -16,7 +16,7 @@ from fewlevels.errors import FewlevelsError, SamplesError, SearchError, UsageErr
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.inputs import best_of, model_index, part_of, read_inputs
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 from tests.test_cli import run
 
 

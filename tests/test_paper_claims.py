@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fewlevels.study.paper import NOT, OTHER_STARTS, PARTLY, REPRODUCED, UNJUDGED, applies, claims
-from fewlevels.study.run import StudyResult
+from fewlevels.study.claims import NOT, OTHER_STARTS, PARTLY, REPRODUCED, UNJUDGED, applies, claims
+from fewlevels.study.result import StudyResult
 from tests.handmade import EPOCHS, handmade_study
 
 

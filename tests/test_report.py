@@ -15,12 +15,12 @@ from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_f
 from fewlevels.cli import main
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import StoreError
-from fewlevels.hardware import CircuitOptions
 from fewlevels.report import summary_json, summary_rows, write_report
-from fewlevels.study import paper
+from fewlevels.study import claims as paper
 from fewlevels.study.analysis import summarise
+from fewlevels.study.circuits import CircuitOptions
+from fewlevels.study.claims import claims
 from fewlevels.study.config import make_config
-from fewlevels.study.paper import claims
 from fewlevels.study.run import run_study
 from tests.conftest import SMALL
 

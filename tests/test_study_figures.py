@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from scipy import stats
 
 from fewlevels import figures
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 from tests.handmade import EPOCHS, handmade_study
 
 BEST = 2

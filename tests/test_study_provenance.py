@@ -16,9 +16,10 @@ from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, StoreError, TrainingError
 from fewlevels.study import finish as finish_module, groups as groups_module
 from fewlevels.study.config import make_config, read_config
+from fewlevels.study.folder import Store
 from fewlevels.study.groups import compute, groups_of, provenances
-from fewlevels.study.run import load_study, run_study
-from fewlevels.study.store import Store
+from fewlevels.study.result import load_study
+from fewlevels.study.run import run_study
 from tests.test_study_run import TINY, contents
 
 SETS = [INSTRUCTION_SET, *(name for name in _kernels.instruction_sets() if name != INSTRUCTION_SET)]

@@ -14,9 +14,10 @@ from fewlevels.errors import ConfigError, StoreError, TrainingError
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint
 from fewlevels.study.config import make_config
+from fewlevels.study.folder import Store
 from fewlevels.study.groups import compute, groups_of
-from fewlevels.study.run import load_study, run_study
-from fewlevels.study.store import Store
+from fewlevels.study.result import load_study
+from fewlevels.study.run import run_study
 from fewlevels.training.config import TrainingConfig
 from fewlevels.training.sgd import trajectory
 

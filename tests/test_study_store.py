@@ -11,7 +11,7 @@ import pytest
 from fewlevels import load_digits
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.study.config import StudyConfig, ZonesConfig
-from fewlevels.study.store import Store
+from fewlevels.study.folder import Store
 
 
 def test_a_folder_says_what_it_studies_only_once_its_samples_are_there(tmp_path, monkeypatch):

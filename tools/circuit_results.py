@@ -9,9 +9,9 @@ import numpy as np
 
 from fewlevels.circuit import DESIGNS, Diode
 from fewlevels.common.counts import counted
-from fewlevels.hardware import CircuitOptions, choose_model, simulate_model
-from fewlevels.study.paper import claims
-from fewlevels.study.run import StudyResult, load_study
+from fewlevels.study.circuits import CircuitOptions, choose_model, simulate_model
+from fewlevels.study.claims import claims
+from fewlevels.study.result import StudyResult, load_study
 
 ROOT = Path(__file__).parent.parent
 VOLTS = (1.0, 5.0, 10.0)

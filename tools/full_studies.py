@@ -7,8 +7,8 @@ from pathlib import Path
 from fewlevels.engines.threads import Threads
 from fewlevels.report import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
+from fewlevels.study.claims import claims
 from fewlevels.study.config import PRESETS, make_config
-from fewlevels.study.paper import claims
 from fewlevels.study.run import run_study
 
 ROOT = Path(__file__).parent.parent

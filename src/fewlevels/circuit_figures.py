@@ -14,9 +14,9 @@ from matplotlib.ticker import PercentFormatter
 from fewlevels.circuit.network.simulation import Simulation, gap_by_cause
 from fewlevels.common.words import in_figure
 from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
-from fewlevels.hardware import CircuitOptions, simulate_model
-from fewlevels.study import paper
-from fewlevels.study.run import StudyResult
+from fewlevels.study import claims as paper
+from fewlevels.study.circuits import CircuitOptions, simulate_model
+from fewlevels.study.result import StudyResult
 
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
 MOST_SHOWN = 20

@@ -24,8 +24,8 @@ from fewlevels.common.words import printable
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, UsageError
 
 if TYPE_CHECKING:
-    from fewlevels.hardware import CircuitOptions
-    from fewlevels.study.run import StudyResult
+    from fewlevels.study.circuits import CircuitOptions
+    from fewlevels.study.result import StudyResult
 
 app = typer.Typer(
     name="fewlevels",
@@ -171,7 +171,7 @@ def show(
     folder: Folder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False
 ) -> None:
     """Print the summary of a study."""
-    from fewlevels.study.run import load_study
+    from fewlevels.study.result import load_study
 
     if not as_json:
         return _print_summary(load_study(folder))
@@ -208,8 +208,8 @@ def simulate_command(
 ) -> None:
     """Run a model of a study as a circuit. Prints its resistors, recognition and current gap at each voltage."""
     from fewlevels.common.proportions import percent
-    from fewlevels.hardware import choose_model, simulate_model, store_simulation
-    from fewlevels.study.run import load_study
+    from fewlevels.study.circuits import choose_model, simulate_model, store_simulation
+    from fewlevels.study.result import load_study
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
@@ -245,9 +245,9 @@ def netlist(
     dialect: Annotated[str, _option("--dialect", "spice (ngspice, LTspice) or spectre. [spice]", "NAME")] = "spice",
 ) -> None:
     """Write a model's circuit as a SPICE or Spectre deck. It is driven by a sample and says what to expect of it."""
-    from fewlevels.hardware import choose_model, netlist_of
     from fewlevels.storage.files import write_file
-    from fewlevels.study.run import load_study
+    from fewlevels.study.circuits import choose_model, netlist_of
+    from fewlevels.study.result import load_study
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
@@ -267,8 +267,8 @@ def verify(
     tolerance: Annotated[float, _option("--tolerance", "Largest relative difference allowed. [1e-9]", "X")] = 1e-9,
 ) -> None:
     """Check a model's circuit against ngspice. Exit code 1 where the two engines differ."""
-    from fewlevels.hardware import choose_model, store_agreement, verify_model
-    from fewlevels.study.run import load_study
+    from fewlevels.study.circuits import choose_model, store_agreement, verify_model
+    from fewlevels.study.result import load_study
 
     result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
@@ -289,7 +289,7 @@ app.command()(fit)
 def _circuit_options(
     input_volt: str, design: str, r_min_ohm: float, wire_ohm: float, off_pixels: str | None
 ) -> CircuitOptions:
-    from fewlevels.hardware import CircuitOptions
+    from fewlevels.study.circuits import CircuitOptions
 
     try:
         volts = tuple(float(volt) for volt in input_volt.split(","))

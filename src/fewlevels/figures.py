@@ -21,9 +21,9 @@ from fewlevels.common.words import in_figure
 from fewlevels.samples.samples import Samples
 from fewlevels.search.robustness import recognition_under_flips
 from fewlevels.storage.folder import Folder
-from fewlevels.study import paper
+from fewlevels.study import claims as paper
 from fewlevels.study.analysis import FEWEST_FOR_BAND, NEIGHBOURS, quantile_band, rank_correlation, solved_at
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 
 INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
 POINT = "#5a6b7b"  # of one model among thousands: dark enough to be seen alone

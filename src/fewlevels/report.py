@@ -17,11 +17,11 @@ from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.common.words import in_page
 from fewlevels.errors import StoreError
-from fewlevels.hardware import CircuitOptions, simulate_model
 from fewlevels.storage.folder import Folder
-from fewlevels.study import paper
+from fewlevels.study import claims as paper
 from fewlevels.study.analysis import Summary, summarise
-from fewlevels.study.run import StudyResult, load_study
+from fewlevels.study.circuits import CircuitOptions, simulate_model
+from fewlevels.study.result import StudyResult, load_study
 
 CAPTIONS = {
     "figure1_digits_and_network": "Figure 1. What is recognised, and by what.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.proportions import CONFIDENCE
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 
 NEIGHBOURS = 101
 """Models, neighbours in the weight range, that each quantile of q is taken over."""

@@ -13,7 +13,7 @@ import numpy as np
 from fewlevels.errors import FewlevelsWarning
 from fewlevels.search.fewest import FewestLevels
 from fewlevels.storage.folder import checksum, npz
-from fewlevels.study.store import Store
+from fewlevels.study.folder import Store
 
 MAT_VARIABLE_BYTES = 2_000_000_000
 """Of the largest array that weights.mat holds; a MATLAB 5 file ends at 2^31 bytes a variable, its head included."""

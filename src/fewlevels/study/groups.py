@@ -16,7 +16,7 @@ from fewlevels.search.fewest import fewest_levels
 from fewlevels.storage.columns import as_rows
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
-from fewlevels.study.store import samples_digest
+from fewlevels.study.folder import samples_digest
 from fewlevels.training.config import TrainingConfig
 from fewlevels.training.sgd import train, trajectory
 

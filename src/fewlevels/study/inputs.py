@@ -12,7 +12,7 @@ from fewlevels.networks.networks import Networks
 from fewlevels.samples.datasets import DATASETS, samples_of
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
-from fewlevels.study.run import StudyResult, load_study, load_trained
+from fewlevels.study.result import StudyResult, load_study, load_trained
 
 BEST = "best"
 

@@ -17,7 +17,7 @@ from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.samples.datasets import DIGITS
 from fewlevels.study.analysis import summarise
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 
 POINTS = {"A": (8, 32.0), "B": (25, 62.0)}
 """Points of Figure 4a: number of levels q and weight range."""

@@ -20,7 +20,7 @@ from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 from fewlevels.storage.folder import Folder
 from fewlevels.study.inputs import best_of, model_index
-from fewlevels.study.run import StudyResult
+from fewlevels.study.result import StudyResult
 
 
 @dataclass(frozen=True, kw_only=True)
