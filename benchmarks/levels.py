@@ -32,11 +32,11 @@ import fewlevels as fl
 from fewlevels import _kernels
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.proportions import wilson
-from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
-from fewlevels.method_figures import levels_by_method
 from fewlevels.quantization import METHOD_QUANTIZERS
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Share
+from fewlevels.reporting.figures.methods import levels_by_method
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
 STARTS = {
     "paper": fl.TrainingConfig(),

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import fewlevels
-from fewlevels.comparison import store_comparison
 from fewlevels.errors import StoreError
-from fewlevels.report import write_report
+from fewlevels.reporting.comparison import store_comparison
+from fewlevels.reporting.study import write_report
 from fewlevels.storage.folder import Folder
 from tests.test_cli import run
 

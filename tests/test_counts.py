@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fewlevels.common.counts import counted
-from fewlevels.report import summary_rows
+from fewlevels.reporting.study import summary_rows
 from fewlevels.study.analysis import summarise
 from tests.handmade import handmade_study
 

@@ -22,12 +22,12 @@ from fewlevels.circuit.cell import Sinh
 from fewlevels.common.progress import Progress
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, RetentionTable, load_device
 from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
-from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit, fit_network
 from fewlevels.fitting.problem import Estimator, FitConfig, Problem
-from fewlevels.fitting.report import remarks, sentence, write_fit_report
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
+from fewlevels.reporting.figures.fit import draw_fit
+from fewlevels.reporting.fit import remarks, sentence, write_fit_report
 from fewlevels.search.finetuning import FinetuningConfig
 
 SAMPLES = load_digits(5)

@@ -30,8 +30,8 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import DeviceError, SearchError
-from fewlevels.method_figures import levels_by_method
 from fewlevels.quantization.sharing import Minimise
+from fewlevels.reporting.figures.methods import levels_by_method
 from fewlevels.search.methods import Method, MethodResult
 from tests.test_search import Backwards
 

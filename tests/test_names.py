@@ -18,7 +18,7 @@ from fewlevels import cli
 from fewlevels.circuit.spice.ngspice import run_deck
 from fewlevels.common.words import LONGEST, csv_safe, in_deck, in_figure, in_page, printable, printable_lines
 from fewlevels.engines.threads import Threads
-from fewlevels.report import write_report
+from fewlevels.reporting.study import write_report
 from fewlevels.study.circuits import CircuitOptions, netlist_of, store_simulation
 from fewlevels.study.config import make_config
 from fewlevels.study.result import StudyResult, load_study

@@ -11,15 +11,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from fewlevels import circuit_figures, figures, flip_pixels, recognition_under_flips
+from fewlevels import flip_pixels, recognition_under_flips
 from fewlevels.cli import main
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import StoreError
-from fewlevels.report import summary_json, summary_rows, write_report
-from fewlevels.study import claims as paper
+from fewlevels.reporting.figures import circuit as circuit_figures, study as figures
+from fewlevels.reporting.study import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
 from fewlevels.study.circuits import CircuitOptions
-from fewlevels.study.claims import claims
+from fewlevels.study.claims import applies, claims
 from fewlevels.study.config import make_config
 from fewlevels.study.run import run_study
 from tests.conftest import SMALL
@@ -167,8 +167,8 @@ def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
 def test_of_a_recognition_below_the_papers_the_report_says_nothing_from_the_paper(small_study):
     _, result = small_study
     lower = dataclasses.replace(result, config=result.config.model_copy(update={"alpha": 0.8}))
-    assert paper.applies(result)
-    assert not paper.applies(lower)
+    assert applies(result)
+    assert not applies(lower)
 
 
 def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):

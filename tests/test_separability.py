@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import norm
 
 from fewlevels import Device, load_device, separable_levels
-from fewlevels.device_figures import separability_figure
 from fewlevels.devices import MeasuredRetention, PolynomialSpread, RetentionTable, SaturatingSpread, TableSpread
 from fewlevels.devices.separability import compare, equal_error_levels, geometric_levels, when
 from fewlevels.errors import DeviceError
+from fewlevels.reporting.figures.devices import separability_figure
 from tests.oracles import given
 
 DAY = 86400.0

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from scipy import stats
 
-from fewlevels import figures
+from fewlevels.reporting.figures import study as figures
 from fewlevels.study.result import StudyResult
 from tests.handmade import EPOCHS, handmade_study
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from fewlevels.engines.threads import Threads
-from fewlevels.report import summary_json, summary_rows, write_report
+from fewlevels.reporting.study import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
 from fewlevels.study.claims import claims
 from fewlevels.study.config import PRESETS, make_config

@@ -107,7 +107,7 @@ def study(
     """
     on_interrupt(GOES_ON)
     from fewlevels.engines.threads import Threads
-    from fewlevels.report import write_report
+    from fewlevels.reporting.study import write_report
     from fewlevels.samples.datasets import NAMES
     from fewlevels.study.config import PRESETS, make_config, read_config
     from fewlevels.study.run import run_study
@@ -161,7 +161,7 @@ def study(
 @app.command()
 def report(folder: Folder) -> None:
     """Rebuild figures and report from the stored results."""
-    from fewlevels.report import write_report
+    from fewlevels.reporting.study import write_report
 
     print(f"report: {write_report(folder)}")
 
@@ -175,7 +175,7 @@ def show(
 
     if not as_json:
         return _print_summary(load_study(folder))
-    from fewlevels.report import summary_json
+    from fewlevels.reporting.study import summary_json
     from fewlevels.study.analysis import summarise
 
     print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
@@ -301,7 +301,7 @@ def _circuit_options(
 
 
 def _print_summary(result: StudyResult) -> None:
-    from fewlevels.report import summary_rows
+    from fewlevels.reporting.study import summary_rows
     from fewlevels.study.analysis import summarise
 
     rows = summary_rows(summarise(result))

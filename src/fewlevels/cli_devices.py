@@ -167,8 +167,8 @@ def _write_figure(device: Device, needs: int | None, k_sigma: float, after_secon
 
     import matplotlib
 
-    from fewlevels.device_figures import separability_figure
-    from fewlevels.figures import STYLE
+    from fewlevels.reporting.figures.devices import separability_figure
+    from fewlevels.reporting.figures.style import STYLE
     from fewlevels.storage.files import write_file
 
     picture = io.BytesIO()

@@ -75,8 +75,8 @@ def fit(
     from fewlevels.chips.variation import Conditions
     from fewlevels.devices import load_device
     from fewlevels.fitting.problem import FitConfig
-    from fewlevels.fitting.report import remarks, sentence, write_fit_report
     from fewlevels.fitting.store import stored_fit
+    from fewlevels.reporting.fit import remarks, sentence, write_fit_report
     from fewlevels.study.inputs import read_inputs
 
     began = time.perf_counter()

@@ -52,7 +52,7 @@ def search(
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
     on_interrupt("nothing was stored")
-    from fewlevels.comparison import describe, require_room, sentences, store_comparison, table
+    from fewlevels.reporting.comparison import describe, require_room, sentences, store_comparison, table
     from fewlevels.search.methods import compare_methods
     from fewlevels.study.inputs import read_inputs
 

@@ -19,7 +19,7 @@ from fewlevels.devices.separability import (
     telling_times,
     when,
 )
-from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
 LINES = ("-", "--", ":", "-.")
 

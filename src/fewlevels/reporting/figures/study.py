@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -18,26 +16,13 @@ from matplotlib.ticker import PercentFormatter
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import wilson
 from fewlevels.common.words import in_figure
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, POINT, STYLE, WIDTH_INCHES
 from fewlevels.samples.samples import Samples
 from fewlevels.search.robustness import recognition_under_flips
-from fewlevels.storage.folder import Folder
-from fewlevels.study import claims as paper
 from fewlevels.study.analysis import FEWEST_FOR_BAND, NEIGHBOURS, quantile_band, rank_correlation, solved_at
+from fewlevels.study.claims import POINTS, RANGE_AT_FOUR, START_CLAIMS, START_LEVELS, WIDE_LEVELS, WIDE_RANGE, applies
 from fewlevels.study.result import StudyResult
 
-INK, ACCENT, GREY = "#1a1a1a", "#c1272d", "#8a8a8a"  # told apart in greyscale too: by line style and marker
-POINT = "#5a6b7b"  # of one model among thousands: dark enough to be seen alone
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "savefig.bbox": "tight",
-    "svg.hashsalt": "fewlevels",
-}
-WIDTH_INCHES = 7.2
 LAYER_SPACING = 7.0
 MOST_NAMED_LEVELS = 8
 """Of Figure 3; the names of more would lie on each other."""
@@ -47,18 +32,6 @@ RANDOM_FLIPS, MOST_FLIPS = 5000, 5
 """Flipped samples that are drawn where there are too many to try them all, and the most pixels flipped in each."""
 NAME_LETTERS = 14
 """Of a class, below its sample."""
-
-
-def store_figure(store: Folder, name: str, figure: Figure) -> bytes:
-    """Write figures/NAME.png and .svg, the same bytes for the same figure, into a folder; returns the PNG."""
-    content = b""
-    for kind in ("svg", "png"):
-        buffer = io.BytesIO()
-        with matplotlib.rc_context(STYLE):
-            figure.savefig(buffer, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
-        content = buffer.getvalue()
-        store.write(f"figures/{name}.{kind}", content)
-    return content
 
 
 def draw(result: StudyResult) -> dict[str, Figure]:
@@ -192,11 +165,11 @@ def levels_against_range(result: StudyResult) -> Figure:
     _quantiles(axes, ranges, q)
     shown = {"Smallest range": used[ranges.argmin()], "Largest range": used[ranges.argmax()]}
     axes.set(xlim=(0, ranges.max() * 1.02), ylim=(0, q.max() + 2))
-    if paper.applies(result):
+    if applies(result):
         _papers_marks(axes)
         shown = {
             f"Nearest to {name}": used[np.hypot(ranges / weight_range - 1, q / levels - 1).argmin()]
-            for name, (levels, weight_range) in paper.POINTS.items()
+            for name, (levels, weight_range) in POINTS.items()
         }
     rho, (rho_low, rho_high) = rank_correlation(ranges, q)
     correlation = (
@@ -251,12 +224,12 @@ def _quantiles(axes: Axes, ranges: np.ndarray, q: np.ndarray) -> None:
 
 def _papers_marks(axes: Axes) -> None:
     """What the paper says of Figure 4a, within axes that it widens where they are too small."""
-    low, high = paper.WIDE_LEVELS
+    low, high = WIDE_LEVELS
     right, top = max(axes.get_xlim()[1], 67.0), max(axes.get_ylim()[1], high + 2)
     axes.add_patch(
         Rectangle(
-            (paper.WIDE_RANGE, low),
-            right - paper.WIDE_RANGE,
+            (WIDE_RANGE, low),
+            right - WIDE_RANGE,
             high - low,
             fill=False,
             edgecolor=INK,
@@ -264,8 +237,8 @@ def _papers_marks(axes: Axes) -> None:
             label="paper: range > 60, q 10 to 40",
         )
     )
-    axes.axvline(paper.RANGE_AT_FOUR, color=INK, linestyle="-.", linewidth=0.8, label="paper: q = 4 at range ≈ 21")
-    for (name, (levels, weight_range)), marker in zip(paper.POINTS.items(), "Ds", strict=True):
+    axes.axvline(RANGE_AT_FOUR, color=INK, linestyle="-.", linewidth=0.8, label="paper: q = 4 at range ≈ 21")
+    for (name, (levels, weight_range)), marker in zip(POINTS.items(), "Ds", strict=True):
         axes.plot(
             [weight_range],
             [levels],
@@ -287,7 +260,7 @@ def starts(result: StudyResult) -> Figure:
     """
     figure = Figure(figsize=(WIDTH_INCHES, 5.2), layout="constrained")
     axes = figure.subplots(2, 2).ravel()
-    config, named = result.config.zones, paper.applies(result)
+    config, named = result.config.zones, applies(result)
     letters = [chr(ord("A") + start) for start in range(len(config.starts))]
     labels = [f"{letter}\n{start.replace(':', chr(10))}" for letter, start in zip(letters, config.starts, strict=True)]
     axes[0].boxplot(
@@ -307,8 +280,8 @@ def starts(result: StudyResult) -> Figure:
         panel.plot(config.at_epochs, before.mean(axis=0), color=INK, linestyle="--", linewidth=1.2)
         panel.plot(config.at_epochs, quantized.mean(axis=0), color=ACCENT, linewidth=2)
         letter = f"Start {letters[start]}"
-        if named and start in paper.START_CLAIMS and config.levels == paper.START_LEVELS:
-            claim = paper.START_CLAIMS[start]
+        if named and start in START_CLAIMS and config.levels == START_LEVELS:
+            claim = START_CLAIMS[start]
             letter += f" (paper: Seed {claim.letter})"
             panel.hlines(
                 claim.recognition,

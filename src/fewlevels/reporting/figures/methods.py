@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fewlevels.common.words import in_figure
-from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
 MARKERS = "os^DvP*X<>pdh8Hx"
 LINES = ("-", "--", ":", "-.")

@@ -13,9 +13,9 @@ from matplotlib.ticker import PercentFormatter
 
 from fewlevels.circuit.network.simulation import Simulation, gap_by_cause
 from fewlevels.common.words import in_figure
-from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
-from fewlevels.study import claims as paper
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.study.circuits import CircuitOptions, simulate_model
+from fewlevels.study.claims import applies
 from fewlevels.study.result import StudyResult
 
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
@@ -99,7 +99,7 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     figure = Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
     axes = figure.subplots()
     y, names = result.samples.y, [result.samples.classes[y] for y in result.samples.y]
-    each, what = len(y) <= MOST_SHOWN, "digit" if paper.applies(result) else "sample"
+    each, what = len(y) <= MOST_SHOWN, "digit" if applies(result) else "sample"
     if not each:
         names = list(result.samples.classes)
     names = [in_figure(name) for name in names]

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from fewlevels.chips.variation import draw_chips
 from fewlevels.chips.yields import Yield, measured_chip
 from fewlevels.common.words import in_figure
-from fewlevels.figures import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.fitting.fit import Fit
 from fewlevels.fitting.trial import Trial
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
 DRAWN_CHIPS = 200
 WORST_SAMPLES = 20

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import math
 from collections.abc import Callable
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fewlevels import comparison
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
-from fewlevels.common.words import in_page
 from fewlevels.errors import StoreError
+from fewlevels.reporting import comparison
+from fewlevels.reporting.page import image_data, render
 from fewlevels.storage.folder import Folder
-from fewlevels.study import claims as paper
 from fewlevels.study.analysis import Summary, summarise
 from fewlevels.study.circuits import CircuitOptions, simulate_model
+from fewlevels.study.claims import applies, claims
 from fewlevels.study.result import StudyResult, load_study
 
 CAPTIONS = {
@@ -48,8 +46,10 @@ def write_report(folder: Path, result: StudyResult | None = None) -> Path:
     result: the folder's study, where it is loaded already. Raises ConfigError or StoreError where the folder holds no
     complete study or cannot be written.
     """
-    from fewlevels import circuit_figures, figures
-    from fewlevels.method_figures import levels_by_method
+    from fewlevels.reporting.figures.circuit import draw_circuit
+    from fewlevels.reporting.figures.methods import levels_by_method
+    from fewlevels.reporting.figures.study import draw
+    from fewlevels.reporting.figures.style import store_figure
 
     result = load_study(folder) if result is None else result
     compared = _stored(folder, "search.json", comparison.checked)
@@ -57,15 +57,15 @@ def write_report(folder: Path, result: StudyResult | None = None) -> Path:
         comparison.require_whole(folder, compared)
     store, images = Folder(folder), dict[str, str]()
     with store.held():
-        drawn, options = figures.draw(result), CircuitOptions()
+        drawn, options = draw(result), CircuitOptions()
         model = None if result.best < 0 else result.best
         if model is not None:
-            drawn |= circuit_figures.draw_circuit(result, model, options)
+            drawn |= draw_circuit(result, model, options)
         if compared is not None:
             drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
         for name, figure in drawn.items():
-            images[name] = base64.b64encode(figures.store_figure(store, name, figure)).decode()
-        store.write("report.html", _page(result, images, model, folder).encode())
+            images[name] = image_data(store_figure(store, name, figure))
+        store.write("report.html", _page(result, images, model, folder))
     return folder / "report.html"
 
 
@@ -145,18 +145,13 @@ def _agreement(stored: Any) -> dict[str, Any]:
     return {"of": of, "rows": rows}
 
 
-def _page(result: StudyResult, images: dict[str, str], model: int | None, folder: Path) -> str:
-    import jinja2
-
-    template = (resources.files("fewlevels") / "templates" / "report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=in_page
-    )
+def _page(result: StudyResult, images: dict[str, str], model: int | None, folder: Path) -> bytes:
     summary = summarise(result)
-    return environment.from_string(template).render(
+    return render(
+        "report.html",
         summary=summary,
         rows=summary_rows(summary),
-        claims=paper.claims(result) if paper.applies(result) else [],
+        claims=claims(result) if applies(result) else [],
         figures=[(CAPTIONS[name], image) for name, image in images.items() if name in CAPTIONS and name not in CIRCUIT],
         method_image=images.get("levels_by_method"),
         circuit_figures=[(CAPTIONS[name], images[name]) for name in CIRCUIT if name in images],

@@ -125,8 +125,8 @@ def store_comparison(
     written after it, it says that both are of one search. figures/levels_by_method: as PNG and SVG.
     on_stored: called once the search is stored, all but its figure. Raises StoreError where they cannot be written.
     """
-    from fewlevels.figures import store_figure
-    from fewlevels.method_figures import levels_by_method
+    from fewlevels.reporting.figures.methods import levels_by_method
+    from fewlevels.reporting.figures.style import store_figure
 
     store, name = Folder(folder), "levels_by_method"
     figure, certificate = levels_by_method(comparison.levels(), comparison.q_max), _certificate(comparison)

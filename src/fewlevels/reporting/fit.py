@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +9,11 @@ import numpy as np
 from fewlevels.circuit.network.resistances import engineering
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
-from fewlevels.common.words import in_page
 from fewlevels.devices.separability import compare, when
-from fewlevels.figures import store_figure
-from fewlevels.fitting.figures import draw_fit
 from fewlevels.fitting.fit import Fit
+from fewlevels.reporting.figures.fit import draw_fit
+from fewlevels.reporting.figures.style import store_figure
+from fewlevels.reporting.page import image_data, render
 from fewlevels.storage.folder import Folder
 
 
@@ -64,18 +62,13 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
 
     asked: what the fit was asked, in words. command: what repeats it.
     """
-    import jinja2
-
     store = Folder(folder)
-    image = base64.b64encode(store_figure(store, "fit", draw_fit(fit))).decode()
+    image = image_data(store_figure(store, "fit", draw_fit(fit)))
     mapping = fit.best.mapping
     programmed = [t[mask] for t, mask in zip(mapping.target_siemens, mapping.programmed, strict=True)]
     counts = (np.concatenate(programmed)[:, None] == mapping.level_siemens).sum(axis=0)
-    template = (resources.files("fewlevels") / "templates" / "fit.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=in_page
-    )
-    page = environment.from_string(template).render(
+    page = render(
+        "fit.html",
         fit=fit,
         device=fit.problem.device,
         found=fit.best.found,
@@ -89,5 +82,5 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
             for g, devices in zip(mapping.level_siemens, counts, strict=True)
         ],
     )
-    store.write("report.html", page.encode())
+    store.write("report.html", page)
     return folder / "report.html"

@@ -1,0 +1,1 @@
+"""Reporting: results in words, as figures and as one page."""

@@ -1,0 +1,1 @@
+"""Figures: a result drawn; each function returns a figure or a dict of them by name."""
