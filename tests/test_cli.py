@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewlevels import cli
-from fewlevels.cli_interrupt import on_interrupt
-from fewlevels.cli_progress import shown_progress
+from fewlevels.cli import main as cli
+from fewlevels.cli.interrupt import on_interrupt
+from fewlevels.cli.progress import shown_progress
 from fewlevels.common.progress import Progress
 from fewlevels.storage.folder import Folder
 from fewlevels.study.config import ZonesConfig
@@ -135,7 +135,7 @@ def test_two_studies_at_once_on_a_file_system_without_locks_end_with_the_right_b
             "import errno, fcntl\n"
             "def refused(*_): raise OSError(errno.ENOLCK, 'No locks available')\n"
             "fcntl.flock = refused\n"
-            "from fewlevels.cli import main\n"
+            "from fewlevels.cli.main import main\n"
             "main()\n"
         ),
     )
@@ -251,7 +251,8 @@ def test_an_interrupted_search_leaves_soon_and_says_that_nothing_was_stored(tmp_
 NATIVE = """
 import sys
 import numpy as np
-from fewlevels import cli, load_digits, _kernels
+from fewlevels import load_digits, _kernels
+from fewlevels.cli import main as cli
 def app(**_):
     x, y = load_digits(5).x.astype(np.float32), load_digits(5).y
     w1, w2 = np.zeros((16, 25, 10), np.float32), np.zeros((16, 10, 10), np.float32)
@@ -446,7 +447,7 @@ def test_the_version_is_the_packages():
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; sys.argv = ['fewlevels', '--help']\nfrom fewlevels.cli import main\n"
+    code = "import sys; sys.argv = ['fewlevels', '--help']\nfrom fewlevels.cli.main import main\n"
     code += "try: main()\nexcept SystemExit: pass\n"
     code += "print([m for m in ('numpy', 'scipy', 'matplotlib', 'pyarrow', 'pydantic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -29,13 +29,6 @@ STAGES = (
     "fitting",
     "study",
     "reporting",
-    "cli_interrupt",
-    "cli_options",
-    "cli_output",
-    "cli_progress",
-    "cli_devices",
-    "cli_fit",
-    "cli_search",
     "cli",
 )
 """From left to right; a stage is a module, or a folder of modules that may also import each other."""

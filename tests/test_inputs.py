@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewlevels import Networks, TrainingConfig, cli, flip_pixels, load_dataset, load_digits, train
+from fewlevels import Networks, TrainingConfig, flip_pixels, load_dataset, load_digits, train
+from fewlevels.cli import main as cli
 from fewlevels.errors import FewlevelsError, SamplesError, SearchError, UsageError
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.provenance import Provenance

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from fewlevels import cli
 from fewlevels.circuit.spice.ngspice import run_deck
+from fewlevels.cli import main as cli
 from fewlevels.common.words import LONGEST, csv_safe, in_deck, in_figure, in_page, printable, printable_lines
 from fewlevels.engines.threads import Threads
 from fewlevels.reporting.study import write_report

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fewlevels import flip_pixels, recognition_under_flips
-from fewlevels.cli import main
+from fewlevels.cli.main import main
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import StoreError
 from fewlevels.reporting.figures import circuit as circuit_figures, study as figures

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Optional, cast
 
 import typer
 
-from fewlevels.cli_interrupt import GOES_ON, on_interrupt
-from fewlevels.cli_options import NETWORKS, Data, Model, Test, option
-from fewlevels.cli_progress import shown_progress
+from fewlevels.cli.interrupt import GOES_ON, on_interrupt
+from fewlevels.cli.options import NETWORKS, Data, Model, Test, option
+from fewlevels.cli.progress import shown_progress
 from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
 from fewlevels.errors import UsageError

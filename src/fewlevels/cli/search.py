@@ -9,8 +9,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from fewlevels.cli_interrupt import on_interrupt
-from fewlevels.cli_options import NETWORKS, Data, Test, option
+from fewlevels.cli.interrupt import on_interrupt
+from fewlevels.cli.options import NETWORKS, Data, Test, option
 
 
 def search(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from fewlevels.cli_options import option
+from fewlevels.cli.options import option
 from fewlevels.common.words import printable
 from fewlevels.errors import DeviceError
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Optional
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+
+if TYPE_CHECKING:
+    pass
 
 
 def option(name: str, help_text: str, metavar: str) -> Any:
@@ -41,3 +45,6 @@ Test = Annotated[
     ),
 ]
 Model = Annotated[str, option("--model", "best, or the index of a model. [best]", "best|INDEX")]
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]

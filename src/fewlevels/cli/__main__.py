@@ -1,0 +1,5 @@
+"""`python -m fewlevels.cli`."""
+
+from fewlevels.cli.main import main
+
+main()
