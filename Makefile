@@ -10,7 +10,7 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/fewlevels/_native/*)
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard src/fewlevels/_native/*/*)
 
 .PHONY: study test lint bench paper circuits fits bare sanitize wheel clean
 

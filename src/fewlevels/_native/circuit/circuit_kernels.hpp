@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "dispatch.hpp"
+#include "bindings/dispatch.hpp"
 
 namespace fewlevels {
 

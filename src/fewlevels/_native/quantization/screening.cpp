@@ -10,8 +10,8 @@
 // over jumps of rows of a table, made once a network.
 #include <math.h>
 
-#include "doubles.hpp"
-#include "kernels.hpp"
+#include "common/doubles.hpp"
+#include "common/kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "dispatch.hpp"
+#include "bindings/dispatch.hpp"
 
 namespace nb = nanobind;
 

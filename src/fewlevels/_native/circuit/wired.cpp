@@ -9,7 +9,7 @@
 //   [Tw + g, g; g, Tb + g] [du; db] = -[Fu; Fb],
 // loses du by elimination, word line by word line; what is left, S = Tb + g - g (Tw + g)^-1 g, goes to conjugate
 // gradients, preconditioned by (Tb + g)^-1 and a correction of the smooth modes that this alone misses.
-#include "lines.hpp"
+#include "circuit/lines.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

@@ -1,5 +1,5 @@
 // The Python face of the kernels: checks shapes, lets go of the interpreter lock, picks the instruction set.
-#include "binding.hpp"
+#include "bindings/binding.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>

@@ -2,8 +2,8 @@
 #pragma once
 #include <math.h>
 
-#include "circuit_kernels.hpp"
-#include "simd.hpp"
+#include "circuit/circuit_kernels.hpp"
+#include "common/simd.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 

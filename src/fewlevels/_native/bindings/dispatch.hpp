@@ -1,6 +1,6 @@
 // Every kernel exists once per instruction set, in a namespace of that name.
 #pragma once
-#include "kernels.hpp"
+#include "common/kernels.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define FEWLEVELS_FOR_EACH_ISA(DO) DO(v4) DO(v3) DO(baseline)

@@ -11,8 +11,8 @@
 // at a time, because storing them is the bottleneck; until then each new x W1 adds what the waiting updates would.
 //
 // With a weight limit every update ends in a projection on [-limit, limit] (Limited). W1 must then be at hand: Primal.
-#include "kernels.hpp"
-#include "simd.hpp"
+#include "common/kernels.hpp"
+#include "common/simd.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

@@ -5,8 +5,8 @@
 // outputs that differ by rounding only are a tie.
 #include <math.h>
 
-#include "doubles.hpp"
-#include "kernels.hpp"
+#include "common/doubles.hpp"
+#include "common/kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

@@ -1,5 +1,5 @@
 // Cells of their own, and crossbars with ideal wires: every bit line one scalar equation, one bit line per vector lane.
-#include "doubles.hpp"
+#include "common/doubles.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

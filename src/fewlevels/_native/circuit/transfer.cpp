@@ -9,7 +9,7 @@
 // Rectangles of LEAF x LEAF cells are made WIDE at a time, one in each lane.
 //
 // The array is filled up to whole leaves by cells of 0 S, above it and to its right. They change nothing.
-#include "mesh.hpp"
+#include "circuit/mesh.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #endif
 
-#include "circuit_kernels.hpp"
+#include "circuit/circuit_kernels.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;

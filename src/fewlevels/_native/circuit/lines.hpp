@@ -7,8 +7,8 @@
 #pragma once
 #include <math.h>
 
-#include "doubles.hpp"
-#include "modes.hpp"
+#include "circuit/modes.hpp"
+#include "common/doubles.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

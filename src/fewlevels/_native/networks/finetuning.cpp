@@ -4,8 +4,8 @@
 // for that at the latent ones, so that a kernel needs to know nothing of the quantizer. One model per vector lane.
 #include <math.h>
 
-#include "kernels.hpp"
-#include "simd.hpp"
+#include "common/kernels.hpp"
+#include "common/simd.hpp"
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif

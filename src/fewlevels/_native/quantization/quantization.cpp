@@ -1,6 +1,6 @@
 // Each weight to the interval of the weight range that it falls in, and to that interval's level.
-#include "kernels.hpp"
-#include "simd.hpp"
+#include "common/kernels.hpp"
+#include "common/simd.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 

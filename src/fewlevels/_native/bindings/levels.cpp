@@ -1,5 +1,5 @@
 // The Python face of the kernels that quantize and fine-tune: checks shapes, lets go of the lock, picks the set.
-#include "binding.hpp"
+#include "bindings/binding.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
