@@ -9,7 +9,7 @@ from fewlevels.engines.threads import Threads
 from fewlevels.study.config import make_config
 from fewlevels.study.result import StudyResult
 from fewlevels.study.run import run_study
-from tests.instruction_sets import use_instruction_set
+from tests.support.instruction_sets import use_instruction_set
 
 SMALL = {
     "seeds": 5,

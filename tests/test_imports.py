@@ -1,19 +1,18 @@
-"""Imports: each stage knows only the stages to its left, and the package costs nothing until it is used."""
+"""Imports: folders know those before them, nothing goes in circles, and the package costs nothing until it is used."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 import fewlevels
 
-STAGES = (
-    "_kernels",
+FOLDERS = (
     "errors",
     "common",
     "storage",
@@ -31,18 +30,18 @@ STAGES = (
     "reporting",
     "cli",
 )
-"""From left to right; a stage is a module, or a folder of modules that may also import each other."""
+"""From the ground up: a folder knows those before it."""
 
 ROOT = Path(fewlevels.__file__).parent
-MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(ROOT.rglob("*.py"))
+    if path != ROOT / "__init__.py"
+}
 
 
-def stage_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
-
-
-def imported_stages(source: str) -> Iterator[str]:
-    """The stages that a module's imports name, wherever in the module they stand."""
+def imported(source: str) -> Iterator[str]:
+    """The modules of ours that a module's imports name, wherever in the module they stand, without 'fewlevels.'."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -51,19 +50,64 @@ def imported_stages(source: str) -> Iterator[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        for name in names:
-            package, _, rest = name.partition(".")
-            stage = rest.split(".")[0]
-            if package == "fewlevels" and stage != "__version__":
-                yield fewlevels._PUBLIC.get(stage, stage).partition(".")[0]
+        for package, _, name in (name.partition(".") for name in names):
+            if package == "fewlevels" and name != "__version__":
+                yield module_of(fewlevels._PUBLIC.get(name, name))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_stage_imports_only_to_its_left(path: Path) -> None:
-    stage = stage_of(path)
-    assert stage in STAGES, f"{stage} has no place in STAGES"
-    allowed = {*STAGES[: STAGES.index(stage)], *([stage] if path.parent != ROOT else [])}
-    assert set(imported_stages(path.read_text(encoding="utf-8"))) <= allowed
+def module_of(name: str) -> str:
+    """The module that a name lies in, which may be the name of a folder."""
+    while name and name not in MODULES and f"{name}.__init__" not in MODULES and name != "_kernels":
+        name = name.rpartition(".")[0]
+    return f"{name}.__init__" if f"{name}.__init__" in MODULES else name
+
+
+IMPORTS = {name: sorted(set(imported(path.read_text(encoding="utf-8")))) for name, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_folder_imports_only_from_those_before_it(module: str) -> None:
+    folder = module.partition(".")[0]
+    assert folder in FOLDERS, f"{folder} has no place in FOLDERS"
+    allowed = {"_kernels", *FOLDERS[: FOLDERS.index(folder) + 1]}
+    assert {name.partition(".")[0] for name in IMPORTS[module]} <= allowed
+
+
+def circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names that import each other in turn, the first again at the end; none where there is no circle."""
+    done: set[str] = set()
+
+    def follow(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name not in done:
+            for other in imports.get(name, ()):
+                if found := follow(other, [*way, name]):
+                    return found
+            done.add(name)
+        return []
+
+    return next((found for name in imports if (found := follow(name, []))), [])
+
+
+def test_no_files_import_each_other() -> None:
+    assert circle(IMPORTS) == []
+    assert circle({"a": ["b"], "b": ["c", "d"], "d": ["b"]}) == ["b", "d", "b"]
+
+
+@pytest.mark.parametrize("folder", sorted({name.rpartition(".")[0] for name in MODULES if "." in name}))
+def test_what_lies_in_a_folder_imports_one_way(folder: str) -> None:
+    """Its files, and each folder in it as a whole."""
+
+    def room(name: str) -> str:
+        return name.removeprefix(f"{folder}.").partition(".")[0]
+
+    rooms: dict[str, set[str]] = {}
+    for name, others in IMPORTS.items():
+        if name.startswith(f"{folder}.") and room(name) != "__init__":
+            inside = {room(other) for other in others if other.startswith(f"{folder}.")}
+            rooms.setdefault(room(name), set()).update(inside - {room(name)})
+    assert circle(rooms) == []
 
 
 def test_imports_are_read_in_every_form() -> None:
@@ -74,11 +118,11 @@ def later():
     from fewlevels.quantization.midpoint import Midpoint
     from fewlevels import errors as e
 """
-    assert sorted(imported_stages(source)) == ["errors", "quantization", "search", "training"]
+    assert sorted(imported(source)) == ["errors", "quantization.midpoint", "search.__init__", "training.sgd"]
 
 
-def test_every_stage_is_there() -> None:
-    assert {"_kernels", *map(stage_of, MODULES)} == set(STAGES)
+def test_every_folder_is_there() -> None:
+    assert {name.partition(".")[0] for name in MODULES} == set(FOLDERS)
 
 
 def test_importing_the_package_imports_no_library() -> None:

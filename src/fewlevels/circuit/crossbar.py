@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
 from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.circuit.cell import OWN_LAWS, Selector, check_law, current_of, law_numbers
-from fewlevels.circuit.solvers.modes import bit_modes, word_modes
+from fewlevels.circuit.cell import OWN_LAWS, Selector, check_law, current_of
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, real_array, shown
 from fewlevels.errors import CircuitError, UnitWarning
 
 LEAST_OHM = 1e-150
 """Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""
-
-WiredArguments = tuple[FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
-"""Conductances, word and bit segment and foot in ohm, cell law, and two kinds of modes with their eigenvalues."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,25 +87,6 @@ class Crossbar:
     @property
     def has_wires(self) -> bool:
         return self.word_wire_ohm > 0 or self.bit_wire_ohm > 0
-
-    @cached_property
-    def wired_arguments(self) -> WiredArguments:
-        """What the native solver of wired crossbars takes of the crossbar, made once."""
-        word, bit = self.word_wire_ohm, self.bit_wire_ohm
-        none = np.empty((0, 0)), np.empty(0)
-        words = word_modes(self.bit_lines) if word > 0 and bit > 0 else none
-        bits = bit_modes(self.word_lines, bit / self.foot_ohm) if word > 0 and bit > 0 else none
-        return (
-            self.conductance_siemens,
-            word,
-            bit,
-            self.foot_ohm,
-            law_numbers(self.selector),
-            words[0],
-            words[1] / (word or 1),
-            bits[0],
-            bits[1] / (bit or 1),
-        )
 
     def cell_current(self, volt: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Currents and their derivatives at voltages (…, word lines, bit lines) across the cells."""

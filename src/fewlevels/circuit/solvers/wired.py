@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels import _kernels
-from fewlevels.circuit.cell import is_native
+from fewlevels.circuit.cell import is_native, law_numbers
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.solvers.direct import solve_directly
+from fewlevels.circuit.solvers.modes import bit_modes, word_modes
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
@@ -22,6 +23,9 @@ PARALLEL_CELLS = 150_000
 """Cells above which one solution is spread over threads; below it, samples are."""
 CHUNK = 16
 """Samples solved one after the other, each starting from the one before; fixed, so that threads do not matter."""
+
+KernelArguments = tuple[FloatArray, float, float, float, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
+"""Conductances, word and bit segment and foot in ohm, cell law, and two kinds of modes with their eigenvalues."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,12 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     drop, bit = np.empty((2, samples, rows, columns)) if nodes else (None, None)
     output, residual = np.empty((samples, columns)), np.full(samples, np.nan)
     counts, converged = np.zeros((2, samples), np.int64), np.zeros(samples, bool)
-    if is_native(crossbar.selector) and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
+    arguments = kernel_arguments(crossbar) if is_native(crossbar.selector) else None
+    if arguments is not None and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
         if samples <= CHUNK or rows * columns > PARALLEL_CELLS:
             threads = threads_for() if rows * columns > PARALLEL_CELLS else 1
             _kernels.wired(
-                *crossbar.wired_arguments,
+                *arguments,
                 tolerance,
                 MAX_STEPS,
                 MAX_ITERATIONS,
@@ -77,7 +82,7 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
                 part = slice(begin, begin + CHUNK)
                 part_counts = np.empty((2, len(input_volt[part])), np.int64)
                 _kernels.wired(
-                    *crossbar.wired_arguments,
+                    *arguments,
                     tolerance,
                     MAX_STEPS,
                     MAX_ITERATIONS,
@@ -107,3 +112,22 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
         if drop is not None and bit is not None:
             drop[sample], bit[sample] = found.drop_volt, found.bit_volt
     return Solved(output, drop, bit, counts[0], counts[1], residual, converged, len(left))
+
+
+def kernel_arguments(crossbar: Crossbar) -> KernelArguments:
+    """What the native solver takes of a crossbar."""
+    word, bit = crossbar.word_wire_ohm, crossbar.bit_wire_ohm
+    none = np.empty((0, 0)), np.empty(0)
+    words = word_modes(crossbar.bit_lines) if word > 0 and bit > 0 else none
+    bits = bit_modes(crossbar.word_lines, bit / crossbar.foot_ohm) if word > 0 and bit > 0 else none
+    return (
+        crossbar.conductance_siemens,
+        word,
+        bit,
+        crossbar.foot_ohm,
+        law_numbers(crossbar.selector),
+        words[0],
+        words[1] / (word or 1),
+        bits[0],
+        bits[1] / (bit or 1),
+    )
