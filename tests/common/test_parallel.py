@@ -147,4 +147,4 @@ def test_threads_are_started_in_one_place() -> None:
         for path in package.rglob("*.py")
         if re.search(r"threading\.Thread\(|concurrent\.futures|multiprocessing", path.read_text(encoding="utf-8"))
     }
-    assert started == {"common/parallel.py", "cli_interrupt.py"}  # this one listens for Ctrl-C
+    assert started == {"common/parallel.py", "cli/interrupt.py"}  # this one listens for Ctrl-C
