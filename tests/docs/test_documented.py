@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fewlevels import Conditions, FitConfig, load_device, load_digits
+from fewlevels import Conditions, FitConfig, Networks, Samples, load_device
 from fewlevels.circuit.network.simulation import Agreement
 from fewlevels.cli.main import app
 from fewlevels.fitting.store import stored_fit
@@ -80,7 +80,6 @@ def folder(small_study: tuple[Path, StudyResult], tmp_path_factory: pytest.TempP
     """A study with everything that commands store in its folder, and two fits and devices beside it."""
     folder = tmp_path_factory.mktemp("documented") / "study"
     shutil.copytree(small_study[0], folder)
-    result = small_study[1]
     printed(folder, "simulate", folder, "--draws", 2)
     printed(folder, "search", folder, "--method", "paper")
     store_agreement(folder, 0, CircuitOptions(), Agreement(((1.0, 1, 0.0),), 1e-9, "39"))
@@ -89,11 +88,14 @@ def folder(small_study: tuple[Path, StudyResult], tmp_path_factory: pytest.TempP
     (folder.parent / "iv.csv").write_text(f"V (V),I (A)\n{table}\n", encoding="utf-8")
     (folder.parent / "imperfect.toml").write_text(IMPERFECT, encoding="utf-8")
     conditions = Conditions(after_seconds=100.0, input_volt=0.5)
-    asked = FitConfig(chips=20, most_states=2, yield_target=0.01, wire_ohm=1.0, conditions=conditions)
-    network, samples = result.found.networks[int(result.best)], load_digits(5)
-    for name, config in (("imperfect", asked), ("lee2018_taox", FitConfig(chips=20, most_states=2, yield_target=0.01))):
-        device = load_device(folder.parent / "imperfect.toml" if name == "imperfect" else name)
-        stored_fit(network, samples, device, config, folder.parent / f"fit_{name}")
+    options = {"chips": 20, "most_states": 2, "yield_target": 0.01}
+    samples = Samples(np.eye(3), np.arange(3), ("a", "b", "c"))
+    network = Networks.from_weights([4 * np.eye(3), 4 * np.eye(3)])
+    for device, config in (
+        (load_device(folder.parent / "imperfect.toml"), FitConfig(wire_ohm=1.0, conditions=conditions, **options)),
+        (load_device("lee2018_taox"), FitConfig(**options)),
+    ):
+        stored_fit(network, samples, device, config, folder.parent / f"fit_{device.name}")
     return folder
 
 
