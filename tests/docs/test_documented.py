@@ -192,3 +192,9 @@ def test_every_option_that_help_shows_is_on_the_page() -> None:
         section = text.split("## ")[0] + (text.split(f"## {name}\n")[1].split("\n## ")[0] if name else "")
         shown = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", done.stdout.split("Options:")[1].split("Commands:")[0]))
         assert shown and {option for option in shown if not re.search(rf"[`\s]{option}[`\s]", section)} == set()
+
+
+@pytest.mark.parametrize("document", [*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")], ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
