@@ -18,10 +18,10 @@ from fewlevels.common.words import printable
 from fewlevels.errors import FewlevelsError
 
 FREE_BYTES = 2**30
-"""Up to this size an array may unpack from however little."""
+"""An array of up to this many bytes is read, however small its packed form is."""
 
 MOST_UNPACKED = 500
-"""Times its packed size that a larger array may unpack to; real data stay far below, deflate ends at 1032."""
+"""How many times its packed size a larger array may have. Real data stay far below; deflate can reach 1032."""
 
 EXPECTED = "a NumPy .npz of plain arrays"
 HOW = "save plain arrays by numpy.savez or numpy.savez_compressed"
@@ -59,7 +59,8 @@ def npz_names(path: str | Path, error: type[FewlevelsError]) -> list[str]:
 def read_npz(path: str | Path, names: Collection[str], error: type[FewlevelsError]) -> dict[str, npt.NDArray[Any]]:
     """These arrays of a `.npz`, in C order and the machine's byte order; read-only.
 
-    Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
+    Raises `error` where an array is missing or is no plain array, where NumPy did not pack it, or where it is larger
+    than its file can hold.
     """
     with open_regular(path, error, EXPECTED) as file:
         archive, members = _members(path, file, error)
@@ -99,7 +100,7 @@ def _members(
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Raises one of DAMAGED for what is not a plain array."""
+    """The array of one member of the archive. Raises one of DAMAGED where it is no plain array."""
     if member.flag_bits & 1:
         raise ValueError("it is encrypted")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
