@@ -169,6 +169,12 @@ def test_every_column_of_a_shard_is_documented(folder: Path, heading: str, names
     assert METADATA in schema.metadata and set(schema.names) == documented(heading)
 
 
+def test_every_key_of_provenance_is_documented(folder: Path) -> None:
+    shards = folder.parent.glob("*/shards/*.parquet")
+    made_of = [json.loads(pq.read_schema(shard).metadata[METADATA]) for shard in shards]
+    assert {key for each in made_of for key in each} == documented("Provenance of shards")
+
+
 def test_every_key_of_a_study_s_configuration_is_documented() -> None:
     plain = set(StudyConfig.model_fields) - {"zones"}
     assert plain | {f"zones.{name}" for name in ZonesConfig.model_fields} == documented("study.toml")
