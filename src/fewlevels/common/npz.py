@@ -59,8 +59,7 @@ def npz_names(path: str | Path, error: type[FewlevelsError]) -> list[str]:
 def read_npz(path: str | Path, names: Collection[str], error: type[FewlevelsError]) -> dict[str, npt.NDArray[Any]]:
     """These arrays of a `.npz`, in C order and the machine's byte order; read-only.
 
-    Raises `error` where an array is missing or is no plain array, where NumPy did not pack it, or where it is larger
-    than its file can hold.
+    Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
     """
     with open_regular(path, error, EXPECTED) as file:
         archive, members = _members(path, file, error)

@@ -19,7 +19,7 @@ from fewlevels.errors import DeviceError
 GRID = 4096
 DAY = 86400.0
 VANISHES = 1e-12
-"""The smallest spread, relative to the mean. A smaller one is lost in the rounding of mean + k sigma."""
+"""Of the mean: a smaller spread is lost in the rounding of mean + k sigma."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,16 +62,14 @@ class SeparableLevels:
 
 
 def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float | None = None) -> SeparableLevels:
-    """How many levels can be told apart, and which: each boundary lies at least k_sigma standard deviations from both
-    of its levels.
+    """Levels whose boundaries lie k_sigma standard deviations of the programmed conductance from both neighbours.
 
-    Continuous window: the count is 1 + the integral of dG / (2 k sigma(G)) over the means that the window reaches.
-    Where the spread changes so fast from level to level that fewer levels really fit, the count is their number. The
-    levels are as many as the whole part of the count. They begin at the lowest conductance, and all neighbours are
-    confused equally often. Level table: each level has the interval mean +- k sigma. The answer is the largest set of
-    levels whose intervals do not overlap. Of several such sets it is the one whose closest two levels are furthest
-    apart. A source that states levels without spreads is taken at its word.
-    after_seconds: None as programmed. Levels are given as they are to be programmed.
+    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over the means that it reaches, or, where the spread
+    changes so fast from level to level that fewer really fit, their number; and the whole part of that many levels from
+    its lowest conductance on, each pair of neighbours at the same error. Level table: the largest subset of its levels
+    whose intervals mean +- k sigma do not overlap, of several the one whose closest pair is furthest apart. A source
+    that states levels without spreads is taken at its word.
+    after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
     """
     instance("device", device, Device, DeviceError)

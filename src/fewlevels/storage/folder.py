@@ -52,7 +52,7 @@ def checksum(content: bytes) -> str:
 class Folder:
     """A folder of results. Raises StoreError where it cannot be read or written.
 
-    The list of shards is read when a shard is first asked for, and again when the folder is locked.
+    The shards are listed once, when one is first asked for, and again when the folder is locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock of the folder for this process; the folder is made where it is missing. See also `held`.
+        """Hold the folder, made where it is missing, for this process; see also `held`.
 
         Raises StoreError where another process holds it. Warns, and goes on, where the file system has no locks.
         """
@@ -148,10 +148,10 @@ class Folder:
         self._provenance[path] = provenance
 
     def read_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
-        """The table of this name that was made of this; only these columns where some are named.
+        """The table of this name that was made of this, or these columns of it.
 
-        Raises StoreError where it is missing or damaged. Raises ConfigError, which says what differs, where there is
-        only a table that was made of something else.
+        Raises StoreError where it is missing or damaged, ConfigError, which says what differs, where only one that was
+        made of something else is there.
         """
         shards = {path: _opened(path) for path in self._paths().get(name, [])}
         for path, shard in shards.items():
@@ -167,14 +167,13 @@ class Folder:
         return shard.file.read(columns, use_threads=False)
 
     def missing(self, wanted: Mapping[str, Provenance]) -> list[str]:
-        """The names without a shard that was made of this.
-
-        Raises ConfigError, which says what differs, where a name has only a shard that was made of something else.
+        """The names that have no shard made of this yet. Raises ConfigError, which says what differs, for a shard that
+        was made of something else.
         """
         return [name for name, made_of in wanted.items() if self._path_of(name, made_of) is None]
 
     def names(self) -> list[str]:
-        """The names of all shards that are there."""
+        """Of all shards that are there."""
         return list(self._paths())
 
     def discard_damaged(self) -> list[Path]:
@@ -211,10 +210,7 @@ class Folder:
         return self._chosen(_plain(name, made_of), known)
 
     def _chosen(self, wanted: Provenance, provenances: dict[Path, Provenance]) -> Path | None:
-        """The first path whose shard was made of what is wanted; None where there is none.
-
-        Warns of a path that differs, where it can be left aside. Raises where there is only such a path.
-        """
+        """The first path of this provenance. Of others it warns where they can be left aside, else it raises."""
         differing = {path: differences(there, wanted) for path, there in provenances.items()}
         chosen = next((path for path, differs in differing.items() if not differs), None)
         for path, differs in differing.items():
