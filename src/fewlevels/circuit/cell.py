@@ -1,4 +1,4 @@
-"""Cells: the current of one device under a voltage, alone or in series with a selector."""
+"""Cells: the current through one device at a voltage. A selector may lie in series with the device."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.errors import CircuitError
 
 VOLT_PER_KELVIN = 1.38064852e-23 / 1.6021766208e-19
-"""k / q with the constants of ngspice (CODATA 2014): both engines then solve the same circuit. Today's exact values
-are 3.4e-7 larger."""
+"""Thermal voltage per kelvin, k / q, in V/K, with the constants of ngspice (CODATA 2014), so that both engines solve
+the same circuit. Today's exact value is larger by 3.4e-7 of it."""
 
 
 class Selector(Protocol):
     """How a cell of a given conductance conducts. The current must rise with the voltage and be 0 at 0 V.
 
-    A law of one's own may leave the range of float64 at high voltages: solvers stay where it does not.
+    A user's own law may leave the range of float64 at high voltages. Solvers stay at voltages where it is finite.
     """
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -65,8 +65,9 @@ class Diode:
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         """In closed form by the Wright omega function.
 
-        Within 1e-12 from 1e-15 V to 100 V and in reverse, for devices from 1 ohm up, open ones included; the derivative
-        too, or to what the last digit of the voltage changes where that is more, as far in reverse.
+        The relative error is at most 1e-12, from 1e-15 V to 100 V and in reverse, for devices from 1 ohm up to open
+        ones. The derivative is as exact, or as exact as the last digit of the voltage allows; far in reverse that is
+        less.
         """
         volt, conductance = np.broadcast_arrays(np.float64(volt), np.float64(conductance_siemens))
         flat = np.ascontiguousarray(volt.ravel()), np.ascontiguousarray(conductance.ravel())
@@ -126,8 +127,8 @@ def current_of(
 ) -> tuple[FloatArray, FloatArray]:
     """Currents and derivatives of cells, both of the shape that volt and conductance broadcast to.
 
-    An open cell, of 0 S, carries nothing, whatever its law. Not finite where a law leaves the range of float64; NumPy
-    does not warn of it.
+    An open cell, of 0 S, carries nothing, whatever its law. A current is not finite where its law leaves the range of
+    float64, and NumPy does not warn of that.
     """
     law = Resistor() if selector is None else selector
     with np.errstate(all="ignore"):
@@ -143,14 +144,17 @@ OWN_LAWS = (Diode, Resistor, Sinh, Cubic)
 """Laws that need no look at what they give."""
 
 CHECKED_VOLTS = (-1.0, -0.1, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 0.1, 1.0)
-"""Where a law of one's own is looked at."""
+"""The voltages at which a user's own law is checked, in volt."""
 FINITE_VOLT = 1e-9
-"""Up to which it must be finite."""
+"""At voltages up to this one, in volt, a law must be finite."""
 
 
 def check_law(selector: Selector, conductance_siemens: FloatArray) -> None:
-    """Raises CircuitError where a law of one's own is none: by the shape of what it returns, or as a current that does
-    not rise through 0 A at 0 V. conductance_siemens: (word lines, bit lines), of the crossbar that it is for."""
+    """Raises CircuitError where a user's own law is wrong: in the shape of what it returns, or because its current is
+    not 0 A at 0 V or does not rise.
+
+    conductance_siemens: (word lines, bit lines), of the crossbar that the law is for.
+    """
     name, shape = f"{type(selector).__name__}.current", conductance_siemens.shape
     if not callable(getattr(selector, "current", None)):
         raise CircuitError(f"a selector must have current(volt, conductance_siemens), got {shown(selector)}")
@@ -182,12 +186,12 @@ _OHMIC = np.zeros(4)
 
 
 def law_numbers(selector: Selector | None) -> FloatArray:
-    """What the native kernels take in place of a diode or of no selector."""
+    """The four numbers that stand for a diode, or for no selector, in the native kernels."""
     if isinstance(selector, Diode):
         return np.array([selector.slope_volt, selector.saturation_ampere, selector.gmin_siemens, selector.series_ohm])
     return _OHMIC
 
 
 def is_native(selector: Selector | None) -> bool:
-    """Whether the native kernels know this selector. What is derived from it may conduct otherwise."""
+    """Whether the native kernels know this selector. A class derived from one of these may conduct otherwise."""
     return selector is None or type(selector) in (Diode, Resistor)

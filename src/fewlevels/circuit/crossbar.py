@@ -1,4 +1,4 @@
-"""Crossbars: devices where word lines and bit lines cross, their wires and how a bit line ends."""
+"""Crossbars: devices where word lines and bit lines cross, their wires, and the ends of the bit lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fewlevels.common.checks import is_number, real_array, shown
 from fewlevels.errors import CircuitError, UnitWarning
 
 LEAST_OHM = 1e-150
-"""Smaller wires leave float64 where they are divided by; 0 is an ideal wire."""
+"""The smallest resistance of a wire, in ohm. Dividing by a smaller one leaves float64. 0 is an ideal wire."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,11 @@ class Crossbar:
 
     Word line i is driven at its left end, through one wire segment; one segment lies between neighbouring cells. Bit
     line j runs down to its foot and through one last segment to virtual ground, or to a reference resistor.
-    conductance_siemens: (word lines, bit lines), at least 0 and finite; 0 is an open cell. Kept as a copy that cannot
-    be written to. word_wire_ohm, bit_wire_ohm: of one segment; 0 is an ideal wire. reference_ohm: 0 is virtual ground.
+    conductance_siemens: (word lines, bit lines), at least 0 and finite; 0 is an open cell. The crossbar keeps a copy
+    that cannot be written to. word_wire_ohm, bit_wire_ohm: of one segment; 0 is an ideal wire. reference_ohm: 0 is
+    virtual ground.
     selector: in series with each device, None for none.
-    Raises CircuitError where a value cannot be. Warns (UnitWarning) where every cell exceeds 1 S.
+    Raises CircuitError where a value is impossible. Warns (UnitWarning) where every cell exceeds 1 S.
     """
 
     conductance_siemens: FloatArray

@@ -9,4 +9,4 @@ FloatArray = npt.NDArray[np.float64]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_MIN = float(np.finfo(np.float32).tiny)
-"""Smaller numbers lose digits and soon are 0."""
+"""The smallest float32 that keeps all its digits. Smaller numbers lose digits, and much smaller ones become 0."""

@@ -18,7 +18,7 @@ from fewlevels.errors import FewlevelsError
 
 Thing = TypeVar("Thing")
 LONGEST = 80
-"""Characters of a value that an error shows."""
+"""The most characters of a value that an error shows."""
 
 
 def whole_number(
@@ -78,8 +78,9 @@ def one_of(name: str, value: object, known: Collection[str], error: type[Fewleve
 
 
 def real_array(name: str, value: object, error: type[FewlevelsError]) -> npt.NDArray[np.float64]:
-    """`value` as an array of float64, in C order; a copy only where it must be. Raises `error` where it holds something
-    else than real numbers: text, objects, complex numbers, rows of different lengths.
+    """`value` as an array of float64, in C order. It is copied only where type or order must change.
+
+    Raises `error` where it holds anything but real numbers: text, objects, complex numbers, rows of different lengths.
     """
     try:
         array = np.asarray(value)

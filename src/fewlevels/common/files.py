@@ -1,4 +1,4 @@
-"""Files that a user names: opened with care, since the name may lead anywhere."""
+"""Files that a user names. They are opened with care, because a name may lead to a device or a pipe."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from fewlevels.errors import FewlevelsError
 
 
 def open_regular(path: str | Path, error: type[FewlevelsError], expected: str) -> BinaryIO:
-    """A file to read, links followed. Raises `error` for what is no regular file (a folder, a device, a pipe that
-    nobody writes to, which is not waited for) and for what cannot be opened. expected: what it should hold, in words.
+    """Open a file for reading. Links are followed.
+
+    expected: what the file should hold, in words, for the error. Raises `error` where the file cannot be opened or is
+    no regular file, such as a folder, a device or a pipe. It does not wait for a pipe to be written to.
     """
     if not isinstance(path, str | os.PathLike):
         raise error(f"a file is named by text, got {shown(path)}; expected {expected}")

@@ -18,10 +18,10 @@ from fewlevels.common.words import printable
 from fewlevels.errors import FewlevelsError
 
 FREE_BYTES = 2**30
-"""Up to this size an array may unpack from however little."""
+"""An array of up to this many bytes is read, however small its packed form is."""
 
 MOST_UNPACKED = 500
-"""Times its packed size that a larger array may unpack to; real data stay far below, deflate ends at 1032."""
+"""How many times its packed size a larger array may have. Real data stay far below; deflate can reach 1032."""
 
 EXPECTED = "a NumPy .npz of plain arrays"
 HOW = "save plain arrays by numpy.savez or numpy.savez_compressed"
@@ -99,7 +99,7 @@ def _members(
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Raises one of DAMAGED for what is not a plain array."""
+    """The array of one member of the archive. Raises one of DAMAGED where it is no plain array."""
     if member.flag_bits & 1:
         raise ValueError("it is encrypted")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

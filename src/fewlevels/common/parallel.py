@@ -13,7 +13,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 LOOK_SECONDS = 0.5
-"""How often a waiting caller wakes: some systems hand it an interrupt only then."""
+"""Seconds between two times that a waiting caller wakes. Some systems deliver an interrupt only when it wakes."""
 
 
 class Dropped(Exception):
@@ -23,9 +23,9 @@ class Dropped(Exception):
 def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int | None = None) -> list[Result]:
     """The function's results for the tasks, in their order. jobs: threads; all cores where None.
 
-    The caller only waits, so that an interrupt reaches it at once. It then leaves without waiting for tasks under way,
-    which end at their next `checkpoint`. An error is that of the first task that fails, whatever the threads; it is
-    raised when no task is under way any more. Within a task, the tasks of another pool run one by one in its thread.
+    The caller only waits, so an interrupt reaches it at once. It then leaves without waiting for running tasks, which
+    end at their next `checkpoint`. Where tasks fail, the error of the first of them in order is raised, once no task
+    runs any more. A task that calls this function runs its own tasks one by one, in its own thread.
     """
     tasks = list(tasks)
     results = dict(_results(function, tasks, jobs))
@@ -35,14 +35,14 @@ def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: in
 def as_done(
     function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int | None = None
 ) -> Generator[tuple[Task, Result], None, None]:
-    """Each task with its result, as they come; else as `in_order`. To close the iterator drops what is left."""
+    """Each task with its result, in the order in which they end; else as `in_order`. To close it drops the rest."""
     tasks = list(tasks)
     for index, result in _results(function, tasks, jobs):
         yield tasks[index], result
 
 
 def checkpoint() -> None:
-    """For long tasks to call now and then: raises Dropped where the result is no longer waited for."""
+    """A long task calls this now and then. Raises Dropped where nobody waits for the task's result any more."""
     if _here.dropped is not None and _here.dropped.is_set():
         raise Dropped
 
@@ -53,7 +53,7 @@ def threads_for(jobs: int | None = None) -> int:
 
 
 class _Here(threading.local):
-    """Of this thread. dropped: set where its task's result is no longer waited for; None where it runs no task."""
+    """State of this thread. dropped: set once nobody waits for its task's result; None while it runs no task."""
 
     dropped: threading.Event | None = None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run, or its present stage, is: units done, of these done now, all units, and seconds since it began."""
+    """How far a run, or its present stage, is: units done, units done since it began, all units, seconds since then."""
 
     done: int
     done_now: int

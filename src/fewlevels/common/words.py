@@ -1,28 +1,28 @@
-"""Words: what a user named (a class, a file, a device) is shown everywhere and means nothing anywhere."""
+"""Words: names that a user chose (of a class, a file, a device), made so that they can be shown and do no harm."""
 
 from __future__ import annotations
 
 import unicodedata
 
 LONGEST = 200
-"""Characters of a name that are shown; the middle of a longer one is left out."""
+"""The most characters of a name that are shown. The middle of a longer name is left out."""
 
 JOINERS = "\u200c\u200d"
-"""Zero-width characters that words of some scripts, and some pictures, are spelled with."""
+"""Zero-width characters that are kept, because some scripts and some emoji need them."""
 
 IN_DECK = {ord(letter): f"<U+{ord(letter):04X}>" for letter in "\\${}`;"}
-"""What a simulator may take for a continued line, a variable, an expression, a command or the end of a line."""
+"""Characters that a simulator may take for a continued line, a variable, an expression, a command or a line end."""
 
 FORMULA = ("=", "+", "-", "@")
-"""How a cell begins that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
+"""First characters of a cell that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
 
 
 def printable(text: object, longest: int | None = LONGEST) -> str:
     r"""The text in one line without control characters: a line break is shown as \n, an escape as \x1b.
 
-    So are separators of lines and paragraphs, marks that turn the direction of writing, invisible and unassigned
-    characters and halves of surrogate pairs. longest: characters; of a longer text the middle is left out; None for all
-    of it.
+    These are shown by their codes, too: separators of lines and paragraphs, marks that turn the direction of writing,
+    invisible and unassigned characters, halves of surrogate pairs. longest: the most characters; the middle of a longer
+    text is left out. None shows all of it.
     """
     text = str(text)
     return shortened(text if text.isprintable() else "".join(map(_shown, text)), longest)

@@ -53,8 +53,7 @@ def device_names() -> tuple[str, ...]:
 
 
 def load_device(name_or_path: str | Path) -> Device:
-    """A device of the library by its name, the one that a TOML file describes, or the one that holds the conductances
-    or resistances of a table (see read_levels).
+    """A device: by its name in the library, from a TOML file, or from a table of its levels (see read_levels).
 
     Raises DeviceError, with file, line and key, where there is no such device or the description is wrong.
     """
@@ -62,7 +61,7 @@ def load_device(name_or_path: str | Path) -> Device:
 
 
 def read_device(name_or_path: str | Path) -> tuple[Device, tuple[str, ...]]:
-    """`load_device`, and for a person how each table was understood that it was read from."""
+    """`load_device`, and sentences for a person on how each table was understood."""
     if not isinstance(name_or_path, str | Path):
         raise DeviceError(f"a device is named by text, got {shown(name_or_path)}")
     path = Path(name_or_path)
@@ -209,7 +208,7 @@ class _Description:
                 raise self._error(section, key, f"{key} is not a key of {where}; the keys are {', '.join(known)}")
 
     def _beside(self, section: str, values: dict[str, Any]) -> Path:
-        """The file that `csv` names, in the description's own folder: one from elsewhere can read nothing else."""
+        """The file that `csv` names. It must lie in the folder of the description, so that nothing else can be read."""
         name, folder = values["csv"], self.path.parent
         if not isinstance(name, str) or not name or not name.isprintable():
             raise self._error(section, "csv", f"csv must be the name of a file, got {shown(name)}")

@@ -1,4 +1,4 @@
-"""Limits: what no device is, since the number was meant in another unit."""
+"""Limits: numbers that no device has. Such a number was meant in another unit."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fewlevels.errors import DeviceError
 from fewlevels.quantization.device_table import LARGEST_SIEMENS
 
 SMALLEST = 1e-30
-"""In SI units. Nothing that is measured here is smaller and not 0; squares of much smaller numbers vanish."""
+"""The smallest number other than 0, in SI units. Nothing here is measured smaller; squares of such numbers vanish."""
 
 LONGEST_SECONDS = 1e12
-"""30 000 years."""
+"""The longest time, in seconds: 30 000 years."""
 
 LARGEST_VOLT = 100.0
 LARGEST_WIRE_OHM = 1e6

@@ -1,4 +1,4 @@
-"""A device as it was measured: its window or levels, their spread, what time does to them, how it fails and bends."""
+"""A device as it was measured: window or levels, spread, what time does, faults, and the bend of the I-V curve."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from fewlevels.errors import DeviceError
 
 MOST_STATES = 1_000_000
 LARGEST_RISE = 10.0
-"""Of the highest conductance, that means reach with time: a larger mean was meant in another unit."""
+"""How many times the highest conductance a mean may reach with time. A larger one was meant in another unit."""
 
 LEAST_SCALE_VOLT = 0.001
-"""No current rises by more than e in 1 mV."""
+"""The smallest scale of a law, in volt: no current grows by a factor of e within 1 mV."""
 
 LARGEST_OF_A_DIODE = {
     "saturation_ampere": (1.0, "10 pA is 1e-11"),
@@ -30,7 +30,7 @@ LARGEST_OF_A_DIODE = {
     "threshold_volt": (LARGEST_VOLT, "650 mV is 0.65"),
     "ideality": (100.0, "a good junction has 1 to 2"),
 }
-"""What no selector reaches, and a hint at what was meant."""
+"""For each number of a selector a limit that no selector reaches, and a hint at what was meant."""
 
 KINDS: dict[str, tuple[type, ...]] = {
     "spread": get_args(Spread),
@@ -39,22 +39,22 @@ KINDS: dict[str, tuple[type, ...]] = {
     "selector": (Diode,),
     "iv_fit": (IvFit,),
 }
-"""What the fields of a device may be that are objects themselves."""
+"""The classes that a field of a device may have, where the field is an object itself."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Device:
-    """One kind of memristive device. What a source does not give is None; a method that needs it refuses.
+    """One kind of memristive device. A number that the source does not give is None; a method that needs it raises.
 
     citation, sources: the publication, and where each number was read.
     lowest_siemens, highest_siemens: the conductance window; of a level table, its ends unless given.
     level_siemens: a measured level table, ascending; None for a continuous window. level_sigma_siemens: the spread of
     each level. states: how many a publication states, without their conductances.
     spread: the standard deviation of a programmed conductance in a continuous window.
-    retention: what time does; its first table stands for what was programmed where no spread is given.
+    retention: what time does. Where no spread is given, its first table says how devices are as programmed.
     read_noise: relative standard deviation of one read. stuck_on_rate, stuck_off_rate: the share of devices that stay
-    at the highest and at the lowest conductance. nonlinearity or selector: not both. iv_fit: where the nonlinearity
-    was fitted, how well.
+    at the highest and at the lowest conductance. nonlinearity, selector: at most one of them. iv_fit: how well the
+    nonlinearity fits, where it was fitted to a curve.
     Raises DeviceError where these do not make a device.
     """
 
@@ -158,7 +158,7 @@ class Device:
         return self.selector or self.nonlinearity
 
     def mean_siemens(self, target_siemens: FloatArray, after_seconds: float | None = None) -> FloatArray:
-        """Where devices programmed to a target stand on average, same shape, in siemens.
+        """Mean conductance of devices that were programmed to a target, same shape, in siemens.
 
         after_seconds: None as programmed. Raises DeviceError for a target or a time outside what was measured.
         """
@@ -290,7 +290,7 @@ class Device:
             )
 
     def _check_spread(self, what: str, sigma: float) -> None:
-        """A spread above every conductance of the device is relative, in percent or in another unit."""
+        """Raises DeviceError for a spread above every conductance: it was meant as a ratio or in another unit."""
         if self.highest_siemens is not None and not sigma <= self.highest_siemens:
             raise DeviceError(
                 f"{what} must be at most the highest conductance, {self.highest_siemens:g} S, got "

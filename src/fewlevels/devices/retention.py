@@ -15,7 +15,7 @@ from fewlevels.devices.limits import check_numbers, check_seconds, check_share, 
 from fewlevels.errors import DeviceError
 
 LARGEST_EXPONENT = 1.0
-"""Of drift: the largest that is published is a tenth of it."""
+"""The largest exponent of drift. The largest that is published is a tenth of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +52,16 @@ class Drift:
         return 0.0
 
     def factor(self, target_siemens: FloatArray, seconds: float) -> FloatArray | float:
-        """By which mean conductances have changed: the mean of a log-normal variable."""
+        """The factor by which mean conductances have changed: the mean of a log-normal variable."""
         exponent, sigma = self.exponents(target_siemens)
         times = seconds / self.start_seconds
         return times**-exponent * np.exp((sigma * math.log(times)) ** 2 / 2)
 
     def drawn_factors(self, target_siemens: FloatArray, seconds: float, luck: FloatArray) -> FloatArray:
-        """By which the conductance of each device has changed. luck: (2, ..., devices), standard normal, of exponents
-        and of noise."""
+        """The factor by which the conductance of each device has changed.
+
+        luck: (2, ..., devices), standard normal numbers, first those of the exponents and then those of the noise.
+        """
         exponent, sigma = self.exponents(target_siemens)
         drifted = (seconds / self.start_seconds) ** -(exponent + sigma * luck[0])
         return drifted * (1 + self.noise(target_siemens, seconds) * luck[1])
@@ -69,8 +71,10 @@ class Drift:
         return target_siemens * self.factor(target_siemens, seconds)
 
     def sigma(self, target_siemens: FloatArray, programmed_siemens: FloatArray, seconds: float) -> FloatArray:
-        """Standard deviation in siemens, exactly: of the product of a programmed conductance, whose standard deviation
-        is programmed_siemens, a log-normal factor and the noise."""
+        """Standard deviation in siemens, exact. programmed_siemens: that of the programmed conductance.
+
+        The conductance is a product of the programmed one, a log-normal factor and the noise.
+        """
         growth = self.log_growth(target_siemens, seconds)
         square = programmed_siemens**2 * np.exp(growth) + target_siemens**2 * np.expm1(growth)
         return np.sqrt(square) * self.factor(target_siemens, seconds)
@@ -86,8 +90,9 @@ class Drift:
 class PowerLawDrift(Drift):
     """Drift with one distribution of exponents for all conductances.
 
-    exponent: the mean. exponent_sigma: from device to device; 0 where all drift alike, so that a spread shrinks as
-    its mean does. Raises DeviceError unless the exponent is in [-1, 1] and its sigma in [0, 1].
+    exponent: the mean over devices. exponent_sigma: the standard deviation from device to device. Where it is 0, all
+    devices drift alike, and a spread shrinks in the same ratio as its mean. Raises DeviceError unless the exponent is
+    in [-1, 1] and its sigma in [0, 1].
     """
 
     exponent: float
@@ -168,8 +173,8 @@ class TabulatedDrift(Drift):
 class Relaxation:
     """Each programmed conductance moves by a normal variable of its own, independent of its error and its target.
 
-    Mean and standard deviation of the move are straight in the logarithm of time. At first_seconds they are
-    shift_siemens and sigma_siemens; each time that e times as long has passed adds the two `_per_efold`.
+    Mean and standard deviation of the move are straight lines in the logarithm of time. At first_seconds they are
+    shift_siemens and sigma_siemens. Whenever the time is e times as long, each grows by its `_per_efold`.
     last_seconds: until when the law was measured. Raises DeviceError unless 0 < first < last and the standard
     deviation stays at least 0.
     """
@@ -198,7 +203,7 @@ class Relaxation:
         return target_siemens + self.shift_siemens + self.shift_siemens_per_efold * self._efolds(seconds)
 
     def sigma(self, target_siemens: FloatArray, programmed_siemens: FloatArray, seconds: float) -> FloatArray:
-        """Standard deviation in siemens: variances of what was programmed and of the move add."""
+        """Standard deviation in siemens: the variance of programming and that of the move add."""
         return np.hypot(programmed_siemens, self._own_sigma(seconds))
 
     def _own_sigma(self, seconds: float) -> float:
@@ -269,7 +274,7 @@ class MeasuredRetention:
         return sum((share * table.mean(target_siemens) for share, table in self.at(seconds)), np.zeros(()))
 
     def sigma(self, target_siemens: FloatArray, programmed_siemens: FloatArray, seconds: float) -> FloatArray:
-        """Standard deviation in siemens of devices programmed to a target. What they had at first does not count."""
+        """Standard deviation in siemens of devices programmed to a target, as the tables give it for that time."""
         return sum((share * table.spread.sigma(target_siemens) for share, table in self.at(seconds)), np.zeros(()))
 
     def at(self, seconds: float) -> list[tuple[float, RetentionTable]]:

@@ -26,11 +26,11 @@ VANISHES = 1e-12
 class SeparableLevels:
     """How many levels of a device can be told apart at one time.
 
-    count: a real number in a continuous window, whole in a level table, inf where nothing spreads.
-    level_siemens: ascending, as they are to be programmed; None where the source gives no conductances, or where more
-    fit than a window is divided into. reached_sigma: the boundary between two neighbours lies this many standard
-    deviations from both, at the closest pair; None without a pair that spreads. basis: 'spread' of a continuous window,
-    'levels' of the device's own table, or 'stated': what the source states without spreads.
+    count: a real number in a continuous window, a whole one in a level table, inf where nothing spreads.
+    level_siemens: the levels as they are to be programmed, ascending. None where the source gives no conductances, or
+    where there are more levels than GRID. reached_sigma: how many standard deviations the boundary between the closest
+    two levels lies from both; None where no two levels spread. basis: where the count comes from: 'spread' of a
+    continuous window, 'levels' of the device's own table, or 'stated' by a source without spreads.
     """
 
     device: str
@@ -123,10 +123,10 @@ def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float 
 def equal_error_levels(device: Device, levels: int, after_seconds: float | None = None) -> FloatArray:
     """Conductances to program, ascending, in a continuous window so that neighbours are confused equally often.
 
-    The first is the window's lowest; each gap between means is the same multiple of the sum of its two standard
-    deviations, the largest multiple that fits. Equal steps where nothing spreads.
-    Raises DeviceError for fewer than one level, for an unknown spread, one that vanishes somewhere only, or a time that
-    was not measured.
+    The first level is the lowest conductance of the window. Each gap between two means is the same multiple of the sum
+    of their two standard deviations, and the multiple is the largest that fits. Where nothing spreads, steps are equal.
+    Raises DeviceError for fewer than one level, for a spread that is unknown or is 0 in a part of the window only, and
+    for a time that was not measured.
     """
     instance("device", device, Device, DeviceError)
     levels = whole_number("levels", levels, DeviceError, least=1, most=GRID)
@@ -184,8 +184,9 @@ def compare(needed: int, offered: SeparableLevels) -> str:
 def telling_times(device: Device) -> list[float | None]:
     """As programmed (None), and the later times at which a device is looked at unless one is asked for.
 
-    Every measured time; of a law its first, a day and its last, but not the day where the last follows within another.
-    A time at which the device stands as programmed is left out.
+    For measured tables these are all their times. For a law they are its first time, a day, and its last time; the day
+    is left out where the last time follows within another day. A time at which the device is still as programmed is
+    left out, too.
     """
     retention = device.retention
     if retention is None or not device.spread_is_known:
@@ -210,7 +211,7 @@ def when(after_seconds: float | None) -> str:
 
 
 def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Targets, fine enough for every law and with the points of every table, and means and spreads there."""
+    """A fine grid of targets that contains the points of every table, with means and spreads there."""
     device.sigma_siemens(np.array([]), after_seconds)  # refuses before the window is asked for
     assert device.lowest_siemens is not None and device.highest_siemens is not None
     low, high = device.lowest_siemens, device.highest_siemens
@@ -231,13 +232,17 @@ def _vanishes(device: Device) -> DeviceError:
 
 
 def _logarithmic_mean(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(b - a) / ln(b / a): dividing a step by it integrates 1 / sigma exactly where sigma is straight."""
+    """(b - a) / ln(b / a). Where sigma is a straight line, a step divided by this is exactly the integral of 1 /
+    sigma."""
     near = np.abs(b - a) < 1e-6 * a
     return np.where(near, (a + b) / 2, (b - a) / np.where(near, 1.0, np.log(b / a)))
 
 
 def _apart(mean: FloatArray, sigma: FloatArray, k_sigma: float) -> list[int]:
-    """The most levels whose intervals of k sigma do not overlap, at the largest k that leaves as many."""
+    """Indices of the largest set of levels whose intervals of k sigma do not overlap.
+
+    Of several sets it is the one that still does not overlap at the largest k.
+    """
     one, other = np.triu_indices(len(mean), 1)
     both = sigma[one] + sigma[other]
     reached = (np.abs(mean[one] - mean[other])[both > 0] / both[both > 0]) * (1 - 1e-12)
@@ -253,7 +258,7 @@ def _apart(mean: FloatArray, sigma: FloatArray, k_sigma: float) -> list[int]:
 
 
 def _disjoint(low: FloatArray, high: FloatArray) -> list[int]:
-    """The most intervals that do not overlap: always the one that ends first (exact)."""
+    """Indices of the most intervals that do not overlap. Taking the one that ends first, again and again, is exact."""
     chosen: list[int] = []
     for index in np.argsort(high, kind="stable"):
         if not chosen or low[index] >= high[chosen[-1]]:

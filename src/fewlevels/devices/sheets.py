@@ -13,10 +13,10 @@ from fewlevels.common.files import name_of, open_regular
 from fewlevels.errors import DeviceError
 
 MOST_BYTES = 64 * 2**20
-"""A larger file is refused before it is read: a million rows fit in."""
+"""The largest file that is read, in bytes: a million rows fit."""
 
 LONGEST_LINE = 100_000
-"""Characters of a row, and fewer than the csv module takes in one cell."""
+"""The most characters of a row. The csv module takes more than these in one cell."""
 
 COMMENTS = ("#", "%", "//", "!")
 DELIMITERS = {"\t": "tabs", ";": "';'", ",": "commas", " ": "spaces"}
@@ -30,7 +30,7 @@ MARKS = {
 """Byte order marks; those of UTF-32 first, since one of them begins like one of UTF-16."""
 
 TYPED = {ord("\N{MINUS SIGN}"): "-", 0xA0: " ", 0x2009: " ", 0x202F: " "}
-"""A minus and spaces of typesetting as those of a keyboard."""
+"""Characters of typesetting, a minus and spaces, and those of a keyboard in their place."""
 
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number with a decimal point or a decimal comma."""

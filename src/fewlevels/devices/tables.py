@@ -19,13 +19,13 @@ from fewlevels.devices.units import ONE, QUANTITIES, Column, Heading, heading, u
 from fewlevels.errors import DeviceError
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([ ,]\d{3})+", re.ASCII)
-"""What may be one number with marks of thousands, and may be something else."""
+"""Text that can be one number with marks of thousands, or something else."""
 
 PLAIN = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 """The numbers that computers write."""
 
 LONGEST_SHOWN = 20
-"""Characters of a cell that an error repeats, at most."""
+"""The most characters of a cell that an error repeats."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,7 +163,7 @@ class _Reader:
     def _with_units(
         self, found: dict[int, Heading], rows: tuple[Row, ...]
     ) -> tuple[dict[int, Heading], tuple[Row, ...]]:
-        """The same with units from the first row, where it holds nothing else."""
+        """The same columns, with units from the first row where that row holds units only."""
         units = [cell.strip("()[]") for cell in rows[0].cells] if rows else []
         if not any(units) or any(unit and (at not in found or found[at].unit) for at, unit in enumerate(units)):
             return found, rows

@@ -21,8 +21,8 @@ from fewlevels.samples.samples import Samples
 def load_networks(path: str | Path) -> Networks:
     """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several.
 
-    Raises NetworksError where the file cannot be read, holds no network or more than layers (a study's q apart), or its
-    layers do not fit together.
+    Raises NetworksError where the file cannot be read, where it holds no network, where it holds anything but layers
+    (the q of a study is allowed), or where the layers do not fit together.
     """
     names = npz_names(path, NetworksError)
     if "W1" not in names:
@@ -51,9 +51,11 @@ def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:
 
 
 def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
-    """Raises NetworksError, with this name of the networks, where layers that fit both ways (square ones) guess, and
-    recognise the samples when they are transposed: where of what is left above chance they reach no quarter and their
-    transposes more than half.
+    """Raises NetworksError where square layers were probably saved transposed. name: of the networks, for the error.
+
+    Square layers fit the samples both ways. They count as transposed where the networks hardly recognise the samples
+    and the transposed networks do: of the way from chance to 100 % the first go less than a quarter, and the second
+    more than half.
     """
     if not fit_transposed(networks.shapes, samples):
         return

@@ -121,8 +121,10 @@ class Networks:
         return signal
 
     def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
-        """Which samples each network recognises, (models, samples): those whose own output is strictly the largest, by
-        more than rounding, compared before the last sigmoid, where nothing saturates.
+        """Which samples each network recognises, (models, samples).
+
+        A sample is recognised where its own output is the largest by more than rounding. Outputs are compared before
+        the last sigmoid, where nothing saturates.
         Raises NetworksError where samples do not fit.
         """
         return recognised(self.joint(), self.shapes, samples)

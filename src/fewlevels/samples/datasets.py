@@ -18,8 +18,11 @@ NAMES = (*DIGITS, *DATASETS)
 
 
 def samples_of(name: str, *, test: bool = False) -> Samples:
-    """Samples by name: 'digits5' or 'digits7' (load_digits), the training part or, with `test`, the test part of
-    'digits8' or 'mnist5000' (load_dataset, its default split), or a file's (load_samples). Raises SamplesError.
+    """Samples by name, or from a file.
+
+    'digits5', 'digits7': the paper's digits (load_digits). 'digits8', 'mnist5000': the training part of the default
+    split of load_dataset, or the test part where `test`. Anything else names a file (load_samples). Raises
+    SamplesError.
     """
     if name in DATASETS:
         return load_dataset(name)[test]
@@ -43,8 +46,10 @@ def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tup
 
 
 def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:
-    """(training, test): of each class, test_fraction of its samples, rounded, but at least one in each part where it
-    has two; a class of one sample is trained on. seed: of the split.
+    """(training, test). Of each class a test_fraction of its samples, rounded, goes to the test part.
+
+    A class of two or more samples has at least one in each part. A class of one sample is in the training part only.
+    seed: of the split.
     Raises SamplesError for a fraction out of (0, 1), a negative seed, or where no class has two samples.
     """
     instance("samples", samples, Samples, SamplesError)

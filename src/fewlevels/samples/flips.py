@@ -12,9 +12,9 @@ from fewlevels.samples.samples import Samples
 
 
 def flip_pixels(samples: Samples, pixels: int, copies: int, rng: np.random.Generator) -> Samples:
-    """Noisy copies of binary samples: in each copy of each sample, `pixels` different inputs are flipped (0 <-> 1).
+    """Noisy copies of binary samples: in each copy `pixels` different inputs, drawn at random, are flipped (0 <-> 1).
 
-    Returns samples * copies samples, the copies of one sample side by side.
+    copies: of each sample. Returns samples * copies samples; the copies of one sample follow each other.
     Raises SamplesError where x is not binary or has fewer inputs than `pixels`.
     """
     instance("samples", samples, Samples, SamplesError)

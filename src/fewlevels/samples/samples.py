@@ -78,7 +78,7 @@ def _labels(y: object) -> npt.NDArray[Any]:
 def named_samples(
     name: str, x: npt.NDArray[Any], y: npt.NDArray[Any], classes: tuple[str, ...], shape: tuple[int, int] | None
 ) -> Samples:
-    """Samples of a file; what they refuse, with the file's name."""
+    """Samples that were read from a file. An error names the file."""
     try:
         return Samples(x, y, classes, shape)
     except SamplesError as error:

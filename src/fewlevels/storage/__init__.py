@@ -1,1 +1,1 @@
-"""Storage: folders of results and single files, whole or absent, whoever else writes there."""
+"""Storage: folders of results and single files. A file is there whole or not at all, even if others write there."""

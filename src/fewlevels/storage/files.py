@@ -1,7 +1,7 @@
-"""Files: written whole or not at all, whenever the machine stops and whoever else writes the same one.
+"""Files that are written whole or not at all, even if the machine stops or another process writes the same file.
 
-A file is written under a temporary name of its own, synced, and renamed. The temporary name says which process of which
-machine writes, so that what a killed process left is told from what a living one still writes.
+A file is written under a temporary name of its own, synced, and renamed. The temporary name holds the machine and the
+process that writes. So a file that a killed process left can be told from one that is still being written.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ ABANDONED_SECONDS = 86400.0
 """After this time nobody still writes a file: writing one takes seconds, and clocks of two machines differ by less."""
 
 MOST_LINKS = 40
-"""Links in a row that are followed, as many as Linux follows."""
+"""How many links in a row are followed; Linux follows as many."""
 
 
 def write_file(path: Path, content: bytes) -> bool:
     """Write a file that a user named.
 
-    A regular file or a new name is replaced whole, its folder made where it is missing. A link is followed, and what it
-    leads to is replaced. A device, a fifo or a socket is opened and written, as is an open file of this process under
-    its name (/dev/stdout, /dev/fd/3). Returns whether it is a file that stays. Raises UsageError for a folder,
-    StoreError where it cannot be written.
+    A regular file, or a new one, is replaced as a whole. Its folder is made where it is missing. A link is followed,
+    and the file that it leads to is replaced. A device, a fifo or a socket is opened and written to. So is an open file
+    of this process by its name (/dev/stdout, /dev/fd/3). Returns whether the content is now in a regular file. Raises
+    UsageError for a folder, StoreError where it cannot be written.
     """
     with failures(f"write {path}"):
         if (descriptor := _open_file(path)) is not None:
@@ -70,7 +70,9 @@ def write_file(path: Path, content: bytes) -> bool:
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file so that its name always stands for the whole of one content. mode: its permissions, as they were.
+    """Write a file. At any instant its name stands for the whole old content or the whole new one.
+
+    mode: permissions that the file had before, to be kept.
 
     Raises OSError, and leaves nothing behind, where it cannot be written.
     """
@@ -92,10 +94,10 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the files in this folder, not below it, that `write_whole` began and whose writer is dead.
+    """Remove unfinished files of `write_whole` from this folder (not below it), where their writer is dead.
 
-    Of this machine, a writer is dead when no such process runs. Of another machine nobody can say; such a file is
-    removed after a day.
+    A writer on this machine is dead when its process does not run. Of another machine nobody can know, so a file from
+    there is removed after a day.
     """
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
@@ -132,7 +134,7 @@ def _open_file(path: Path) -> int | None:
 
 @cache
 def _machine() -> str:
-    """This machine since it started, with its numbering of processes (containers have their own): eight hex digits."""
+    """Eight hex digits for this machine, its last start and its numbering of processes, which each container has."""
     known = [platform.node()]
     with suppress(OSError):
         known += [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"), os.readlink("/proc/self/ns/pid")]

@@ -1,11 +1,11 @@
-"""Folder: where a command keeps its results, so that it can be stopped at any instant and go on.
+"""Folder: where a command keeps its results. It can be stopped at any instant, and goes on from here.
 
 NAME                             any file, there whole or not at all
 shards/NAME-CHECKSUM.parquet     tables, each with what it was made of (its provenance) in its metadata
 lock                             held by the process that works here
 
-The lock saves work and is not needed to be right: two processes may write here at once. Temporary names are unique, a
-shard of the same content has the same name, and a rename replaces whole files.
+The lock only saves work. Results are right without it, even if two processes write here at once: temporary names are
+unique, a shard of the same content has the same name, and a rename replaces whole files.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 CHECKSUM_DIGITS = 16
 SHARD = re.compile(rf"(.+)-[0-9a-f]{{{CHECKSUM_DIGITS}}}\.parquet")
-"""The name of a shard's file; others in shards/ are a user's own."""
+"""The name of a shard's file. Other files in shards/ belong to the user and are left alone."""
 
 METADATA = b"fewlevels"
 """The key of a shard's provenance, as JSON, in the metadata of its Parquet schema."""
 
 FOLDERS = ("", "shards", "figures")
-"""Where a command's files lie."""
+"""The subfolders that hold a command's files; '' is the folder itself."""
 
 
 def checksum(content: bytes) -> str:
@@ -94,7 +94,7 @@ class Folder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Stay with the folder that is there now: a write raises StoreError once it was removed or made anew."""
+        """Within this context a write raises StoreError if the folder has been removed or made anew since it began."""
         with ExitStack() as last:
             last.callback(setattr, self, "_held", self._held)
             self._held = list(self._held)
@@ -106,8 +106,10 @@ class Folder:
             yield
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file so that it is there whole or not at all, whenever the machine stops. The first one in its folder
-        also removes what writers that were killed left there."""
+        """Write a file so that it is there whole or not at all, even if the machine stops.
+
+        The first write to a folder also removes unfinished files there whose writers were killed.
+        """
         path = self.path / name
         for descriptor, held in self._held:
             if not _is_same(descriptor, held):
@@ -120,7 +122,7 @@ class Folder:
             write_whole(path, content)
 
     def checksum_of(self, name: str) -> str | None:
-        """Of a file as it is now; None where it cannot be read."""
+        """The checksum of a file as it is now; None where it cannot be read."""
         try:
             return checksum((self.path / name).read_bytes())
         except OSError:
@@ -235,7 +237,7 @@ class _Shard:
 
 
 def _opened(path: Path) -> _Shard | None:
-    """A shard, read; None where it is not what its name says. Its provenance is empty where it says none."""
+    """A shard that was read; None where its content does not match its name. Without provenance, that is empty."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Kinds: whose results a folder holds, so that no command puts its own among another's."""
+"""Kinds: which command's results a folder holds, so that no command writes among the results of another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARKS = {
     "search.json": "search",
     "search.npz": "search",
 }
-"""Files that show whose a folder is; a study's may also hold a search of its networks."""
+"""Files that show which kind a folder is. The folder of a study may also hold a search of its networks."""
 
 
 def kind_of(folder: Path) -> str | None:

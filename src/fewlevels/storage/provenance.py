@@ -1,4 +1,4 @@
-"""Provenance: what a result was made of, kept beside it, so that it never passes for another one's."""
+"""Provenance: what a result was made of. It is kept with the result, so that nobody takes it for another result."""
 
 from __future__ import annotations
 
