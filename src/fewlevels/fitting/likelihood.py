@@ -11,6 +11,7 @@ from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.fitting.problem import Problem
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 
 SAMPLES = 256
@@ -40,9 +41,8 @@ def likelihood(problem: Problem, values: FloatArray, top_siemens: FloatArray) ->
     for quantized in hidden:
         w, own_variance = devices.weights(quantized)
         z_variance = (mean**2 + variance) @ own_variance + variance @ w**2
-        with np.errstate(over="ignore"):
-            mean = 1 / (1 + np.exp(-(mean @ w)))
-        variance = (mean * (1 - mean)) ** 2 * z_variance
+        mean = SIGMOID.value(mean @ w)
+        variance = SIGMOID.slope(mean) ** 2 * z_variance
     w, own_variance = devices.weights(last)
     z, direct = mean @ w, (mean**2 + variance) @ own_variance
     passed_on = variance @ w**2

@@ -18,6 +18,7 @@ from fewlevels.circuit.spice.crossbar_deck import (
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError
+from fewlevels.networks.activations import SIGMOID
 
 
 def network_deck(
@@ -86,7 +87,7 @@ def _share(circuit: NetworkCircuit, layer: int, j: int, input_volt: float, colum
 
     own, other = (2 * j, 2 * j + 1) if circuit.design.columns != "single" else (j, columns - 1)
     scale = 1 / (circuit.map.siemens_per_weight * input_volt)
-    return f"(1/(1+exp(-{number(scale)}*({current(own)}-{current(other)}))))"
+    return SIGMOID.spice(f"{number(scale)}*({current(own)}-{current(other)})")
 
 
 def _raised(circuit: NetworkCircuit, share: str, dialect: Dialect) -> str:

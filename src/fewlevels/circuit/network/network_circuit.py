@@ -23,6 +23,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 
 DRAWS_AT_ONCE = 2000
@@ -241,8 +242,7 @@ class NetworkCircuit:
         z = self.signal(column_ampere) / (self.map.siemens_per_weight * input_volt)
         if self.design.columns == "single":
             z = z - column_ampere[..., -1:] / (self.map.siemens_per_weight * input_volt)
-        with np.errstate(over="ignore"):
-            return 1 / (1 + np.exp(-z))
+        return SIGMOID.value(z)
 
     def drive(self, share: FloatArray, input_volt: float) -> FloatArray:
         """Voltage that the next word lines are driven at: the signal, raised where the design says so."""

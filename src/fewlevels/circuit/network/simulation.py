@@ -21,6 +21,7 @@ from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantized
 from fewlevels.samples.samples import Samples
@@ -209,7 +210,7 @@ def _computed_from(circuit: NetworkCircuit, networks: Networks, x: FloatArray, i
         raise CircuitError(f"design {circuit.design.name} has no activation, so quantization cannot be told apart")
     signal = x
     for w in networks.weights[:-1]:
-        signal = 1 / (1 + np.exp(-(signal @ w[0])))
+        signal = SIGMOID.value(signal @ w[0])
     per_weight, last = circuit.map.siemens_per_weight * input_volt, networks.weights[-1][0]
     if circuit.design.columns != "single":
         return per_weight * (signal @ last)
