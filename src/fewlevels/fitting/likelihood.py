@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from fewlevels.circuit.network.columns import DeviceMap
 from fewlevels.common.arrays import FloatArray
 from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
@@ -77,23 +79,14 @@ class _Devices:
     top_siemens: FloatArray
 
     def weights(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of the weights w (candidates, fan_in, fan_out) of one layer, in units of weights. What
-        single devices are compared with is taken to hit its target."""
-        low, scheme = self.problem.window_siemens[0], self.problem.config.scheme
-        top = self.top_siemens[:, None, None]
-        span, offset = np.abs(self.values).max(axis=1)[:, None, None], np.zeros(())
-        if scheme in ("offset-column", "bias-column"):
-            offset = np.minimum(self.values.min(axis=1), 0.0)[:, None, None]
-            span = self.values.max(axis=1)[:, None, None] - offset
-        step = (top - low) / span
-        match scheme:
-            case "differential-pair":
-                plus, minus = (self._mean_and_variance(low + np.maximum(sign * w, 0) * step) for sign in (1, -1))
-            case "balanced-pair":
-                plus, minus = (self._mean_and_variance((low + top) / 2 + sign * w * step / 2) for sign in (1, -1))
-            case _:
-                plus, minus = self._mean_and_variance(low + (w - offset) * step), (low - offset * step, np.zeros(()))
-        return (plus[0] - minus[0]) / step, (plus[1] + minus[1]) / step**2
+        """Mean and variance of the weights w (candidates, fan_in, fan_out) of one layer, in units of weights."""
+        return self.problem.scheme.on_devices(w, self._map, self._mean_and_variance)
+
+    @cached_property
+    def _map(self) -> DeviceMap:
+        """The conductances of each candidate's weights, (candidates, 1, 1)."""
+        columns, lowest = self.problem.scheme.design.columns, self.problem.window_siemens[0]
+        return columns.device_map(self.values[:, None, None], lowest, self.top_siemens[:, None, None])
 
     def _mean_and_variance(self, siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Of the conductance of devices that are programmed to this one."""

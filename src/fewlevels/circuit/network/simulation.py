@@ -165,7 +165,7 @@ def at_voltage(
 
 def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
     """NetworkCircuit.run; with ngspice, a design that cannot be cut into stages runs as one deck per sample."""
-    if engine == "native" or circuit.design.reading != "unbuffered":
+    if engine == "native" or not circuit.design.is_passive:
         return circuit.run(x, input_volt, engine=engine)
     from dataclasses import replace
 
@@ -206,15 +206,12 @@ def gap_by_cause(
 
 def _computed_from(circuit: NetworkCircuit, networks: Networks, x: FloatArray, input_volt: float) -> FloatArray:
     """Output currents that these weights would compute on the circuit's scale, (samples, outputs)."""
-    if circuit.design.reading == "unbuffered":
+    if circuit.design.is_passive:
         raise CircuitError(f"design {circuit.design.name} has no activation, so quantization cannot be told apart")
     signal = x
     for w in networks.weights[:-1]:
         signal = SIGMOID.value(signal @ w[0])
-    per_weight, last = circuit.map.siemens_per_weight * input_volt, networks.weights[-1][0]
-    if circuit.design.columns != "single":
-        return per_weight * (signal @ last)
-    return input_volt * (signal @ circuit.map.conductance(last))
+    return circuit.design.columns.signal_of(networks.weights[-1][0], circuit.map, signal, input_volt)
 
 
 @dataclass(frozen=True)
@@ -241,7 +238,7 @@ def verify(
     rows = []
     for volt in input_volts:
         point = circuit.run(x, volt)
-        if circuit.design.reading == "unbuffered":
+        if circuit.design.is_passive:
             pairs = [
                 (
                     point.stages[-1].point.output_ampere,
