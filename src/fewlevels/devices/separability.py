@@ -11,7 +11,6 @@ import numpy as np
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, positive, whole_number
-from fewlevels.devices.laws import TableSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, TabulatedDrift
 from fewlevels.errors import DeviceError
@@ -215,8 +214,8 @@ def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, Fl
     assert device.lowest_siemens is not None and device.highest_siemens is not None
     low, high = device.lowest_siemens, device.highest_siemens
     points = [np.linspace(low, high, GRID), np.geomspace(low or high / GRID, high, GRID)[1:-1]]
-    if isinstance(device.spread, TableSpread):
-        points.append(np.array(device.spread.conductance_siemens))
+    if device.spread is not None:
+        points.append(np.array(device.spread.measured_siemens))
     if isinstance(device.retention, MeasuredRetention):
         points += [np.array(table.conductance_siemens) for table in device.retention.table]
     if isinstance(device.retention, TabulatedDrift):
