@@ -152,7 +152,9 @@ class _Devices:
         if (tolerance := self.conditions.tolerance_siemens) is not None:
             for index, chip in enumerate(chips):
                 again = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chip, 1)))
-                off = _Verify(self.target, self.start, self.sigma, stuck[index], tolerance)
+                off = _Verify(
+                    target=self.target, mean=self.start, sigma=self.sigma, stuck=stuck[index], tolerance=tolerance
+                )
                 pulses[index] += off.program(error[index], self.conditions.max_pulses, again)
                 missed[index] = np.count_nonzero(off(error[index]))
         if self.drift is not None and self.drift.differs:
@@ -171,7 +173,7 @@ class _Devices:
         return np.where(self.programmed, factors, 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Verify:
     """Which devices of a chip are off their target by more than the tolerance. stuck: where they stand, NaN if not."""
 

@@ -27,7 +27,7 @@ CHIPS_AT_ONCE = 250
 """At most: more at once are no faster."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Yield:
     """Virtual chips at work.
 
@@ -146,7 +146,7 @@ def estimate_yield(
         return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn.pulses, drawn.missed
 
     margin, pulses, missed = (np.concatenate(each) for each in zip(*in_order(run, parts, jobs), strict=True))
-    return Yield(margin, pulses, missed, alpha)
+    return Yield(margin=margin, pulses=pulses, missed=missed, alpha=alpha)
 
 
 def measured_chip(
@@ -176,7 +176,7 @@ def measured_chip(
         check_conductance(g)
     output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in layers])
     margin = margins(output, samples.y, input_volt / mapping.circuit.window.r_min_ohm)
-    return Yield(margin, np.zeros(1), np.zeros(1), alpha)
+    return Yield(margin=margin, pulses=np.zeros(1), missed=np.zeros(1), alpha=alpha)
 
 
 def _chips(chips: int | Sequence[int]) -> Sequence[int]:

@@ -30,7 +30,7 @@ INPUT_VOLTS = (1.0, 5.0, 10.0)
 """The paper's (Figure 6b)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AtVoltage:
     """One network circuit at one input voltage.
 
@@ -55,7 +55,7 @@ class AtVoltage:
         return float(gaps.max()) if gaps.size else math.nan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Simulation:
     """A quantized network's circuit at several input voltages. resistances: the few values it needs."""
 
@@ -142,7 +142,13 @@ def simulate(
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
         drawn = circuit.run_draws(samples.x, volt, draws=draws, spread=spread, rng=rng) if draws else None
         voltages.append(at_voltage(circuit, run_whole(circuit, samples.x, volt, engine), samples.y, drawn))
-    return Simulation(circuit, engine, quantized.requested, circuit.resistances(), tuple(voltages))
+    return Simulation(
+        circuit=circuit,
+        engine=engine,
+        requested_levels=quantized.requested,
+        resistances=circuit.resistances(),
+        voltages=tuple(voltages),
+    )
 
 
 def at_voltage(
@@ -153,13 +159,13 @@ def at_voltage(
     ahead = margins(point.output_ampere, y, full)
     draws = np.empty(0) if drawn is None else (margins(drawn, y, full) > 0).mean(axis=1)
     return AtVoltage(
-        point.input_volt,
-        float((ahead > 0).mean()),
-        ahead > 0,
-        current_gap(point.output_ampere, point.computed_ampere, y),
-        float(ahead.min()),
-        point.residual,
-        draws,
+        input_volt=point.input_volt,
+        recognition=float((ahead > 0).mean()),
+        recognised=ahead > 0,
+        current_gap=current_gap(point.output_ampere, point.computed_ampere, y),
+        margin=float(ahead.min()),
+        residual=point.residual,
+        draws_recognition=draws,
     )
 
 

@@ -24,7 +24,7 @@ ENOUGH = 1e-14
 """A residual that no step makes better."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Columns:
     """Solved bit lines: current and foot voltage, (draws, samples, bit lines); steps: the most Newton steps of any
     sample, (draws, bit lines). Shaped like the currents: residual, imbalance over the sum of absolute currents, NaN
@@ -72,7 +72,13 @@ def solve_columns(
         threads,
         INSTRUCTION_SET,
     )
-    return Columns(output, foot, residual, converged, steps.reshape(draws, bit_lines))
+    return Columns(
+        output_ampere=output,
+        foot_volt=foot,
+        residual=residual,
+        converged=converged,
+        steps=steps.reshape(draws, bit_lines),
+    )
 
 
 def _solve_by_numpy(
@@ -92,7 +98,13 @@ def _solve_by_numpy(
         if reference_ohm == 0:
             output = line(u)[0]
             residual = output - output
-            return Columns(output, u, residual, residual == 0, np.ones((shape[0], shape[2]), np.int32))
+            return Columns(
+                output_ampere=output,
+                foot_volt=u,
+                residual=residual,
+                converged=residual == 0,
+                steps=np.ones((shape[0], shape[2]), np.int32),
+            )
         low = np.broadcast_to(np.minimum(volt.min(axis=2), 0), shape)
         high = np.broadcast_to(np.maximum(volt.max(axis=2), 0), shape)
         moving, last_step, residual = (low < 0) | (high > 0), high - low, np.zeros(shape)
@@ -115,4 +127,10 @@ def _solve_by_numpy(
                 break
             u, last_step = np.where(moving, u + step, u), np.abs(step)
         output = u / reference_ohm
-    return Columns(output, u, residual, converged, np.full((shape[0], shape[2]), _steps, np.int32))
+    return Columns(
+        output_ampere=output,
+        foot_volt=u,
+        residual=residual,
+        converged=converged,
+        steps=np.full((shape[0], shape[2]), _steps, np.int32),
+    )
