@@ -29,10 +29,11 @@ from fewlevels.networks.networks import Networks
 from fewlevels.quantization.device_table import LARGEST_SIEMENS, OPEN_SIEMENS
 
 SAME_LEVEL = 1e-9
-"""Relative difference up to which a computed target is a level of the device: far above rounding, far below devices."""
+"""Relative difference up to which a computed target is a level of the device. Rounding is far smaller, and two levels
+of a device are far further apart."""
 
 MOST_BYTES = 2**30
-"""Of a table of devices: some ten million."""
+"""Size of a table that is read: some ten million devices."""
 
 PLACES = (
     *(

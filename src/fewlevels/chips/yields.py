@@ -24,7 +24,7 @@ from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.samples.samples import Samples
 
 CHIPS_AT_ONCE = 250
-"""At most: more at once are no faster."""
+"""Chips that a thread holds at once, at most: more are no faster."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,9 +155,9 @@ OWN_LAWS = (Diode, Resistor, *BENDS.values())
 """Laws that need no look at what they give."""
 
 CHECKED_VOLTS = (-1.0, -0.1, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 0.1, 1.0)
-"""Where a law of one's own is looked at."""
+"""Voltages at which a law of one's own is looked at."""
 FINITE_VOLT = 1e-9
-"""Up to which it must be finite."""
+"""A law of one's own must be finite up to this voltage; beyond, solvers stay where it is."""
 
 
 def check_law(selector: Selector, conductance_siemens: FloatArray) -> None:

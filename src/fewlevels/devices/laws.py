@@ -121,6 +121,7 @@ def check_ascending(name: str, values: tuple[float, ...]) -> None:
 
 
 ROUNDING = 1e-9
+"""A conductance may lie so far outside what was measured, in units of the highest: far above what rounding does."""
 
 
 def check_inside(conductance_siemens: FloatArray, lowest: float, highest: float) -> None:

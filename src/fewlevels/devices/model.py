@@ -18,8 +18,9 @@ from fewlevels.devices.retention import MeasuredRetention, Retention, RetentionT
 from fewlevels.errors import DeviceError
 
 MOST_STATES = 1_000_000
+"""States of a device: no device has more, and a larger number was meant otherwise."""
 LARGEST_RISE = 10.0
-"""Of the highest conductance, that means reach with time: a larger mean was meant in another unit."""
+"""What a mean may reach with time, in units of the highest conductance: a larger mean was meant in another unit."""
 
 LEAST_SCALE_VOLT = 0.001
 """No current rises by more than e in 1 mV."""

@@ -16,7 +16,9 @@ from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, Tabula
 from fewlevels.errors import DeviceError
 
 GRID = 4096
+"""Points that a window is divided into, and the most levels that are placed in one."""
 DAY = 86400.0
+"""In seconds."""
 VANISHES = 1e-12
 """In units of the mean. A smaller spread is lost in the rounding of mean + k sigma."""
 

@@ -30,6 +30,7 @@ from fewlevels.networks.networks import Networks
 DRAWS_AT_ONCE = 2000
 """Draws whose random numbers stand together, layer by layer."""
 LARGEST_SPREAD = 10.0
+"""Of ln(resistance), without unit: a larger number was meant in percent."""
 FLOOR_VOLT = 1e-150
 """Smaller voltages leave float64 where they are divided by."""
 

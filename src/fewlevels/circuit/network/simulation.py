@@ -27,7 +27,7 @@ from fewlevels.quantization import Quantized
 from fewlevels.samples.samples import Samples
 
 INPUT_VOLTS = (1.0, 5.0, 10.0)
-"""The paper's (Figure 6b)."""
+"""Voltages of a full input, in volts: those of the paper (Figure 6b)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ PARALLEL_CELLS = 20_000
 """Cell evaluations below which starting threads costs more than it saves."""
 
 MAX_STEPS = 100
+"""Newton steps of a bit line, before it is said not to converge."""
 TOLERANCE = 1e-11
 """Residual of a solved bit line, a share of the sum of its currents. This and the next two are as in cells.cpp."""
 ROUNDING = 8 * 2.2e-16

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 MAX_STEPS = 60
+"""Newton steps of a sample, beyond those that find a start, before it is said not to converge."""
 TOLERANCE = 1e-12
+"""Residual at which no further step is made, a share of the currents that meet at a node."""
 
 
 def solve_passive(crossbars: Sequence[Crossbar], reference_ohm: float, drive: FloatArray) -> list[OperatingPoint]:

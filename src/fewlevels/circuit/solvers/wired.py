@@ -17,6 +17,7 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 
 MAX_STEPS = 50
+"""Newton steps of a sample, by either method, before it is said not to converge."""
 MAX_ITERATIONS = 1000
 """Conjugate gradient iterations of one Newton step after which factorising is taken to be cheaper."""
 PARALLEL_CELLS = 150_000

@@ -21,6 +21,7 @@ from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
 
 TIME_LIMIT_SECONDS = 600.0
+"""Of one run of ngspice: a crossbar that takes longer is too large for it."""
 
 
 def solve_by_ngspice(
