@@ -80,7 +80,9 @@ def compare(networks: fewlevels.Networks, samples: fewlevels.Samples, chips: int
         recognised = fewlevels.Networks.from_joint(drawn, shapes).recognised(samples)
         end = time.perf_counter()
         row(name, "fewlevels", ours.recognition, ours, (middle - begin) / chips)
-        theirs = Yield(np.where(recognised, 1.0, -1.0), np.zeros(chips), np.zeros(chips), alpha=1.0)
+        theirs = Yield(
+            margin=np.where(recognised, 1.0, -1.0), pulses=np.zeros(chips), missed=np.zeros(chips), alpha=1.0
+        )
         row(name, "aihwkit", theirs.recognition, theirs, (end - middle) / chips)
         p = fisher_exact([[each.passed, chips - each.passed] for each in (ours, theirs)]).pvalue
         print(f"| | same yield? | | p = {p:.2f} (Fisher) | |")

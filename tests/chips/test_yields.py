@@ -105,7 +105,9 @@ def test_a_bent_device_is_solved_as_it_bends() -> None:
 def test_the_interval_is_wilson_s() -> None:
     # Wilson (1927) by hand for 8 of 10: (8 + z^2/2 -+ z sqrt(8 * 2 / 10 + z^2 / 4)) / (10 + z^2).
     z = norm.ppf(0.975)
-    found = Yield(np.where(np.arange(10) < 8, 1.0, -1.0)[:, None], np.ones(10), np.zeros(10), 1.0)
+    found = Yield(
+        margin=np.where(np.arange(10) < 8, 1.0, -1.0)[:, None], pulses=np.ones(10), missed=np.zeros(10), alpha=1.0
+    )
     half = z * np.sqrt(1.6 + z**2 / 4)
     assert found.interval == pytest.approx(((8 + z**2 / 2 - half) / (10 + z**2), (8 + z**2 / 2 + half) / (10 + z**2)))
 
@@ -120,12 +122,12 @@ def test_the_interval_of_recognition_holds_the_closed_form() -> None:
 
 def test_a_chip_reaches_alpha_where_its_deciding_margin_is_positive() -> None:
     margin = np.array([[3.0, -1.0, 2.0, 5.0], [1.0, -2.0, -3.0, 4.0]])
-    found = {a: Yield(margin, np.zeros(2), np.zeros(2), a) for a in (1.0, 0.75, 0.5, 0.7)}
+    found = {a: Yield(margin=margin, pulses=np.zeros(2), missed=np.zeros(2), alpha=a) for a in (1.0, 0.75, 0.5, 0.7)}
     assert found[1.0].chip_margin.tolist() == [-1.0, -3.0]
     assert found[0.75].chip_margin.tolist() == found[0.7].chip_margin.tolist() == [2.0, -2.0]
     assert found[0.5].chip_margin.tolist() == [3.0, 1.0]
     assert [found[a].passed for a in (1.0, 0.75, 0.5)] == [0, 1, 2] and found[0.5].median_margin == 2.0
-    tie = Yield(np.zeros((1, 4)), np.zeros(1), np.zeros(1), 0.5)
+    tie = Yield(margin=np.zeros((1, 4)), pulses=np.zeros(1), missed=np.zeros(1), alpha=0.5)
     assert tie.passed == 0  # a tie is not recognition
 
 
@@ -187,7 +189,7 @@ def test_currents_that_no_number_holds_are_an_error() -> None:
 
 
 def test_a_chip_that_recognises_nothing_reaches_no_alpha() -> None:
-    wrong = Yield(np.array([[-1.0, -2.0], [1.0, -2.0]]), np.zeros(2), np.zeros(2), 1e-12)
+    wrong = Yield(margin=np.array([[-1.0, -2.0], [1.0, -2.0]]), pulses=np.zeros(2), missed=np.zeros(2), alpha=1e-12)
     assert wrong.chip_margin.tolist() == [-1.0, 1.0] and wrong.passed == 1
 
 

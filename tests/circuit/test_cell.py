@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fewlevels import Crossbar, _kernels
-from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh, law_numbers
+from fewlevels.circuit.cell import BENDS, OWN_LAWS, Cubic, Diode, Resistor, Selector, Sinh, check_law, law_numbers
+from fewlevels.circuit.solve import solve
 from fewlevels.errors import CircuitError
 from tests.support.oracles import diode_cell
 
@@ -60,33 +61,74 @@ def test_an_almost_open_cell_beside_a_large_saturation_current_is_exact() -> Non
     np.testing.assert_allclose(found, [diode_cell(diode, v, 1e-15)[0] for v in (1e-3, 1.0, -1.0)], rtol=1e-14)
 
 
-@pytest.mark.parametrize(
-    "selector",
-    [Diode(), Diode(gmin_siemens=0), Diode(series_ohm=5), Sinh(scale_volt=1e-3), Cubic(scale_volt=0.1), None],
-)
-def test_an_open_cell_carries_nothing_at_any_voltage(selector: Selector | None) -> None:
-    crossbar = Crossbar([[0.0, 1e-4, 0.0]], selector=selector)
+LAWS = {
+    "diode": Diode(),
+    "diode without gmin": Diode(gmin_siemens=0),
+    "diode with series resistance": Diode(series_ohm=5),
+    "leaky diode": Diode(saturation_ampere=1e-6, ideality=2),
+    "resistor": Resistor(),
+    "sinh": Sinh(scale_volt=0.4),
+    "cubic": Cubic(scale_volt=0.4),
+}
+"""One row a law; each is crossed with every check."""
+
+
+def an_open_cell_carries_nothing_at_any_voltage(law: Selector) -> None:
+    crossbar = Crossbar([[0.0, 1e-4, 0.0]], selector=law)
     for volt in (0.0, 1e-15, 0.3, 100.0, -100.0):
         ampere, siemens = crossbar.cell_current(np.full((1, 3), volt))
         assert ampere[0, ::2].tolist() == [0, 0] and siemens[0, ::2].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("law", [Sinh, Cubic])
+def the_slope_is_the_derivative_of_the_current(law: Selector) -> None:
+    volt, conductance = np.linspace(-3, 3, 241), np.full(241, 1e-4)
+    step = 1e-5
+    ampere = [law.current(volt + sign * step, conductance)[0] for sign in (1, -1)]
+    slope = law.current(volt, conductance)[1]
+    np.testing.assert_allclose((ampere[0] - ampere[1]) / (2 * step), slope, rtol=1e-6, atol=1e-9 * slope.max())
+
+
+def the_current_rises_through_nothing_at_no_voltage(law: Selector) -> None:
+    check_law(law, np.array([[1e-9, 1e-6], [1e-4, 1e-3]]))
+
+
+def voltages_and_conductances_broadcast(law: Selector) -> None:
+    volt, conductance = np.array([[0.2], [1.0]]), np.array([1e-5, 1e-4, 1e-3])
+    ampere, siemens = law.current(volt, conductance)
+    assert np.shape(ampere) == np.shape(siemens) == (2, 3)
+    np.testing.assert_array_equal(ampere[1, 2], law.current(np.array(1.0), np.array(1e-3))[0])
+
+
+def solvers_keep_ohms_and_kirchhoffs_laws_with_it(law: Selector) -> None:
+    crossbar = Crossbar(1 / np.linspace(1e4, 1e5, 12).reshape(4, 3), word_wire_ohm=2, bit_wire_ohm=3, selector=law)
+    point = solve(crossbar, [0.3, 1.0, 0.0, 0.7], nodes=True).require_converged()
+    np.testing.assert_allclose(point.output_ampere, point.cell_ampere().sum(axis=1), rtol=1e-9)
+
+
+CHECKS = (
+    an_open_cell_carries_nothing_at_any_voltage,
+    the_slope_is_the_derivative_of_the_current,
+    the_current_rises_through_nothing_at_no_voltage,
+    voltages_and_conductances_broadcast,
+    solvers_keep_ohms_and_kirchhoffs_laws_with_it,
+)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_every_law_of_a_cell_keeps_the_contract(law: str, check) -> None:
+    check(LAWS[law])
+
+
+def test_every_law_of_a_cell_has_a_row() -> None:
+    assert {type(law) for law in LAWS.values()} == set(OWN_LAWS)
+
+
+@pytest.mark.parametrize("law", BENDS.values(), ids=BENDS)
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_law_without_a_scale_is_refused(law: type, scale: float) -> None:
     with pytest.raises(CircuitError, match=r"scale_volt of a (sinh|cubic) law must be positive, got"):
         law(scale_volt=scale)
-
-
-@pytest.mark.parametrize(
-    "selector", [Diode(), Diode(saturation_ampere=1e-6, ideality=2), Sinh(scale_volt=0.4), Cubic(scale_volt=0.4)]
-)
-def test_the_slope_is_the_derivative_of_the_current(selector: Selector) -> None:
-    volt, conductance = np.linspace(-3, 3, 241), np.full(241, 1e-4)
-    step = 1e-5
-    ampere = [selector.current(volt + sign * step, conductance)[0] for sign in (1, -1)]
-    slope = selector.current(volt, conductance)[1]
-    np.testing.assert_allclose((ampere[0] - ampere[1]) / (2 * step), slope, rtol=1e-6, atol=1e-9 * slope.max())
 
 
 def test_no_voltage_gives_no_current() -> None:

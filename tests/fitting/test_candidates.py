@@ -11,6 +11,7 @@ from scipy.stats import norm, spearmanr
 
 from fewlevels import Networks, Samples, TrainingConfig, load_device, load_digits, train
 from fewlevels.chips.mapping import map_network
+from fewlevels.chips.schemes import SCHEMES
 from fewlevels.chips.variation import Conditions
 from fewlevels.chips.yields import estimate_yield
 from fewlevels.devices import Device, PolynomialSpread
@@ -23,7 +24,6 @@ SAMPLES = load_digits(5)
 WINDOW = Device(
     name="window", lowest_siemens=10e-6, highest_siemens=100e-6, spread=PolynomialSpread(constant_siemens=4e-6)
 )
-SCHEMES = ("differential-pair", "balanced-pair", "offset-column", "bias-column")
 
 
 @pytest.fixture(scope="module")

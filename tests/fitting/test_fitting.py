@@ -112,7 +112,12 @@ class Scripted(Estimator):
         states = len(mapping.level_siemens)
         share = (self.at_first if chips.start == 0 else self.confirmed).get(states, 0.0)
         margin = np.where(np.arange(len(chips)) < round(share * len(chips)), 1.0, -1.0)
-        return Yield(np.repeat(margin[:, None], 10, axis=1), np.zeros(len(chips)), np.zeros(len(chips)), 1.0)
+        return Yield(
+            margin=np.repeat(margin[:, None], 10, axis=1),
+            pulses=np.zeros(len(chips)),
+            missed=np.zeros(len(chips)),
+            alpha=1.0,
+        )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,12 @@ class Bearing(Estimator):
 
     def __call__(self, problem: Problem, mapping, chips: range) -> Yield:  # type: ignore[no-untyped-def]
         margin = 1.0 if problem.config.conditions.sigma_factor <= self.most else -1.0
-        return Yield(np.full((len(chips), 10), margin), np.zeros(len(chips)), np.zeros(len(chips)), 1.0)
+        return Yield(
+            margin=np.full((len(chips), 10), margin),
+            pulses=np.zeros(len(chips)),
+            missed=np.zeros(len(chips)),
+            alpha=1.0,
+        )
 
 
 def test_the_spread_to_reach_is_that_of_the_time_asked_for_times_what_was_asked(

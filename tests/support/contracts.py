@@ -24,16 +24,16 @@ def direct(crossbar: Crossbar, volt: np.ndarray) -> OperatingPoint:
     found = [solve_directly(crossbar, row, tolerance=1e-12, max_steps=50) for row in volt]
     assert all(one.converged for one in found)
     return OperatingPoint(
-        crossbar,
-        volt,
-        np.array([one.output_ampere for one in found]),
-        np.array([one.drop_volt for one in found]),
-        np.array([one.bit_volt for one in found]),
-        np.array([one.steps for one in found]),
-        np.array([one.residual for one in found]),
-        np.ones(len(found), bool),
-        CONVERGED,
-        "direct",
+        crossbar=crossbar,
+        input_volt=volt,
+        output_ampere=np.array([one.output_ampere for one in found]),
+        drop_volt=np.array([one.drop_volt for one in found]),
+        bit_volt=np.array([one.bit_volt for one in found]),
+        iterations=np.array([one.steps for one in found]),
+        residual=np.array([one.residual for one in found]),
+        converged=np.ones(len(found), bool),
+        status=CONVERGED,
+        method="direct",
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from fewlevels.chips.schemes import DEFAULT_SCHEME, SCHEMES, Scheme, find_scheme
 from fewlevels.circuit.cell import Selector
-from fewlevels.circuit.network.designs import DEFAULT_DESIGN, DESIGNS, StageDesign
 from fewlevels.circuit.network.network_circuit import NetworkCircuit
 from fewlevels.circuit.network.resistances import Window
 from fewlevels.common.arrays import FloatArray
@@ -28,23 +28,12 @@ from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.device_table import LARGEST_SIEMENS, OPEN_SIEMENS
 
-Scheme = Literal["differential-pair", "balanced-pair", "offset-column", "bias-column"]
-
-_SINGLE = StageDesign(
-    name="single-column", summary="one column an output, and one that all are compared with", columns="single"
-)
-_DESIGNS: dict[Scheme, StageDesign] = {
-    "differential-pair": DESIGNS[DEFAULT_DESIGN],
-    "balanced-pair": StageDesign(name="balanced-pair", summary="two columns about a middle", columns="balanced"),
-    "offset-column": _SINGLE,
-    "bias-column": _SINGLE,
-}
-
 SAME_LEVEL = 1e-9
-"""Relative difference up to which a computed target is a level of the device: far above rounding, far below devices."""
+"""Relative difference up to which a computed target is a level of the device. Rounding is far smaller, and two levels
+of a device are far further apart."""
 
 MOST_BYTES = 2**30
-"""Of a table of devices: some ten million."""
+"""Size of a table that is read: some ten million devices."""
 
 PLACES = (
     *(
@@ -72,13 +61,11 @@ class Row(NamedTuple):
 class Mapping:
     """A quantized network on devices.
 
-    scheme: 'differential-pair', the device of the weight's sign carries its magnitude, the other rests at the lowest
-    conductance; 'balanced-pair', both about the middle of the window; 'offset-column', one device a weight, counted
-    from the smallest, and one column of devices that hold weight zero; 'bias-column', the same with fixed resistors in
-    that column. circuit: its crossbars. target_siemens: of each layer, (word lines, bit lines) as the circuit has them.
+    scheme: the name of one of SCHEMES. circuit: its crossbars. target_siemens: of each layer, (word lines, bit lines)
+    as the circuit has them.
     """
 
-    scheme: Scheme
+    scheme: str
     circuit: NetworkCircuit
     target_siemens: tuple[FloatArray, ...]
 
@@ -91,20 +78,21 @@ class Mapping:
     @property
     def programmed(self) -> tuple[npt.NDArray[np.bool_], ...]:
         """Which cells are devices that are programmed, not fixed resistors, shaped like the targets."""
-        masks = [np.ones(target.shape, bool) for target in self.target_siemens]
-        if self.scheme == "bias-column":
-            for mask in masks:
-                mask[:, -1] = False
-        return tuple(masks)
+        return tuple(SCHEMES[self.scheme].programmed(target.shape) for target in self.target_siemens)
 
     def rows(self) -> Iterator[Row]:
         """Every device to program, layer by layer, word line by word line."""
-        for layer, (targets, programmed) in enumerate(zip(self.target_siemens, self.programmed, strict=True), start=1):
-            for row, bit_line in np.argwhere(programmed).tolist():
-                siemens = float(targets[row, bit_line])
-                level = int(np.searchsorted(self.level_siemens, siemens))
-                column, polarity = self._place(bit_line, targets.shape[1])
-                yield Row(layer, row, column, polarity, level, siemens, 1 / siemens)
+        for layer, row, bit_line, column, polarity in self._programmed_cells():
+            siemens = float(self.target_siemens[layer - 1][row, bit_line])
+            yield Row(
+                layer=layer,
+                row=row,
+                column=column,
+                polarity=polarity,
+                level=int(np.searchsorted(self.level_siemens, siemens)),
+                target_siemens=siemens,
+                target_ohm=1 / siemens,
+            )
 
     def to_csv(self) -> str:
         """The table of `rows` with a line of names above; conductances to 12 digits, of which `read_csv` makes the
@@ -123,7 +111,10 @@ class Mapping:
         Read as every table of a laboratory is (see read_table); one within rounding of its target is that target.
         Raises MappingError where the file cannot be read, or a device of this mapping is missing or twice there.
         """
-        places = {(r.layer, r.row, r.column, r.polarity): self._bit_line(r) for r in self.rows()}
+        places = {
+            (layer, row, column, polarity): bit_line
+            for layer, row, bit_line, column, polarity in self._programmed_cells()
+        }
         found = tuple(target.copy() for target in self.target_siemens)
         try:
             table = read_table(path, PLACES, example=",".join(Row._fields), others=True, most_bytes=MOST_BYTES)
@@ -152,13 +143,13 @@ class Mapping:
             raise MappingError(f"{name_of(path)} lacks {len(places)} of the devices, such as {next(iter(places))}")
         return found
 
-    def _place(self, bit_line: int, bit_lines: int) -> tuple[int, str]:
-        if self.circuit.design.columns != "single":
-            return bit_line // 2, "+-"[bit_line % 2]
-        return (bit_line, "+") if bit_line < bit_lines - 1 else (bit_line, "reference")
-
-    def _bit_line(self, row: Row) -> int:
-        return row.column if self.circuit.design.columns == "single" else 2 * row.column + (row.polarity == "-")
+    def _programmed_cells(self) -> Iterator[tuple[int, int, int, int, str]]:
+        """Of every device to program its layer, from 1, word line and bit line, and the column and polarity of its
+        weight."""
+        for layer, programmed in enumerate(self.programmed, start=1):
+            places = self.circuit.design.columns.places(programmed.shape[1])
+            for word_line, bit_line in np.argwhere(programmed).tolist():
+                yield layer, word_line, bit_line, *places[bit_line]
 
 
 def map_network(
@@ -166,7 +157,7 @@ def map_network(
     *,
     lowest_siemens: float,
     highest_siemens: float,
-    scheme: Scheme = "differential-pair",
+    scheme: str = DEFAULT_SCHEME,
     available_siemens: Sequence[float] | FloatArray | None = None,
     cell: Selector | None = None,
     word_wire_ohm: float = 0.0,
@@ -179,8 +170,7 @@ def map_network(
     Raises MappingError where a target is none of those, or the weights have no scale.
     """
     instance("networks", networks, Networks, MappingError)
-    if not isinstance(scheme, str) or scheme not in get_args(Scheme):
-        raise MappingError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(scheme)}")
+    chosen = find_scheme(scheme, MappingError)
     lowest_siemens = number("lowest_siemens", lowest_siemens, MappingError)
     highest_siemens = number("highest_siemens", highest_siemens, MappingError)
     lowest = max(lowest_siemens, OPEN_SIEMENS)
@@ -191,7 +181,7 @@ def map_network(
         )
     circuit = NetworkCircuit.from_networks(
         networks,
-        design=_DESIGNS[scheme],
+        design=chosen.design,
         window=Window(r_min_ohm=1 / highest_siemens, r_max_ohm=1 / lowest),
         selector=cell,
         word_wire_ohm=word_wire_ohm,
@@ -200,7 +190,7 @@ def map_network(
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))
     if available_siemens is not None:
-        merged = _snap(merged, np.maximum(_available(available_siemens), OPEN_SIEMENS), scheme)
+        merged = _snap(merged, np.maximum(_available(available_siemens), OPEN_SIEMENS), chosen)
     nearest = [merged[np.abs(merged - target[..., None]).argmin(axis=-1)] for target in targets]
     return Mapping(scheme, circuit, tuple(nearest))
 
@@ -224,7 +214,7 @@ def _snap(values: FloatArray, available: FloatArray, scheme: Scheme) -> FloatArr
         missing = f"the device holds {len(available)} conductances and {values[far][0]:.4g} S is none of them"
         raise MappingError(
             f"{missing}; quantize the network to its levels"
-            if scheme == "differential-pair"
-            else f"{missing}; {scheme} puts zero between levels, use differential-pair"
+            if scheme.rests
+            else f"{missing}; {scheme.name} puts zero between levels, use {DEFAULT_SCHEME}"
         )
     return nearest

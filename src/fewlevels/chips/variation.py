@@ -72,7 +72,7 @@ def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], condition
     A negative draw is an open device.
     Raises DeviceError where the device was not measured there, or for a tolerance as wide as its window.
     """
-    devices = _Devices(mapping, device, conditions, seed)
+    devices = _Devices(mapping, device, conditions, seed=seed)
     layers = tuple(np.empty((len(chips), *t.shape)) for t in mapping.target_siemens)
     pulses, missed = np.empty((2, len(chips)))
     at_once = max(1, DRAWN_AT_ONCE // len(devices.target))
@@ -115,7 +115,7 @@ def reads(
 class _Devices:
     """All devices of a mapping in one row, and what they are programmed to and drift to."""
 
-    def __init__(self, mapping: Mapping, device: Device, conditions: Conditions, seed: int) -> None:
+    def __init__(self, mapping: Mapping, device: Device, conditions: Conditions, *, seed: int) -> None:
         self.device, self.conditions, self.seed = device, conditions, seed
         self.target = target = np.concatenate([t.ravel() for t in mapping.target_siemens])
         self.programmed = programmed = np.concatenate([p.ravel() for p in mapping.programmed])
@@ -152,7 +152,9 @@ class _Devices:
         if (tolerance := self.conditions.tolerance_siemens) is not None:
             for index, chip in enumerate(chips):
                 again = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chip, 1)))
-                off = _Verify(self.target, self.start, self.sigma, stuck[index], tolerance)
+                off = _Verify(
+                    target=self.target, mean=self.start, sigma=self.sigma, stuck=stuck[index], tolerance=tolerance
+                )
                 pulses[index] += off.program(error[index], self.conditions.max_pulses, again)
                 missed[index] = np.count_nonzero(off(error[index]))
         if self.drift is not None and self.drift.differs:
@@ -171,7 +173,7 @@ class _Devices:
         return np.where(self.programmed, factors, 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Verify:
     """Which devices of a chip are off their target by more than the tolerance. stuck: where they stand, NaN if not."""
 

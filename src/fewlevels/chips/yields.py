@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from fewlevels.chips.mapping import Mapping
-from fewlevels.chips.variation import Conditions, draw_chips, drawing_bytes, reads
+from fewlevels.chips.variation import Chips, Conditions, draw_chips, drawing_bytes, reads
 from fewlevels.circuit.crossbar import check_conductance
 from fewlevels.circuit.network.point import margins
 from fewlevels.common.arrays import FloatArray
@@ -24,10 +24,10 @@ from fewlevels.errors import DeviceError, NotConvergedError
 from fewlevels.samples.samples import Samples
 
 CHIPS_AT_ONCE = 250
-"""At most: more at once are no faster."""
+"""Chips that a thread holds at once, at most: more are no faster."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Yield:
     """Virtual chips at work.
 
@@ -111,42 +111,66 @@ def estimate_yield(
     numbers = _chips(chips)
     alpha, seed = fraction("alpha", alpha, DeviceError), whole_number("seed", seed, DeviceError)
     jobs = jobs_or_all(jobs, DeviceError)
-    highest_volt = conditions.input_volt * max(1.0, float(np.abs(samples.x).max()))
+    _refuse_beyond_curve(device, conditions.input_volt, samples)
+    chips_at_once, reads_at_once = _portions(mapping, device, len(samples), memory_bytes, threads_for(jobs))
+    work = _Work(
+        mapping=mapping, device=device, samples=samples, conditions=conditions, seed=seed, reads_at_once=reads_at_once
+    )
+    parts = [numbers[begin : begin + chips_at_once] for begin in range(0, len(numbers), chips_at_once)]
+    margin, pulses, missed = (np.concatenate(each) for each in zip(*in_order(work.run, parts, jobs), strict=True))
+    return Yield(margin=margin, pulses=pulses, missed=missed, alpha=alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What all chips of a yield share. reads_at_once: samples whose noisy reads are held together."""
+
+    mapping: Mapping
+    device: Device
+    samples: Samples
+    conditions: Conditions
+    seed: int
+    reads_at_once: int
+
+    def run(self, part: Sequence[int]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Margins (chips, samples), pulses and missed devices (chips,) of the chips of these numbers."""
+        drawn = draw_chips(self.mapping, self.device, part, self.conditions, seed=self.seed)
+        try:
+            output = self._output(drawn, part)
+        except NotConvergedError as error:
+            raise NotConvergedError(f"{self.device.name}: {error}") from None
+        full_ampere = self.conditions.input_volt / self.mapping.circuit.window.r_min_ohm
+        return margins(output, self.samples.y, full_ampere), drawn.pulses, drawn.missed
+
+    def _output(self, drawn: Chips, part: Sequence[int]) -> FloatArray:
+        """Output currents, (chips, samples, outputs)."""
+        x, volt, circuit = self.samples.x, self.conditions.input_volt, self.mapping.circuit
+        if self.device.read_noise == 0:
+            return circuit.run_chips(x, volt, drawn.conductance_siemens, 1)
+        seen = reads(drawn, self.device, part, len(x), seed=self.seed, at_once=self.reads_at_once)
+        each_read = zip(x, _one_by_one(seen), strict=True)
+        return np.concatenate([circuit.run_chips(one[None], volt, chips, 1) for one, chips in each_read], axis=1)
+
+
+def _refuse_beyond_curve(device: Device, input_volt: float, samples: Samples) -> None:
+    """Raises DeviceError where devices would get more than the voltage that their I-V curve was measured to."""
+    highest_volt = input_volt * max(1.0, float(np.abs(samples.x).max()))
     if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
         raise DeviceError(
             f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "
             f"would get {highest_volt:g} V; lower input_volt"
         )
+
+
+def _portions(mapping: Mapping, device: Device, samples: int, memory_bytes: int, threads: int) -> tuple[int, int]:
+    """Chips, and samples whose noisy reads, that a thread holds at once, so that all stay within the memory."""
     devices, is_noisy = sum(target.size for target in mapping.target_siemens), device.read_noise > 0
-    own_bytes = memory_bytes // threads_for(jobs) - drawing_bytes(devices)
+    own_bytes = memory_bytes // threads - drawing_bytes(devices)
     read_bytes = 8 * devices if is_noisy else 0
     signals = 6 * 8 * max(target.shape[1] for target in mapping.target_siemens)  # currents, voltages, activations
-    chip_bytes = 8 * devices + 2 * read_bytes + (1 if is_noisy else len(samples)) * signals
+    chip_bytes = 8 * devices + 2 * read_bytes + (1 if is_noisy else samples) * signals
     chips_at_once = at_once(chip_bytes, most=CHIPS_AT_ONCE, memory_bytes=own_bytes)
-    reads_at_once = at_once(chips_at_once * read_bytes, most=len(samples), memory_bytes=own_bytes // 2)
-    parts = [numbers[begin : begin + chips_at_once] for begin in range(0, len(numbers), chips_at_once)]
-
-    def run(part: Sequence[int]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        drawn = draw_chips(mapping, device, part, conditions, seed=seed)
-        volt, circuit = conditions.input_volt, mapping.circuit
-        try:
-            if device.read_noise > 0:
-                seen = reads(drawn, device, part, len(samples), seed=seed, at_once=reads_at_once)
-                output = np.concatenate(
-                    [
-                        circuit.run_chips(x[None], volt, each, 1)
-                        for x, each in zip(samples.x, _one_by_one(seen), strict=True)
-                    ],
-                    axis=1,
-                )
-            else:
-                output = circuit.run_chips(samples.x, volt, drawn.conductance_siemens, 1)
-        except NotConvergedError as error:
-            raise NotConvergedError(f"{device.name}: {error}") from None
-        return margins(output, samples.y, volt / circuit.window.r_min_ohm), drawn.pulses, drawn.missed
-
-    margin, pulses, missed = (np.concatenate(each) for each in zip(*in_order(run, parts, jobs), strict=True))
-    return Yield(margin, pulses, missed, alpha)
+    return chips_at_once, at_once(chips_at_once * read_bytes, most=samples, memory_bytes=own_bytes // 2)
 
 
 def measured_chip(
@@ -176,7 +200,7 @@ def measured_chip(
         check_conductance(g)
     output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in layers])
     margin = margins(output, samples.y, input_volt / mapping.circuit.window.r_min_ohm)
-    return Yield(margin, np.zeros(1), np.zeros(1), alpha)
+    return Yield(margin=margin, pulses=np.zeros(1), missed=np.zeros(1), alpha=alpha)
 
 
 def _chips(chips: int | Sequence[int]) -> Sequence[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -89,13 +89,25 @@ class Resistor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sinh:
-    """A device that conducts by hopping or tunnelling: I = G v0 sinh(V / v0)."""
+class Bend:
+    """A law that leaves Ohm's at about scale_volt and is odd in the voltage. name: in device files."""
 
+    name: ClassVar[str]
     scale_volt: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale_volt", positive("the scale_volt of a sinh law", self.scale_volt, CircuitError))
+        what = f"the scale_volt of a {self.name} law"
+        object.__setattr__(self, "scale_volt", positive(what, self.scale_volt, CircuitError))
+
+    def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sinh(Bend):
+    """A device that conducts by hopping or tunnelling: I = G v0 sinh(V / v0)."""
+
+    name = "sinh"
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         x = np.asarray(volt) / self.scale_volt
@@ -106,13 +118,10 @@ class Sinh:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cubic:
+class Cubic(Bend):
     """The first term beyond Ohm's law that is odd in the voltage: I = G V (1 + (V / v0)^2)."""
 
-    scale_volt: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale_volt", positive("the scale_volt of a cubic law", self.scale_volt, CircuitError))
+    name = "cubic"
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         square = (np.asarray(volt) / self.scale_volt) ** 2
@@ -120,6 +129,9 @@ class Cubic:
 
     def __str__(self) -> str:
         return f"I = G V (1 + (V / v0)²), v0 = {self.scale_volt:.4g} V"
+
+
+BENDS: dict[str, type[Bend]] = {bend.name: bend for bend in (Sinh, Cubic)}
 
 
 def current_of(
@@ -140,7 +152,7 @@ def current_of(
     return ampere, np.broadcast_to(np.asarray(siemens, dtype=np.float64), ampere.shape)
 
 
-OWN_LAWS = (Diode, Resistor, Sinh, Cubic)
+OWN_LAWS = (Diode, Resistor, *BENDS.values())
 """Laws that need no look at what they give."""
 
 CHECKED_VOLTS = (-1.0, -0.1, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 0.1, 1.0)

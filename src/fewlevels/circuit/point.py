@@ -21,7 +21,7 @@ ENGINES: tuple[Engine, ...] = ("native", "ngspice")
 CONVERGED = "converged"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class OperatingPoint:
     """Voltages and currents of a crossbar at rest, for each sample.
 

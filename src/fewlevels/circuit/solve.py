@@ -15,6 +15,7 @@ from fewlevels.common.checks import instance, is_number, one_of, shown
 from fewlevels.errors import CircuitError
 
 TOLERANCE = 1e-12
+"""Residual of a solved sample unless another is asked for: a share of the sum of its cell currents."""
 
 
 def solve(
@@ -63,16 +64,16 @@ def _solve_ideal(crossbar: Crossbar, volt: FloatArray, nodes: bool) -> Operating
     residual, converged = columns.residual[0].max(axis=1), columns.converged[0].all(axis=1)
     status = CONVERGED if converged.all() else _unconverged(converged, residual)
     return OperatingPoint(
-        crossbar,
-        volt,
-        columns.output_ampere[0],
-        drop,
-        bit,
-        np.full(len(volt), columns.steps.max(), np.int64),
-        residual,
-        converged,
-        status,
-        "one equation per bit line, safeguarded Newton",
+        crossbar=crossbar,
+        input_volt=volt,
+        output_ampere=columns.output_ampere[0],
+        drop_volt=drop,
+        bit_volt=bit,
+        iterations=np.full(len(volt), columns.steps.max(), np.int64),
+        residual=residual,
+        converged=converged,
+        status=status,
+        method="one equation per bit line, safeguarded Newton",
     )
 
 
@@ -84,16 +85,16 @@ def _solve_wired(crossbar: Crossbar, volt: FloatArray, tolerance: float, nodes: 
         if not solved.converged.all():
             status = _unconverged(solved.converged, solved.residual)
     return OperatingPoint(
-        crossbar,
-        volt,
-        solved.output_ampere,
-        solved.drop_volt,
-        solved.bit_volt,
-        solved.steps,
-        solved.residual,
-        solved.converged,
-        status,
-        method,
+        crossbar=crossbar,
+        input_volt=volt,
+        output_ampere=solved.output_ampere,
+        drop_volt=solved.drop_volt,
+        bit_volt=solved.bit_volt,
+        iterations=solved.steps,
+        residual=solved.residual,
+        converged=solved.converged,
+        status=status,
+        method=method,
     )
 
 

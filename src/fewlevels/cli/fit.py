@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional, cast
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -19,7 +19,6 @@ from fewlevels.common.words import printable
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
-    from fewlevels.chips.mapping import Scheme
     from fewlevels.fitting.fit import Fit
     from fewlevels.fitting.trial import Trial
     from fewlevels.study.inputs import Inputs
@@ -94,7 +93,7 @@ def fit(
         yield_target=yield_target,
         chips=chips,
         most_states=most_states,
-        scheme=cast("Scheme", scheme),
+        scheme=scheme,
         wire_ohm=wire_ohm,
         conditions=conditions,
         seed=seed,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from fewlevels.circuit.cell import Diode
+from fewlevels.circuit.cell import BENDS, Diode
 from fewlevels.common.checks import is_number, shown
 from fewlevels.common.files import name_of, read_text
 from fewlevels.common.toml import parse_toml
-from fewlevels.devices.iv import BENDS, fit_iv
-from fewlevels.devices.laws import PolynomialSpread, SaturatingSpread, TableSpread
+from fewlevels.devices.iv import fit_iv
+from fewlevels.devices.laws import SPREADS, TableSpread
 from fewlevels.devices.measured import read_iv, read_levels, read_retention
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, Relaxation, RetentionTable, TabulatedDrift
@@ -22,15 +23,15 @@ from fewlevels.errors import CircuitError, DeviceError, QuantizationError
 from fewlevels.quantization import Table, device_levels
 
 LIBRARY = Path(str(resources.files("fewlevels") / "devices" / "library"))
-LAWS: dict[str, dict[str, type]] = {
-    "spread": {"table": TableSpread, "polynomial": PolynomialSpread, "saturating": SaturatingSpread},
+LAWS: dict[str, Mapping[str, type]] = {
+    "spread": SPREADS,
     "retention": {
         "power": PowerLawDrift,
         "power-table": TabulatedDrift,
         "relaxation": Relaxation,
         "measured": MeasuredRetention,
     },
-    "nonlinearity": {**BENDS},
+    "nonlinearity": BENDS,
 }
 PLAIN = (
     "name",

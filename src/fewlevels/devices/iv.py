@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlevels.circuit.cell import Cubic, Sinh
+from fewlevels.circuit.cell import BENDS, Bend
 from fewlevels.common.arrays import FloatArray
 from fewlevels.errors import DeviceError
 
 POOR = 0.95
 """R² below which a law is said not to describe a curve."""
-
-BENDS: dict[str, type[Sinh] | type[Cubic]] = {"sinh": Sinh, "cubic": Cubic}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class IvFit:
     (fitted - measured) / measured over the points with a current. largest_volt: how far the curve was measured.
     """
 
-    law: Sinh | Cubic
+    law: Bend
     conductance_siemens: float
     r_squared: float
     rms_relative_error: float
@@ -37,7 +35,7 @@ class IvFit:
 
 
 def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
-    """The law, 'sinh' or 'cubic', of least squared error in the current; volt and ampere: (points,).
+    """The law of this name in BENDS, of least squared error in the current; volt and ampere: (points,).
 
     Raises DeviceError for another law, fewer than four points, or a curve that does not bend upwards.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,13 +14,30 @@ from fewlevels.devices.limits import check_numbers, check_siemens
 from fewlevels.errors import DeviceError
 
 
+class Spread:
+    """A law of the spread of what was programmed. name: in device files."""
+
+    name: ClassVar[str]
+
+    def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
+        """Standard deviation in siemens, same shape, at the conductances that were programmed."""
+        raise NotImplementedError
+
+    @property
+    def measured_siemens(self) -> tuple[float, ...]:
+        """The conductances that it was measured at, where the law may have a corner; none where it is smooth."""
+        return ()
+
+
 @dataclass(frozen=True, kw_only=True)
-class TableSpread:
+class TableSpread(Spread):
     """Standard deviations measured at some conductances, linear between them.
 
-    conductance_siemens: ascending. sigma_siemens: as many. Raises DeviceError where they are no such table.
+    conductance_siemens: ascending. sigma_siemens: as many. Raises DeviceError where they are no such table, and where
+    a spread is asked for outside it.
     """
 
+    name = "table"
     conductance_siemens: tuple[float, ...]
     sigma_siemens: tuple[float, ...]
 
@@ -27,15 +45,19 @@ class TableSpread:
         check_table(self, "sigma_siemens")
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
-        """Standard deviation in siemens. Raises DeviceError outside the table."""
         check_inside(conductance_siemens, self.conductance_siemens[0], self.conductance_siemens[-1])
         return np.interp(conductance_siemens, self.conductance_siemens, self.sigma_siemens)
 
+    @property
+    def measured_siemens(self) -> tuple[float, ...]:
+        return self.conductance_siemens
+
 
 @dataclass(frozen=True, kw_only=True)
-class PolynomialSpread:
+class PolynomialSpread(Spread):
     """sigma = constant + slope G + curvature G^2 + cubic G^3. Raises DeviceError where one is no number."""
 
+    name = "polynomial"
     constant_siemens: float = 0.0
     slope: float = 0.0
     curvature_per_siemens: float = 0.0
@@ -46,15 +68,15 @@ class PolynomialSpread:
             object.__setattr__(self, name, number(name, getattr(self, name), DeviceError))
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
-        """Standard deviation in siemens."""
         g = conductance_siemens
         return self.constant_siemens + g * (self.slope + g * (self.curvature_per_siemens + g * self.cubic_per_siemens2))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SaturatingSpread:
+class SaturatingSpread(Spread):
     """sigma = amplitude (1 - exp(-G / scale)). Raises DeviceError where either is not positive."""
 
+    name = "saturating"
     amplitude_siemens: float
     scale_siemens: float
 
@@ -65,11 +87,10 @@ class SaturatingSpread:
                 raise DeviceError(f"{name} must be positive, got 0")
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
-        """Standard deviation in siemens."""
         return -self.amplitude_siemens * np.expm1(-conductance_siemens / self.scale_siemens)
 
 
-Spread = TableSpread | PolynomialSpread | SaturatingSpread
+SPREADS: dict[str, type[Spread]] = {law.name: law for law in (TableSpread, PolynomialSpread, SaturatingSpread)}
 
 
 def check_table(table: object, *columns: str) -> None:
@@ -100,6 +121,7 @@ def check_ascending(name: str, values: tuple[float, ...]) -> None:
 
 
 ROUNDING = 1e-9
+"""A conductance may lie so far outside what was measured, in units of the highest: far above what rounding does."""
 
 
 def check_inside(conductance_siemens: FloatArray, lowest: float, highest: float) -> None:

@@ -7,17 +7,18 @@ from typing import get_args
 
 import numpy as np
 
-from fewlevels.circuit.cell import Cubic, Diode, Selector, Sinh
+from fewlevels.circuit.cell import BENDS, Bend, Diode, Selector
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number, real_array, shown, whole_number
 from fewlevels.common.words import printable
 from fewlevels.devices.iv import IvFit
-from fewlevels.devices.laws import Spread, check_ascending, check_inside
+from fewlevels.devices.laws import SPREADS, Spread, check_ascending, check_inside
 from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST, check_numbers, check_share, check_siemens, check_volt
 from fewlevels.devices.retention import MeasuredRetention, Retention, RetentionTable, TabulatedDrift
 from fewlevels.errors import DeviceError
 
 MOST_STATES = 1_000_000
+"""States of a device: no device has more, and a larger number was meant otherwise."""
 LARGEST_RISE = 10.0
 """How many times the highest conductance a mean may reach with time. A larger one was meant in another unit."""
 
@@ -33,9 +34,9 @@ LARGEST_OF_A_DIODE = {
 """For each number of a selector a limit that no selector reaches, and a hint at what was meant."""
 
 KINDS: dict[str, tuple[type, ...]] = {
-    "spread": get_args(Spread),
+    "spread": tuple(SPREADS.values()),
     "retention": get_args(Retention),
-    "nonlinearity": (Sinh, Cubic),
+    "nonlinearity": tuple(BENDS.values()),
     "selector": (Diode,),
     "iv_fit": (IvFit,),
 }
@@ -71,7 +72,7 @@ class Device:
     read_noise: float = 0.0
     stuck_on_rate: float = 0.0
     stuck_off_rate: float = 0.0
-    nonlinearity: Sinh | Cubic | None = None
+    nonlinearity: Bend | None = None
     selector: Diode | None = None
     iv_fit: IvFit | None = None
 

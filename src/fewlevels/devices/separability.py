@@ -11,15 +11,16 @@ import numpy as np
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, positive, whole_number
-from fewlevels.devices.laws import TableSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, TabulatedDrift
 from fewlevels.errors import DeviceError
 
 GRID = 4096
+"""Points that a window is divided into, and the most levels that are placed in one."""
 DAY = 86400.0
+"""In seconds."""
 VANISHES = 1e-12
-"""Of the mean: a smaller spread is lost in the rounding of mean + k sigma."""
+"""In units of the mean. A smaller spread is lost in the rounding of mean + k sigma."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,60 +65,91 @@ class SeparableLevels:
 def separable_levels(device: Device, k_sigma: float = 3.0, after_seconds: float | None = None) -> SeparableLevels:
     """Levels whose boundaries lie k_sigma standard deviations of the programmed conductance from both neighbours.
 
-    Continuous window: 1 + the integral of dG / (2 k sigma(G)) over the means that it reaches, or, where the spread
-    changes so fast from level to level that fewer really fit, their number; and the whole part of that many levels from
-    its lowest conductance on, each pair of neighbours at the same error. Level table: the largest subset of its levels
-    whose intervals mean +- k sigma do not overlap, of several the one whose closest pair is furthest apart. A source
-    that states levels without spreads is taken at its word.
+    Continuous window: the count is 1 + the integral of dG / (2 k sigma(G)) over the means that it reaches. Where the
+    spread changes so fast from level to level that fewer really fit, it is their number. The levels are the whole part
+    of that count; they begin at the lowest conductance, and each pair of neighbours has the same error.
+    Level table: the levels are a subset of the table whose intervals mean +- k sigma do not overlap. It is the largest
+    such subset; of several, the one whose closest pair is furthest apart.
+    A source that states levels without spreads is taken at its word.
     after_seconds: None as programmed; levels are given as they are to be programmed.
     Raises DeviceError where the device gives neither spreads nor levels, or was not measured at that time.
     """
     instance("device", device, Device, DeviceError)
     k_sigma = positive("k_sigma", k_sigma, DeviceError)
     after_seconds = None if after_seconds is None else positive("after_seconds", after_seconds, DeviceError)
-
-    def found(
-        count: float,
-        levels: FloatArray | None,
-        basis: Literal["spread", "levels", "stated"],
-        reached: float | None = None,
-    ) -> SeparableLevels:
-        return SeparableLevels(
-            device=device.name,
-            k_sigma=k_sigma,
-            after_seconds=after_seconds,
-            count=count,
-            level_siemens=levels,
-            reached_sigma=reached,
-            basis=basis,
-        )
-
-    own = device.available_siemens()
     if not device.spread_is_known:
-        if own is None and device.states is None:
-            raise DeviceError(f"{device.name}: neither spreads nor a number of levels are known")
-        if after_seconds is not None:
-            raise DeviceError(f"{device.name}: no spread of its conductances is known after {after_seconds:g} s")
-        return found(len(own) if own is not None else float(device.states or 0), own, "stated")
-    if own is not None:
-        mean, sigma = device.mean_siemens(own, after_seconds), device.sigma_siemens(own, after_seconds)
-        chosen = _apart(mean, sigma, k_sigma)
-        return found(len(chosen), own[chosen], "levels", _closest(mean[chosen], sigma[chosen]))
+        return _of_stated(device, k_sigma, after_seconds)
+    if device.level_siemens is not None:
+        return _of_table(device, k_sigma, after_seconds)
+    return _of_window(device, k_sigma, after_seconds)
+
+
+def _of_stated(device: Device, k_sigma: float, after_seconds: float | None) -> SeparableLevels:
+    """Of a source that states levels without spreads."""
+    levels = device.available_siemens()
+    if levels is None and device.states is None:
+        raise DeviceError(f"{device.name}: neither spreads nor a number of levels are known")
+    if after_seconds is not None:
+        raise DeviceError(f"{device.name}: no spread of its conductances is known after {after_seconds:g} s")
+    return SeparableLevels(
+        device=device.name,
+        k_sigma=k_sigma,
+        after_seconds=None,
+        count=len(levels) if levels is not None else float(device.states or 0),
+        level_siemens=levels,
+        reached_sigma=None,
+        basis="stated",
+    )
+
+
+def _of_table(device: Device, k_sigma: float, after_seconds: float | None) -> SeparableLevels:
+    """Of a device with a table of levels."""
+    levels = np.array(device.level_siemens)
+    mean, sigma = device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds)
+    chosen = _apart(mean, sigma, k_sigma)
+    return SeparableLevels(
+        device=device.name,
+        k_sigma=k_sigma,
+        after_seconds=after_seconds,
+        count=len(chosen),
+        level_siemens=levels[chosen],
+        reached_sigma=_closest(mean[chosen], sigma[chosen]),
+        basis="levels",
+    )
+
+
+def _of_window(device: Device, k_sigma: float, after_seconds: float | None) -> SeparableLevels:
+    """Of a device with a continuous window."""
+    count, whole = _fitting(device, k_sigma, after_seconds)
+    levels = reached = None
+    if whole is not None:
+        levels = equal_error_levels(device, whole, after_seconds)
+        reached = _closest(device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds))
+    return SeparableLevels(
+        device=device.name,
+        k_sigma=k_sigma,
+        after_seconds=after_seconds,
+        count=count,
+        level_siemens=levels,
+        reached_sigma=reached,
+        basis="spread",
+    )
+
+
+def _fitting(device: Device, k_sigma: float, after_seconds: float | None) -> tuple[float, int | None]:
+    """How many levels fit a continuous window, and the whole number of them; None where there is no end to them, or
+    more than a window is divided into."""
     target, mean, sigma = _window(device, after_seconds)
     if not sigma.any():
-        return found(math.inf, None, "spread")
-    if not (sigma > VANISHES * mean).all():
-        raise _vanishes(device)
+        return math.inf, None
+    _refuse_vanishing(device, mean, sigma)
     risen = np.diff(np.maximum.accumulate(mean))  # no mean counts twice
     count = 1 + float((risen / _logarithmic_mean(sigma[:-1], sigma[1:])).sum()) / (2 * k_sigma)
     if count > GRID:
-        return found(count, None, "spread")
+        return count, None
     whole = math.floor(count + 1e-9)
-    if (fitting := len(_stack(target, mean, sigma, k_sigma * (1 - 1e-9), whole))) < whole:
-        whole, count = fitting, float(fitting)
-    levels = equal_error_levels(device, whole, after_seconds)
-    reached = _closest(device.mean_siemens(levels, after_seconds), device.sigma_siemens(levels, after_seconds))
-    return found(count, levels, "spread", reached)
+    fitting = len(_stack(target, mean, sigma, k_sigma * (1 - 1e-9), whole))
+    return (float(fitting), fitting) if fitting < whole else (count, whole)
 
 
 def equal_error_levels(device: Device, levels: int, after_seconds: float | None = None) -> FloatArray:
@@ -135,8 +167,7 @@ def equal_error_levels(device: Device, levels: int, after_seconds: float | None 
         return target[:1]
     if not sigma.any():
         return np.linspace(target[0], target[-1], levels)
-    if not (sigma > VANISHES * mean).all():
-        raise _vanishes(device)
+    _refuse_vanishing(device, mean, sigma)
     low, high, best = 0.0, float(np.ptp(mean) / sigma.min()), target[:1].tolist() * levels
     while low < (middle := (low + high) / 2) < high:
         if len(found := _stack(target, mean, sigma, middle, levels)) < levels:
@@ -216,8 +247,8 @@ def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, Fl
     assert device.lowest_siemens is not None and device.highest_siemens is not None
     low, high = device.lowest_siemens, device.highest_siemens
     points = [np.linspace(low, high, GRID), np.geomspace(low or high / GRID, high, GRID)[1:-1]]
-    if isinstance(device.spread, TableSpread):
-        points.append(np.array(device.spread.conductance_siemens))
+    if device.spread is not None:
+        points.append(np.array(device.spread.measured_siemens))
     if isinstance(device.retention, MeasuredRetention):
         points += [np.array(table.conductance_siemens) for table in device.retention.table]
     if isinstance(device.retention, TabulatedDrift):
@@ -227,8 +258,9 @@ def _window(device: Device, after_seconds: float | None) -> tuple[FloatArray, Fl
     return target, device.mean_siemens(target, after_seconds), device.sigma_siemens(target, after_seconds)
 
 
-def _vanishes(device: Device) -> DeviceError:
-    return DeviceError(f"{device.name}: its spread vanishes within its window: any number of levels fits there")
+def _refuse_vanishing(device: Device, mean: FloatArray, sigma: FloatArray) -> None:
+    if not (sigma > VANISHES * mean).all():
+        raise DeviceError(f"{device.name}: its spread vanishes within its window: any number of levels fits there")
 
 
 def _logarithmic_mean(a: FloatArray, b: FloatArray) -> FloatArray:

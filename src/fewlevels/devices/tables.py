@@ -66,10 +66,10 @@ def read_table(
     short cell, else no more than a number. others: whether other columns are left out, not refused.
     Raises DeviceError, with the line, where the file is no such table or can be read in two ways.
     """
-    return _Reader(read_sheet(path, most_bytes), columns, example, named).table(others)
+    return _Reader(sheet=read_sheet(path, most_bytes), columns=columns, example=example, named=named).table(others)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Reader:
     """One sheet on its way to a table."""
 

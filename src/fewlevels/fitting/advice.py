@@ -12,7 +12,7 @@ from fewlevels.chips.yields import Yield
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.devices.model import Device
-from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, levels_of, placements
+from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, placements
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
@@ -167,7 +167,7 @@ def _copies(problem: Problem, states: int, jobs: int | None) -> list[Candidate]:
                 copies,
                 problem.data,
                 quantizer=quantizer,
-                levels=levels_of(problem, states),
+                levels=problem.scheme.magnitudes(states),
                 alpha=problem.config.alpha,
                 config=FinetuningConfig(steps=STEPS, noise=noise),
                 seed=problem.config.seed,

@@ -54,7 +54,7 @@ def ranked(problem: Problem, states: int) -> list[Candidate]:
     widest = max(len(problem.data), 1) * max(max(shape) for shape in shapes)
     at_once = max(1, CHUNK // max(widest, problem.network.joint().shape[1]))
     for placement, values, top_siemens in _values(problem, states):
-        for part in _in_parts((each[_states(each, problem) == states] for each in values), at_once):
+        for part in _in_parts((each[problem.scheme.states(each) == states] for each in values), at_once):
             found = likelihood(problem, part, np.full(len(part), top_siemens))
             first, quiet = _safest(problem, part)
             for i in _first_of_each(part, np.argsort(-found, kind="stable")):
@@ -78,7 +78,7 @@ def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]
         yield "levels of the device", device_levels(np.maximum(available, OPEN_SIEMENS).tolist())
         return
     yield "dead zone", DeadZone()
-    if problem.config.scheme != "differential-pair":
+    if not problem.scheme.rests:
         return
     if device.spread_is_known:
         try:
@@ -90,15 +90,10 @@ def placements(problem: Problem, states: int) -> Iterator[tuple[str, Quantizer]]
         yield "constant ratio", _table(geometric_levels(device, device.states))
 
 
-def levels_of(problem: Problem, states: int) -> int:
-    """The magnitudes, zero included, of a network with so many states per device."""
-    return states if problem.config.scheme == "differential-pair" else (states + 1) // 2
-
-
 def _values(problem: Problem, states: int) -> Iterator[tuple[str, Iterable[FloatArray], float]]:
     """Of every placement, quantized weights (candidates, weights), piece by piece, and the conductance of their largest
     weight."""
-    joint, levels = problem.network.joint(), levels_of(problem, states)
+    joint, levels = problem.network.joint(), problem.scheme.magnitudes(states)
     _, highest = problem.window_siemens
     for name, quantizer in placements(problem, states):
         settings, largest = searchable(quantizer).settings(), np.abs(joint).max()
@@ -171,16 +166,6 @@ def _subsets(table: FloatArray, levels: int) -> Iterator[FloatArray]:
     rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(len(table), levels)))
     for _ in range(SUBSETS):
         yield table[[0, *np.sort(1 + rng.choice(len(table) - 1, levels - 1, replace=False))]]
-
-
-def _states(values: FloatArray, problem: Problem) -> np.ndarray:
-    """Conductances that the devices of quantized weights (candidates, weights) need, (candidates,)."""
-    scheme = problem.config.scheme
-    carried = np.abs(values) if scheme == "differential-pair" else values
-    zero = np.zeros((len(values), 1 if scheme in ("differential-pair", "offset-column") else 0))
-    both = [carried, zero, -carried] if scheme == "balanced-pair" else [carried, zero]
-    ordered = np.sort(np.concatenate(both, axis=1), axis=1)
-    return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
 
 
 def _table(levels: FloatArray) -> Table:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from fewlevels.circuit.network.columns import DeviceMap
 from fewlevels.common.arrays import FloatArray
 from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.fitting.problem import Problem
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 
 SAMPLES = 256
@@ -40,9 +43,8 @@ def likelihood(problem: Problem, values: FloatArray, top_siemens: FloatArray) ->
     for quantized in hidden:
         w, own_variance = devices.weights(quantized)
         z_variance = (mean**2 + variance) @ own_variance + variance @ w**2
-        with np.errstate(over="ignore"):
-            mean = 1 / (1 + np.exp(-(mean @ w)))
-        variance = (mean * (1 - mean)) ** 2 * z_variance
+        mean = SIGMOID.value(mean @ w)
+        variance = SIGMOID.slope(mean) ** 2 * z_variance
     w, own_variance = devices.weights(last)
     z, direct = mean @ w, (mean**2 + variance) @ own_variance
     passed_on = variance @ w**2
@@ -77,23 +79,14 @@ class _Devices:
     top_siemens: FloatArray
 
     def weights(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of the weights w (candidates, fan_in, fan_out) of one layer, in units of weights. What
-        single devices are compared with is taken to hit its target."""
-        low, scheme = self.problem.window_siemens[0], self.problem.config.scheme
-        top = self.top_siemens[:, None, None]
-        span, offset = np.abs(self.values).max(axis=1)[:, None, None], np.zeros(())
-        if scheme in ("offset-column", "bias-column"):
-            offset = np.minimum(self.values.min(axis=1), 0.0)[:, None, None]
-            span = self.values.max(axis=1)[:, None, None] - offset
-        step = (top - low) / span
-        match scheme:
-            case "differential-pair":
-                plus, minus = (self._mean_and_variance(low + np.maximum(sign * w, 0) * step) for sign in (1, -1))
-            case "balanced-pair":
-                plus, minus = (self._mean_and_variance((low + top) / 2 + sign * w * step / 2) for sign in (1, -1))
-            case _:
-                plus, minus = self._mean_and_variance(low + (w - offset) * step), (low - offset * step, np.zeros(()))
-        return (plus[0] - minus[0]) / step, (plus[1] + minus[1]) / step**2
+        """Mean and variance of the weights w (candidates, fan_in, fan_out) of one layer, in units of weights."""
+        return self.problem.scheme.on_devices(w, self._map, self._mean_and_variance)
+
+    @cached_property
+    def _map(self) -> DeviceMap:
+        """The conductances of each candidate's weights, (candidates, 1, 1)."""
+        columns, lowest = self.problem.scheme.design.columns, self.problem.window_siemens[0]
+        return columns.device_map(self.values[:, None, None], lowest, self.top_siemens[:, None, None])
 
     def _mean_and_variance(self, siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Of the conductance of devices that are programmed to this one."""

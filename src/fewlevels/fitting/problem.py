@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import get_args
 
 import numpy as np
 
-from fewlevels.chips.mapping import Mapping, Scheme, map_network
+from fewlevels.chips.mapping import Mapping, map_network
+from fewlevels.chips.schemes import DEFAULT_SCHEME, SCHEMES, Scheme, find_scheme
 from fewlevels.chips.variation import Conditions
 from fewlevels.chips.yields import Yield, estimate_yield
 from fewlevels.common.arrays import FloatArray
@@ -26,7 +26,7 @@ FULL_INPUT = 1.0 + 1e-9
 class FitConfig:
     """What is asked. alpha: recognition that a chip must reach. yield_target: the share of chips that must reach it.
     chips: of each yield. most_states: states per device that are tried, at most. scheme: how signed weights sit on
-    devices (see Mapping). wire_ohm: of every wire segment. seed: root of all randomness.
+    devices, the name of one of SCHEMES. wire_ohm: of every wire segment. seed: root of all randomness.
     Raises DeviceError for values that cannot be.
     """
 
@@ -34,7 +34,7 @@ class FitConfig:
     yield_target: float = 0.95
     chips: int = 2000
     most_states: int = 16
-    scheme: Scheme = "differential-pair"
+    scheme: str = DEFAULT_SCHEME
     wire_ohm: float = 0.0
     conditions: Conditions = field(default_factory=Conditions)
     seed: int = 1
@@ -44,8 +44,7 @@ class FitConfig:
             fraction(name, value, DeviceError, hint="; 95 % is 0.95")
         for name, least in (("chips", 1), ("most_states", 2), ("seed", 0)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), DeviceError, least=least))
-        if not isinstance(self.scheme, str) or self.scheme not in get_args(Scheme):
-            raise DeviceError(f"scheme must be one of {', '.join(get_args(Scheme))}, got {shown(self.scheme)}")
+        find_scheme(self.scheme, DeviceError)
         instance("conditions", self.conditions, Conditions, DeviceError)
         if not (is_number(self.wire_ohm) and 0 <= self.wire_ohm <= LARGEST_WIRE_OHM):
             raise DeviceError(
@@ -84,10 +83,10 @@ class Problem:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")
         if not self.network.joint().any():
             raise MappingError("the weights of the network are all zero: it recognises nothing and cannot be mapped")
-        if self.device.level_siemens is not None and self.config.scheme != "differential-pair":
+        if self.device.level_siemens is not None and not self.scheme.rests:
             raise MappingError(
                 f"{self.config.scheme} puts zero between the levels of {self.device.name}; its level "
-                f"table needs the scheme differential-pair"
+                f"table needs the scheme {DEFAULT_SCHEME}"
             )
         for samples in (self.samples, self.data):
             self.network.recognised(samples)  # refuses samples that do not fit
@@ -96,6 +95,11 @@ class Problem:
                     f"an input of 1 is a full one, at the input voltage, and x goes to {largest:g}; "
                     f"divide it by {largest:g} and multiply the first layer's weights by it"
                 )
+
+    @property
+    def scheme(self) -> Scheme:
+        """How signed weights sit on devices."""
+        return SCHEMES[self.config.scheme]
 
     @property
     def most_states(self) -> int:

@@ -162,7 +162,7 @@ class _Stored(Estimator):
             self._tell()
         margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
         pulses, missed = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("pulses", "missed"))
-        return Yield(margin, pulses, missed, problem.config.alpha)
+        return Yield(margin=margin, pulses=pulses, missed=missed, alpha=problem.config.alpha)
 
     def _read(self, name: str, made_of: Provenance, chips: int, samples: int) -> pa.Table:
         table = self.store.read_shard(name, made_of)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import NetworksError
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.forward import recognised
 from fewlevels.samples.samples import Samples
 
@@ -116,8 +117,7 @@ class Networks:
             raise NetworksError(f"x must be (samples, {self.shapes[0][0]} inputs), got shape {x.shape}")
         signal = np.broadcast_to(x, (len(self), *x.shape))
         for w in self.weights:
-            with np.errstate(over="ignore"):  # exp(-z) beyond float64: the sigmoid is 0, as it should be
-                signal = 1.0 / (1.0 + np.exp(-(signal @ w)))
+            signal = SIGMOID.value(signal @ w)
         return signal
 
     def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:

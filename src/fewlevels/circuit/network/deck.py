@@ -18,6 +18,7 @@ from fewlevels.circuit.spice.crossbar_deck import (
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, one_of, real_array
 from fewlevels.errors import CircuitError
+from fewlevels.networks.activations import SIGMOID
 
 
 def network_deck(
@@ -37,7 +38,7 @@ def network_deck(
     instance("circuit", circuit, NetworkCircuit, CircuitError)
     one_of("dialect", dialect, DIALECTS, CircuitError)
     point = circuit.run(real_array("x", x, CircuitError)[None], input_volt)
-    passive = circuit.design.reading == "unbuffered"
+    passive = circuit.design.is_passive
     words = [f"l1in{i}" for i in range(circuit.crossbars[0].word_lines)]
     body = [
         source(f"VIN{i}", node, GROUND, volt, dialect)
@@ -84,15 +85,15 @@ def _share(circuit: NetworkCircuit, layer: int, j: int, input_volt: float, colum
         probe = f"VL{layer}C{column}"
         return f'i("{probe}:p")' if dialect == "spectre" else f"i({probe})"
 
-    own, other = (2 * j, 2 * j + 1) if circuit.design.columns != "single" else (j, columns - 1)
-    scale = 1 / (circuit.map.siemens_per_weight * input_volt)
-    return f"(1/(1+exp(-{number(scale)}*({current(own)}-{current(other)}))))"
+    own, other = circuit.design.columns.compared(j, columns)
+    scale = 1 / circuit.ampere_per_weight(input_volt)
+    return SIGMOID.spice(f"{number(scale)}*({current(own)}-{current(other)})")
 
 
 def _raised(circuit: NetworkCircuit, share: str, dialect: Dialect) -> str:
     if circuit.threshold_volt == 0:
         return ""
-    if circuit.design.raised == "all":
+    if circuit.design.raises_all:
         return f"+{number(circuit.threshold_volt)}"
     step = (
         f"({share}>{number(circuit.design.firing_share)})"

@@ -8,22 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.circuit.network.columns import RESTING_PAIRS, SINGLE_COLUMNS, WeightColumns
+from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, shown
 from fewlevels.errors import CircuitError
 
-Columns = Literal["pair", "balanced", "single"]
 Reading = Literal["transimpedance", "buffered", "unbuffered"]
 Raised = Literal["firing", "all"]
 OffPixels = Literal["zero", "threshold"]
+
+REFERENCE_SHARE: dict[Reading, float] = {"transimpedance": 0.0, "buffered": 1e-3, "unbuffered": 0.1}
+"""Reference resistors unless they are given, in units of r_min: small beside a column of devices, and larger where
+their voltage drives the next layer without a buffer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageDesign:
     """One way from a layer's currents to the next layer's voltages.
 
-    columns: 'pair', each output is the difference of two columns, of whose devices one rests; 'balanced', the same with
-    both about the middle of the window; 'single', one column each, weights counted from the smallest so that all are
-    positive, and one more column, of weight zero, that all are compared with.
+    columns: how weights sit on columns, and what of the columns' currents stands for an output.
     reading: 'transimpedance', columns end at virtual ground; 'buffered', at a reference resistor whose voltage a buffer
     takes up; 'unbuffered', at a reference resistor whose node drives the next word line itself, without activation.
     raised: which word lines get the threshold on top of their signal to pay for the selector: every one, or only those
@@ -32,11 +38,43 @@ class StageDesign:
 
     name: str
     summary: str
-    columns: Columns = "pair"
+    columns: WeightColumns = RESTING_PAIRS
     reading: Reading = "transimpedance"
     raised: Raised = "firing"
     off_pixels: OffPixels = "zero"
     firing_share: float = 0.02
+
+    @property
+    def has_references(self) -> bool:
+        """Whether columns end at reference resistors."""
+        return self.reading != "transimpedance"
+
+    @property
+    def is_passive(self) -> bool:
+        """Whether layers drive each other, without buffers and activations: all are one circuit."""
+        return self.reading == "unbuffered"
+
+    @property
+    def reference_share(self) -> float:
+        """The reference resistor unless it is given, in units of r_min."""
+        return REFERENCE_SHARE[self.reading]
+
+    @property
+    def raises_all(self) -> bool:
+        """Whether silent units are raised, too."""
+        return self.raised == "all"
+
+    def raised_units(self, share: FloatArray) -> npt.NDArray[np.bool_]:
+        """Which hidden units get the threshold, same shape. share: of the full signal that each one gives."""
+        return np.full(share.shape, True) if self.raises_all else share > self.firing_share
+
+    def raised_inputs(self, signal: FloatArray) -> npt.NDArray[np.bool_]:
+        """Which inputs get the threshold, same shape."""
+        return (signal != 0) | (self.off_pixels == "threshold")
+
+    def grounded(self) -> StageDesign:
+        """The same with columns that end at virtual ground."""
+        return replace(self, reading="transimpedance")
 
 
 DESIGNS = {
@@ -59,20 +97,20 @@ DESIGNS = {
         ),
         StageDesign(
             name="paper-transimpedance",
-            columns="single",
+            columns=SINGLE_COLUMNS,
             raised="all",
             summary="all-positive columns, transimpedance stage, sigmoid; every hidden unit raised",
         ),
         StageDesign(
             name="paper-reference",
-            columns="single",
+            columns=SINGLE_COLUMNS,
             reading="buffered",
             raised="all",
             summary="all-positive columns, reference resistors, buffers, sigmoid; every hidden unit raised",
         ),
         StageDesign(
             name="paper-passive",
-            columns="single",
+            columns=SINGLE_COLUMNS,
             reading="unbuffered",
             raised="all",
             summary="all-positive columns, reference resistors that drive the next layer themselves; no activation",

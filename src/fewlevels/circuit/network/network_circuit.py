@@ -12,9 +12,10 @@ import numpy as np
 
 from fewlevels.circuit.cell import Diode, Selector
 from fewlevels.circuit.crossbar import Crossbar, check_conductance
+from fewlevels.circuit.network.columns import DeviceMap
 from fewlevels.circuit.network.designs import DEFAULT_DESIGN, StageDesign, find_design
 from fewlevels.circuit.network.point import NetworkPoint, Stage
-from fewlevels.circuit.network.resistances import DeviceMap, ResistanceTable, Window
+from fewlevels.circuit.network.resistances import ResistanceTable, Window
 from fewlevels.circuit.point import Engine
 from fewlevels.circuit.solve import solve
 from fewlevels.circuit.solvers.ideal import solve_columns
@@ -23,11 +24,13 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 
 DRAWS_AT_ONCE = 2000
 """Draws whose random numbers stand together, layer by layer."""
 LARGEST_SPREAD = 10.0
+"""Of ln(resistance), without unit: a larger number was meant in percent."""
 FLOOR_VOLT = 1e-150
 """Smaller voltages leave float64 where they are divided by."""
 
@@ -78,8 +81,7 @@ class NetworkCircuit:
         if threshold_volt is None:
             threshold_volt = law.threshold_volt if isinstance(law, Diode) else 0.0
         if reference_ohm is None:
-            shares = {"transimpedance": 0.0, "buffered": 1e-3, "unbuffered": 0.1}
-            reference_ohm = shares[design.reading] * window.r_min_ohm
+            reference_ohm = design.reference_share * window.r_min_ohm
         return cls(
             tuple(w[0] for w in networks.weights),
             design=design,
@@ -94,9 +96,9 @@ class NetworkCircuit:
     def __post_init__(self) -> None:
         for name in ("threshold_volt", "reference_ohm", "word_wire_ohm", "bit_wire_ohm"):
             object.__setattr__(self, name, not_negative(name, getattr(self, name), CircuitError))
-        if self.design.reading != "transimpedance" and not self.reference_ohm > 0:
+        if self.design.has_references and not self.reference_ohm > 0:
             raise CircuitError(f"design {self.design.name} needs a reference_ohm above 0, got {self.reference_ohm}")
-        if self.design.reading == "unbuffered" and (self.word_wire_ohm > 0 or self.bit_wire_ohm > 0):
+        if self.design.is_passive and self.has_wires:
             raise CircuitError(f"design {self.design.name} is solved with ideal wires only; set both wires to 0 ohm")
 
     def __repr__(self) -> str:
@@ -107,43 +109,50 @@ class NetworkCircuit:
             f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>"
         )
 
+    @property
+    def has_wires(self) -> bool:
+        return self.word_wire_ohm > 0 or self.bit_wire_ohm > 0
+
+    @cached_property
+    def joint(self) -> FloatArray:
+        """All weights in one row, layer after layer."""
+        return np.concatenate([w.ravel() for w in self.weights])
+
     @cached_property
     def map(self) -> DeviceMap:
-        """How the weights sit on devices."""
-        joint = np.concatenate([w.ravel() for w in self.weights])
-        if self.design.columns != "single":
-            return DeviceMap.for_pairs(joint, self.window)
-        return DeviceMap.for_single_devices(joint, self.window)
+        """How the weights sit on devices. Raises CircuitError where they have no scale."""
+        columns, window = self.design.columns, self.window
+        if not columns.span(self.joint) > 0:
+            raise CircuitError("weights that are all zero have no scale to map onto resistances")
+        return columns.device_map(self.joint, 1 / window.r_max_ohm, 1 / window.r_min_ohm)
+
+    def ampere_per_weight(self, input_volt: float) -> float:
+        """The current that a weight of 1 adds to an output at a full input."""
+        return float(self.map.siemens_per_weight) * input_volt
 
     @cached_property
     def crossbars(self) -> tuple[Crossbar, ...]:
         """One per layer. Pairs lie side by side; single columns have the column of weight zero after them."""
-        grounded = self.design.reading == "transimpedance"
-        crossbars = []
-        for layer, w in enumerate(self.weights, start=1):
-            last_passive = self.design.reading == "unbuffered" and layer == len(self.weights)
-            match self.design.columns:
-                case "pair":
-                    conductance = self.map.pair(w)
-                case "balanced":
-                    conductance = self.map.balanced_pair(w)
-                case "single":
-                    conductance = self.map.conductance(self._with_zero(w))
-            crossbars.append(
-                Crossbar(
-                    conductance,
-                    word_wire_ohm=self.word_wire_ohm,
-                    bit_wire_ohm=self.bit_wire_ohm,
-                    reference_ohm=0.0 if grounded or last_passive else self.reference_ohm,
-                    selector=self.selector,
-                )
+        ends = [self.reference_ohm if self.design.has_references else 0.0] * len(self.weights)
+        if self.design.is_passive:
+            ends[-1] = 0.0
+        return tuple(
+            Crossbar(
+                self.design.columns.conductance(w, self.map),
+                word_wire_ohm=self.word_wire_ohm,
+                bit_wire_ohm=self.bit_wire_ohm,
+                reference_ohm=end,
+                selector=self.selector,
             )
-        return tuple(crossbars)
+            for w, end in zip(self.weights, ends, strict=True)
+        )
 
     def resistances(self) -> ResistanceTable:
         """The few resistor values that the network needs."""
-        pairs = self.design.columns != "single"
-        return self.map.table(np.concatenate([w.ravel() for w in self.weights]), pairs=pairs)
+        columns = self.design.columns
+        return ResistanceTable.of(
+            columns.listed(self.joint), self.map, self.window.r_max_ohm if columns.rests else None
+        )
 
     def run(self, x: FloatArray, input_volt: float, *, engine: Engine = "native", nodes: bool = False) -> NetworkPoint:
         """Drive the first layer with x (samples, inputs) times input_volt and follow the currents to the last one.
@@ -154,7 +163,7 @@ class NetworkCircuit:
         signal = x * input_volt
         drive = self._input_drive(signal)
         computed_signal = signal
-        if self.design.reading == "unbuffered":
+        if self.design.is_passive:
             return self._run_passive(drive, signal, input_volt, engine)
         stages: list[Stage] = []
         for crossbar in self.crossbars:
@@ -206,7 +215,7 @@ class NetworkCircuit:
         Raises CircuitError and NotConvergedError as `run` does.
         """
         x, input_volt = self._checked(x, input_volt)
-        if self.design.reading == "unbuffered" or self.word_wire_ohm > 0 or self.bit_wire_ohm > 0:
+        if self.design.is_passive or self.has_wires:
             return np.array(
                 [
                     self._with_devices(chip).run(x, input_volt).output_ampere
@@ -231,31 +240,24 @@ class NetworkCircuit:
 
     def signal(self, column_ampere: FloatArray) -> FloatArray:
         """What stands for each output: the difference of a pair, or the column alone. (…, columns) -> (…, outputs)"""
-        if self.design.columns != "single":
-            return column_ampere[..., 0::2] - column_ampere[..., 1::2]
-        return column_ampere[..., :-1]
+        return self.design.columns.signal(column_ampere)
 
     def share(self, column_ampere: FloatArray, input_volt: float) -> FloatArray:
         """The activation block: (…, columns) ampere -> (…, outputs), the share of the full voltage that an output puts
         on the next layer: the sigmoid of the current in units of one weight at the full input voltage."""
-        z = self.signal(column_ampere) / (self.map.siemens_per_weight * input_volt)
-        if self.design.columns == "single":
-            z = z - column_ampere[..., -1:] / (self.map.siemens_per_weight * input_volt)
-        with np.errstate(over="ignore"):
-            return 1 / (1 + np.exp(-z))
+        return SIGMOID.value(self.design.columns.sums(column_ampere, self.ampere_per_weight(input_volt)))
 
     def drive(self, share: FloatArray, input_volt: float) -> FloatArray:
         """Voltage that the next word lines are driven at: the signal, raised where the design says so."""
-        raised = share > self.design.firing_share if self.design.raised == "firing" else True
-        return share * input_volt + np.where(raised, self.threshold_volt, 0.0)
+        return share * input_volt + np.where(self.design.raised_units(share), self.threshold_volt, 0.0)
 
     @property
     def causes(self) -> tuple[str, ...]:
         """The imperfections that this circuit has, as `without` names them."""
         has = {
             "diode": self.selector is not None,
-            "wires": self.word_wire_ohm > 0 or self.bit_wire_ohm > 0,
-            "loading": self.design.reading == "buffered",
+            "wires": self.has_wires,
+            "loading": self.design.has_references and not self.design.is_passive,
         }
         return tuple(cause for cause, there in has.items() if there)
 
@@ -267,14 +269,10 @@ class NetworkCircuit:
             case "wires":
                 return replace(self, word_wire_ohm=0.0, bit_wire_ohm=0.0)
             case "loading":
-                grounded = replace(self.design, reading="transimpedance")
-                return (
-                    self if self.design.reading == "unbuffered" else replace(self, design=grounded, reference_ohm=0.0)
-                )
+                if self.design.is_passive:
+                    return self
+                return replace(self, design=self.design.grounded(), reference_ohm=0.0)
         raise CircuitError(f"cause must be diode, wires or loading, got {cause!r}")
-
-    def _with_zero(self, w: FloatArray) -> FloatArray:
-        return np.concatenate([w, np.zeros((len(w), 1))], axis=1)
 
     def _checked(self, x: FloatArray, input_volt: float) -> tuple[FloatArray, float]:
         x = real_array("x", x, CircuitError)
@@ -285,8 +283,7 @@ class NetworkCircuit:
         return x, float(input_volt)
 
     def _input_drive(self, signal: FloatArray) -> FloatArray:
-        raised = (signal != 0) | (self.design.off_pixels == "threshold")
-        return signal + np.where(raised, self.threshold_volt, 0.0)
+        return signal + np.where(self.design.raised_inputs(signal), self.threshold_volt, 0.0)
 
     def _run_passive(self, drive: FloatArray, signal: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
         if engine != "native":

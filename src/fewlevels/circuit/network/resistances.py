@@ -8,6 +8,7 @@ from numbers import Real
 
 import numpy as np
 
+from fewlevels.circuit.network.columns import DeviceMap
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number
 from fewlevels.errors import CircuitError
@@ -36,76 +37,33 @@ class Window:
                 f"{self.r_max_ohm}; 10 kohm is 10e3"
             )
 
-    @property
-    def span_siemens(self) -> float:
-        return 1 / self.r_min_ohm - 1 / self.r_max_ohm
 
-
-@dataclass(frozen=True)
-class DeviceMap:
-    """How weights sit on devices: conductance = 1 / r_max + siemens_per_weight * (weight - offset).
-
-    In a pair the device of the weight's sign carries its magnitude and the other rests at r_max; the offset is 0.
-    Alone, a device carries the signed weight, counted from the smallest weight of the network or from 0.
-    """
-
-    window: Window
-    siemens_per_weight: float
-    offset: float
-
-    @classmethod
-    def for_pairs(cls, weights: FloatArray, window: Window) -> DeviceMap:
-        """weights: any shape, all of a network. Raises CircuitError where all are zero."""
-        return cls(window, window.span_siemens / _positive(float(np.abs(weights).max())), 0.0)
-
-    @classmethod
-    def for_single_devices(cls, weights: FloatArray, window: Window) -> DeviceMap:
-        """weights: any shape, all of a network. Raises CircuitError where they are all equal and not positive."""
-        lowest = min(0.0, float(weights.min()))
-        return cls(window, window.span_siemens / _positive(float(weights.max()) - lowest), lowest)
-
-    def conductance(self, weights: FloatArray) -> FloatArray:
-        """Of devices that carry these weights, in siemens, same shape."""
-        return 1 / self.window.r_max_ohm + self.siemens_per_weight * (weights - self.offset)
-
-    def pair(self, weights: FloatArray) -> FloatArray:
-        """(fan_in, fan_out) weights as (fan_in, 2 fan_out) siemens: each weight's positive and negative device side by
-        side."""
-        both = np.stack([np.maximum(weights, 0), np.maximum(-weights, 0)], axis=-1)
-        return self.conductance(both).reshape(len(weights), -1)
-
-    def balanced_pair(self, weights: FloatArray) -> FloatArray:
-        """The same with both devices of a pair about the middle of the window, so that each pair has the same sum."""
-        middle = 0.5 * (1 / self.window.r_min_ohm + 1 / self.window.r_max_ohm)
-        step = 0.5 * self.siemens_per_weight * weights
-        return np.stack([middle + step, middle - step], axis=-1).reshape(len(weights), -1)
-
-    def table(self, weights: FloatArray, *, pairs: bool) -> ResistanceTable:
-        """The resistors that these weights need, from the largest conductance down."""
-        carried = np.abs(weights) if pairs else weights
-        levels, devices = np.unique(carried, return_counts=True)
-        siemens = self.conductance(levels)
-        ohms = np.divide(1, siemens, out=np.full(len(levels), math.inf), where=siemens > 0)
-        return ResistanceTable(
-            tuple(map(float, levels[::-1])),
-            tuple(map(float, ohms[::-1])),
-            tuple(map(int, devices[::-1])),
-            self.window.r_max_ohm if pairs else None,
-        )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResistanceTable:
     """What a device person takes away: the few resistor values that a network needs.
 
-    level: the weight (in pairs its magnitude) that a resistor stands for. ohm: its resistance. devices: how many carry
-    it. rest_ohm: what the other device of each pair rests at; None where there are no pairs.
+    level: the weight that a resistor stands for, or its magnitude where the other device of a pair rests. ohm: its
+    resistance. devices: how many carry it. rest_ohm: what the other device of each pair rests at; None where none
+    rests.
     """
 
     level: tuple[float, ...]
     ohm: tuple[float, ...]
     devices: tuple[int, ...]
     rest_ohm: float | None
+
+    @classmethod
+    def of(cls, carried: FloatArray, device_map: DeviceMap, rest_ohm: float | None) -> ResistanceTable:
+        """The table of devices that carry this, any shape, from the largest conductance down."""
+        levels, devices = np.unique(carried, return_counts=True)
+        siemens = device_map.conductance(levels)
+        ohms = np.divide(1, siemens, out=np.full(len(levels), math.inf), where=siemens > 0)
+        return cls(
+            level=tuple(map(float, levels[::-1])),
+            ohm=tuple(map(float, ohms[::-1])),
+            devices=tuple(map(int, devices[::-1])),
+            rest_ohm=rest_ohm,
+        )
 
     def __str__(self) -> str:
         lines = [f"{'level':>12}  {'resistance':>14}  devices"]
@@ -126,9 +84,3 @@ def engineering(ohm: float) -> str:
         if ohm >= factor:
             return f"{ohm / factor:.4g} {unit}"
     return f"{ohm:.4g} ohm"
-
-
-def _positive(largest: float) -> float:
-    if not largest > 0:
-        raise CircuitError("weights that are all zero have no scale to map onto resistances")
-    return largest

@@ -21,15 +21,16 @@ from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
+from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantized
 from fewlevels.samples.samples import Samples
 
 INPUT_VOLTS = (1.0, 5.0, 10.0)
-"""The paper's (Figure 6b)."""
+"""Voltages of a full input, in volts: those of the paper (Figure 6b)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AtVoltage:
     """One network circuit at one input voltage.
 
@@ -54,7 +55,7 @@ class AtVoltage:
         return float(gaps.max()) if gaps.size else math.nan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Simulation:
     """A quantized network's circuit at several input voltages. resistances: the few values it needs."""
 
@@ -141,7 +142,13 @@ def simulate(
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
         drawn = circuit.run_draws(samples.x, volt, draws=draws, spread=spread, rng=rng) if draws else None
         voltages.append(at_voltage(circuit, run_whole(circuit, samples.x, volt, engine), samples.y, drawn))
-    return Simulation(circuit, engine, quantized.requested, circuit.resistances(), tuple(voltages))
+    return Simulation(
+        circuit=circuit,
+        engine=engine,
+        requested_levels=quantized.requested,
+        resistances=circuit.resistances(),
+        voltages=tuple(voltages),
+    )
 
 
 def at_voltage(
@@ -152,19 +159,19 @@ def at_voltage(
     ahead = margins(point.output_ampere, y, full)
     draws = np.empty(0) if drawn is None else (margins(drawn, y, full) > 0).mean(axis=1)
     return AtVoltage(
-        point.input_volt,
-        float((ahead > 0).mean()),
-        ahead > 0,
-        current_gap(point.output_ampere, point.computed_ampere, y),
-        float(ahead.min()),
-        point.residual,
-        draws,
+        input_volt=point.input_volt,
+        recognition=float((ahead > 0).mean()),
+        recognised=ahead > 0,
+        current_gap=current_gap(point.output_ampere, point.computed_ampere, y),
+        margin=float(ahead.min()),
+        residual=point.residual,
+        draws_recognition=draws,
     )
 
 
 def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
     """NetworkCircuit.run; with ngspice, a design that cannot be cut into stages runs as one deck per sample."""
-    if engine == "native" or circuit.design.reading != "unbuffered":
+    if engine == "native" or not circuit.design.is_passive:
         return circuit.run(x, input_volt, engine=engine)
     from dataclasses import replace
 
@@ -205,15 +212,12 @@ def gap_by_cause(
 
 def _computed_from(circuit: NetworkCircuit, networks: Networks, x: FloatArray, input_volt: float) -> FloatArray:
     """Output currents that these weights would compute on the circuit's scale, (samples, outputs)."""
-    if circuit.design.reading == "unbuffered":
+    if circuit.design.is_passive:
         raise CircuitError(f"design {circuit.design.name} has no activation, so quantization cannot be told apart")
     signal = x
     for w in networks.weights[:-1]:
-        signal = 1 / (1 + np.exp(-(signal @ w[0])))
-    per_weight, last = circuit.map.siemens_per_weight * input_volt, networks.weights[-1][0]
-    if circuit.design.columns != "single":
-        return per_weight * (signal @ last)
-    return input_volt * (signal @ circuit.map.conductance(last))
+        signal = SIGMOID.value(signal @ w[0])
+    return circuit.design.columns.signal_of(networks.weights[-1][0], circuit.map, signal, input_volt)
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ def verify(
     rows = []
     for volt in input_volts:
         point = circuit.run(x, volt)
-        if circuit.design.reading == "unbuffered":
+        if circuit.design.is_passive:
             pairs = [
                 (
                     point.stages[-1].point.output_ampere,

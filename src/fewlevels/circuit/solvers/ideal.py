@@ -17,14 +17,18 @@ PARALLEL_CELLS = 20_000
 """Cell evaluations below which starting threads costs more than it saves."""
 
 MAX_STEPS = 100
-TOLERANCE, ROUNDING, AT_MOST = 1e-11, 8 * 2.2e-16, 1e-8
-"""Of the residual of a solved bit line; of the currents that the voltages that cancel would drive; of the residual that
-is taken for rounding. As in cells.cpp."""
+"""Newton steps of a bit line, before it is said not to converge."""
+TOLERANCE = 1e-11
+"""Residual of a solved bit line, a share of the sum of its currents. This and the next two are as in cells.cpp."""
+ROUNDING = 8 * 2.2e-16
+"""Imbalance that rounding leaves, in units of the currents that the voltages that cancel would drive."""
+AT_MOST = 1e-8
+"""A larger residual is never taken for rounding."""
 ENOUGH = 1e-14
 """A residual that no step makes better."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Columns:
     """Solved bit lines: current and foot voltage, (draws, samples, bit lines); steps: the most Newton steps of any
     sample, (draws, bit lines). Shaped like the currents: residual, imbalance over the sum of absolute currents, NaN
@@ -72,33 +76,58 @@ def solve_columns(
         threads,
         INSTRUCTION_SET,
     )
-    return Columns(output, foot, residual, converged, steps.reshape(draws, bit_lines))
+    return Columns(
+        output_ampere=output,
+        foot_volt=foot,
+        residual=residual,
+        converged=converged,
+        steps=steps.reshape(draws, bit_lines),
+    )
 
 
 def _solve_by_numpy(
     conductance: FloatArray, input_volt: FloatArray, selector: Selector | None, reference_ohm: float
 ) -> Columns:
-    volt, conductance = input_volt[:, :, :, None], conductance[:, None]
+    lines = _Lines(input_volt[:, :, :, None], conductance[:, None], selector)
+    with np.errstate(all="ignore"):  # what is not finite is looked for
+        return lines.at_ground() if reference_ohm == 0 else lines.on_references(reference_ohm)
 
-    def line(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        # currents, derivatives, magnitudes, and derivatives times the sizes of the voltages that cancel
-        ampere, siemens = current_of(selector, volt - u[:, :, None], conductance)
-        cancelling = (siemens * (np.abs(volt) + np.abs(u[:, :, None]))).sum(axis=2)
+
+@dataclass(frozen=True)
+class _Lines:
+    """Bit lines of a law that the kernel does not know. volt: (draws or 1, samples, word lines, 1). conductance:
+    (draws, 1, word lines, bit lines)."""
+
+    volt: FloatArray
+    conductance: FloatArray
+    selector: Selector | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(draws, samples, bit lines)"""
+        return len(self.conductance), self.volt.shape[1], self.conductance.shape[3]
+
+    def currents(self, u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """At the foot voltages u: currents, derivatives, magnitudes, and derivatives times the sizes of the voltages
+        that cancel."""
+        ampere, siemens = current_of(self.selector, self.volt - u[:, :, None], self.conductance)
+        cancelling = (siemens * (np.abs(self.volt) + np.abs(u[:, :, None]))).sum(axis=2)
         return ampere.sum(axis=2), siemens.sum(axis=2), np.abs(ampere).sum(axis=2), cancelling
 
-    shape = len(conductance), input_volt.shape[1], conductance.shape[3]
-    u = np.zeros(shape)
-    with np.errstate(all="ignore"):
-        if reference_ohm == 0:
-            output = line(u)[0]
-            residual = output - output
-            return Columns(output, u, residual, residual == 0, np.ones((shape[0], shape[2]), np.int32))
-        low = np.broadcast_to(np.minimum(volt.min(axis=2), 0), shape)
-        high = np.broadcast_to(np.maximum(volt.max(axis=2), 0), shape)
-        moving, last_step, residual = (low < 0) | (high > 0), high - low, np.zeros(shape)
+    def at_ground(self) -> Columns:
+        u = np.zeros(self.shape)
+        output = self.currents(u)[0]
+        residual = output - output  # 0, and NaN where the current is not finite
+        return self._columns(output, u, residual, residual == 0, steps=1)
+
+    def on_references(self, reference_ohm: float) -> Columns:
+        u = np.zeros(self.shape)
+        low = np.broadcast_to(np.minimum(self.volt.min(axis=2), 0), self.shape)
+        high = np.broadcast_to(np.maximum(self.volt.max(axis=2), 0), self.shape)
+        moving, last_step, residual = (low < 0) | (high > 0), high - low, np.zeros(self.shape)
         converged = ~moving
-        for _steps in range(1, MAX_STEPS + 1):
-            current, slope, total, cancelling = line(u)
+        for steps in range(1, MAX_STEPS + 1):
+            current, slope, total, cancelling = self.currents(u)
             imbalance, scale = current - u / reference_ohm, total + np.abs(u / reference_ohm)
             latest = np.where(scale == 0, 0.0, np.abs(imbalance) / scale)
             residual = np.where(moving, latest, residual)
@@ -111,8 +140,19 @@ def _solve_by_numpy(
             good = shrinking & (u + newton >= low) & (u + newton <= high)
             step = np.where(good, newton, (low + high) / 2 - u)
             moving &= ~(residual <= ENOUGH) & (np.abs(step) > 4e-16 * np.abs(u))
-            if not moving.any() or _steps == MAX_STEPS:
+            if not moving.any() or steps == MAX_STEPS:
                 break
             u, last_step = np.where(moving, u + step, u), np.abs(step)
-        output = u / reference_ohm
-    return Columns(output, u, residual, converged, np.full((shape[0], shape[2]), _steps, np.int32))
+        return self._columns(u / reference_ohm, u, residual, converged, steps=steps)
+
+    def _columns(
+        self, output: FloatArray, u: FloatArray, residual: FloatArray, converged: npt.NDArray[np.bool_], *, steps: int
+    ) -> Columns:
+        draws, _, bit_lines = self.shape
+        return Columns(
+            output_ampere=output,
+            foot_volt=u,
+            residual=residual,
+            converged=converged,
+            steps=np.full((draws, bit_lines), steps, np.int32),
+        )

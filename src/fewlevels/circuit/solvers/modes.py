@@ -9,7 +9,7 @@ import numpy as np
 from fewlevels.common.arrays import FloatArray
 
 MODES = 64
-"""At most; the kernel takes as many as the wires need."""
+"""Modes of each kind, at most; the kernel takes as many of them as the wires need."""
 
 
 @lru_cache(maxsize=64)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 MAX_STEPS = 60
+"""Newton steps of a sample, beyond those that find a start, before it is said not to converge."""
 TOLERANCE = 1e-12
+"""Residual at which no further step is made, a share of the currents that meet at a node."""
 
 
 def solve_passive(crossbars: Sequence[Crossbar], reference_ohm: float, drive: FloatArray) -> list[OperatingPoint]:
@@ -47,16 +49,16 @@ def solve_passive(crossbars: Sequence[Crossbar], reference_ohm: float, drive: Fl
         shape = len(drive), *crossbar.conductance_siemens.shape
         points.append(
             OperatingPoint(
-                crossbar,
-                volt,
-                output,
-                np.zeros(shape),
-                np.repeat(foot[:, None], shape[1], axis=1),
-                np.array([steps for _, _, steps in solved]),
-                residual,
-                converged,
-                CONVERGED if converged.all() else worst,
-                "Newton over all layers together",
+                crossbar=crossbar,
+                input_volt=volt,
+                output_ampere=output,
+                drop_volt=np.zeros(shape),
+                bit_volt=np.repeat(foot[:, None], shape[1], axis=1),
+                iterations=np.array([steps for _, _, steps in solved]),
+                residual=residual,
+                converged=converged,
+                status=CONVERGED if converged.all() else worst,
+                method="Newton over all layers together",
             )
         )
     return points

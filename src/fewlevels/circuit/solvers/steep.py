@@ -18,9 +18,11 @@ Law = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Currents and derivatives of all cells, (cells,), at their voltages."""
 
 MAX_STEPS = 200
+"""Steps from which on Newton's method in voltages goes on with what is there."""
 MAX_HALVINGS = 400
+"""Steps along one law: enough halvings to come from the largest voltage down to the smallest."""
 NEAR = 1e-3
-"""Of the cell currents: near enough to go on in voltages."""
+"""What is left of the imbalance, a share of the cell currents, when it is near enough to go on in voltages."""
 
 
 def start_near(

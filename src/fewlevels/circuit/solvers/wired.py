@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import checkpoint, in_order, threads_for
 
 MAX_STEPS = 50
+"""Newton steps of a sample, by either method, before it is said not to converge."""
 MAX_ITERATIONS = 1000
 """Conjugate gradient iterations of one Newton step after which factorising is taken to be cheaper."""
 PARALLEL_CELLS = 150_000
@@ -28,7 +29,7 @@ KernelArguments = tuple[FloatArray, float, float, float, FloatArray, FloatArray,
 """Conductances, word and bit segment and foot in ohm, cell law, and two kinds of modes with their eigenvalues."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Solved:
     """What a solver of wired crossbars gives, sample by sample; the nodes only where asked for.
 
@@ -53,65 +54,72 @@ def solve_wired(crossbar: Crossbar, input_volt: FloatArray, *, tolerance: float,
     below `tolerance` plus what rounding leaves of currents that cancel, 1e-8 at most. Errors of the output currents add
     up to less.
     """
-    samples, rows, columns = len(input_volt), crossbar.word_lines, crossbar.bit_lines
-    drop, bit = np.empty((2, samples, rows, columns)) if nodes else (None, None)
-    output, residual = np.empty((samples, columns)), np.full(samples, np.nan)
-    counts, converged = np.zeros((2, samples), np.int64), np.zeros(samples, bool)
-    arguments = kernel_arguments(crossbar) if is_native(crossbar.selector) else None
-    if arguments is not None and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
-        if samples <= CHUNK or rows * columns > PARALLEL_CELLS:
-            threads = threads_for() if rows * columns > PARALLEL_CELLS else 1
-            _kernels.wired(
-                *arguments,
-                tolerance,
-                MAX_STEPS,
-                MAX_ITERATIONS,
-                input_volt,
-                drop,
-                bit,
-                output,
-                counts,
-                residual,
-                converged,
-                threads,
-                INSTRUCTION_SET,
-            )
-        else:
-
-            def run(begin: int) -> None:
-                part = slice(begin, begin + CHUNK)
-                part_counts = np.empty((2, len(input_volt[part])), np.int64)
-                _kernels.wired(
-                    *arguments,
-                    tolerance,
-                    MAX_STEPS,
-                    MAX_ITERATIONS,
-                    input_volt[part],
-                    None if drop is None else drop[part],
-                    None if bit is None else bit[part],
-                    output[part],
-                    part_counts,
-                    residual[part],
-                    converged[part],
-                    1,
-                    INSTRUCTION_SET,
-                )
-                counts[:, part] = part_counts
-
-            in_order(run, range(0, samples, CHUNK))
-        if converged.all():
-            return Solved(output, drop, bit, counts[0], counts[1], residual, converged, 0)
-    left = np.flatnonzero(~converged)
-    for sample in left:
+    solved = _unsolved(crossbar, len(input_volt), nodes)
+    if is_native(crossbar.selector) and (crossbar.bit_wire_ohm > 0 or crossbar.reference_ohm == 0):
+        _iterate(crossbar, input_volt, solved, tolerance)
+    left = np.flatnonzero(~solved.converged)
+    for sample in left.tolist():
         checkpoint()
-        found = solve_directly(crossbar, input_volt[sample], tolerance=tolerance, max_steps=MAX_STEPS)
-        if not found.converged and residual[sample] <= found.residual:
-            continue  # NaN is never the better one
-        output[sample], residual[sample], converged[sample] = found.output_ampere, found.residual, found.converged
-        counts[0, sample] = found.steps
-        if drop is not None and bit is not None:
-            drop[sample], bit[sample] = found.drop_volt, found.bit_volt
-    return Solved(output, drop, bit, counts[0], counts[1], residual, converged, len(left))
+        _factorise(crossbar, input_volt[sample], solved, sample, tolerance)
+    return replace(solved, direct=len(left))
+
+
+def _unsolved(crossbar: Crossbar, samples: int, nodes: bool) -> Solved:
+    """The arrays that solutions are written into."""
+    shape = (samples, crossbar.word_lines, crossbar.bit_lines)
+    return Solved(
+        output_ampere=np.empty((samples, crossbar.bit_lines)),
+        drop_volt=np.empty(shape) if nodes else None,
+        bit_volt=np.empty(shape) if nodes else None,
+        steps=np.zeros(samples, np.int64),
+        iterations=np.zeros(samples, np.int64),
+        residual=np.full(samples, np.nan),
+        converged=np.zeros(samples, bool),
+        direct=0,
+    )
+
+
+def _iterate(crossbar: Crossbar, input_volt: FloatArray, solved: Solved, tolerance: float) -> None:
+    """Solve all samples by the native inexact Newton method: few, or of a large crossbar, one after the other, each by
+    many threads; else in chunks, a thread for each."""
+    samples, is_large = len(input_volt), crossbar.conductance_siemens.size > PARALLEL_CELLS
+    arguments = kernel_arguments(crossbar)
+
+    def run(part: slice, threads: int) -> None:
+        counts = np.empty((2, len(input_volt[part])), np.int64)
+        _kernels.wired(
+            *arguments,
+            tolerance,
+            MAX_STEPS,
+            MAX_ITERATIONS,
+            input_volt[part],
+            None if solved.drop_volt is None else solved.drop_volt[part],
+            None if solved.bit_volt is None else solved.bit_volt[part],
+            solved.output_ampere[part],
+            counts,
+            solved.residual[part],
+            solved.converged[part],
+            threads,
+            INSTRUCTION_SET,
+        )
+        solved.steps[part], solved.iterations[part] = counts
+
+    if samples <= CHUNK or is_large:
+        run(slice(0, samples), threads_for() if is_large else 1)
+    else:
+        in_order(lambda begin: run(slice(begin, begin + CHUNK), 1), range(0, samples, CHUNK))
+
+
+def _factorise(crossbar: Crossbar, volt: FloatArray, solved: Solved, sample: int, tolerance: float) -> None:
+    """Solve one sample by sparse factorisation, and keep that where it is no worse than what is there."""
+    found = solve_directly(crossbar, volt, tolerance=tolerance, max_steps=MAX_STEPS)
+    if not found.converged and solved.residual[sample] <= found.residual:
+        return  # NaN is never the better one
+    solved.output_ampere[sample] = found.output_ampere
+    solved.residual[sample], solved.converged[sample] = found.residual, found.converged
+    solved.steps[sample] = found.steps
+    if solved.drop_volt is not None and solved.bit_volt is not None:
+        solved.drop_volt[sample], solved.bit_volt[sample] = found.drop_volt, found.bit_volt
 
 
 def kernel_arguments(crossbar: Crossbar) -> KernelArguments:

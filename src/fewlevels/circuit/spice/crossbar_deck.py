@@ -17,6 +17,7 @@ from fewlevels.errors import CircuitError
 Dialect = Literal["spice", "spectre"]
 DIALECTS: tuple[Dialect, ...] = ("spice", "spectre")
 GROUND = "0"
+"""The name of the ground node, the same in both dialects."""
 
 
 def crossbar_deck(

@@ -21,6 +21,7 @@ from fewlevels.common.parallel import in_order
 from fewlevels.errors import EngineError
 
 TIME_LIMIT_SECONDS = 600.0
+"""Of one run of ngspice: a crossbar that takes longer is too large for it."""
 
 
 def solve_by_ngspice(
@@ -48,16 +49,16 @@ def solve_by_ngspice(
     output, drop, bit = (np.array(part) for part in zip(*points, strict=True))
     samples = len(input_volt)
     return OperatingPoint(
-        crossbar,
-        input_volt,
-        output,
-        drop if nodes else None,
-        bit if nodes else None,
-        np.zeros(samples, np.int64),
-        np.full(samples, np.nan),
-        np.ones(samples, bool),
-        CONVERGED,
-        f"ngspice {ngspice_version()}",
+        crossbar=crossbar,
+        input_volt=input_volt,
+        output_ampere=output,
+        drop_volt=drop if nodes else None,
+        bit_volt=bit if nodes else None,
+        iterations=np.zeros(samples, np.int64),
+        residual=np.full(samples, np.nan),
+        converged=np.ones(samples, bool),
+        status=CONVERGED,
+        method=f"ngspice {ngspice_version()}",
     )
 
 

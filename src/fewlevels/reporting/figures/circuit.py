@@ -46,7 +46,7 @@ def schematic(simulation: Simulation) -> Figure:
     axes.set_axis_off()
     axes.set_aspect("equal")
     design, crossbars = simulation.circuit.design, simulation.circuit.crossbars
-    columns = 1 if design.columns == "single" else 2
+    columns = 2 if design.columns.pairs else 1
     for layer, crossbar in enumerate(crossbars):
         left = 9.5 * layer
         for row, y in enumerate((4.2, 2.4, 0.6)):
@@ -85,7 +85,7 @@ def schematic(simulation: Simulation) -> Figure:
                 (left + 5.3, -1.8),
                 arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"},
             )
-            stage = "" if design.reading == "unbuffered" else "sigmoid, "
+            stage = "" if design.is_passive else "sigmoid, "
             axes.text(left + 6.9, -2.2, f"{stage}+{simulation.circuit.threshold_volt:g} V", ha="center", fontsize=7.5)
     axes.set_title(f"Design '{design.name}': {design.summary}")
     axes.set(xlim=(-1.6, 9.5 * len(crossbars) - 3.4), ylim=(-2.9, 5.4))
@@ -141,7 +141,7 @@ def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
     """
     figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
     axes = figure.subplots()
-    unquantized = None if simulation.circuit.design.reading == "unbuffered" else result.found.networks[model]
+    unquantized = None if simulation.circuit.design.is_passive else result.found.networks[model]
     volts = [at.input_volt for at in simulation.voltages]
     gaps = [gap_by_cause(simulation.circuit, result.samples, volt, unquantized=unquantized) for volt in volts]
     own = [name for name in gaps[0] if name != "all"]
