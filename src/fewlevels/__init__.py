@@ -38,7 +38,7 @@ _PUBLIC = {
     "QuantizedNetworks": "quantization.sharing",
     "quantize_networks": "quantization.sharing",
     "Finetuned": "search.finetuning",
-    "FinetuningConfig": "search.finetuning",
+    "FinetuningConfig": "search.finetuning_config",
     "finetune": "search.finetuning",
     "MethodComparison": "search.methods",
     "compare_methods": "search.methods",
@@ -124,11 +124,8 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     from fewlevels.samples.glyphs import load_digits as load_digits
     from fewlevels.samples.samples import Samples as Samples
     from fewlevels.search.fewest import FewestLevels as FewestLevels, fewest_levels as fewest_levels
-    from fewlevels.search.finetuning import (
-        Finetuned as Finetuned,
-        FinetuningConfig as FinetuningConfig,
-        finetune as finetune,
-    )
+    from fewlevels.search.finetuning import Finetuned as Finetuned, finetune as finetune
+    from fewlevels.search.finetuning_config import FinetuningConfig as FinetuningConfig
     from fewlevels.search.methods import (
         MethodComparison as MethodComparison,
         compare_methods as compare_methods,

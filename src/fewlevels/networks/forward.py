@@ -34,3 +34,12 @@ def recognised(
     found = np.empty((len(joint), len(samples)), dtype=bool)
     _kernels.recognise(joint, sizes, samples.x, samples.y, found, INSTRUCTION_SET, margin)
     return found
+
+
+def recognition_and_margin(
+    joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples
+) -> tuple[FloatArray, FloatArray]:
+    """The fraction of the samples that each network recognises, and its smallest margin over them; both (models,)."""
+    margins = np.empty((len(joint), len(samples)))
+    recognition = recognised(joint, shapes, samples, margins).mean(axis=1)
+    return recognition, margins.min(axis=1)

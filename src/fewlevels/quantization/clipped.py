@@ -11,7 +11,8 @@ import numpy as np
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer, squared_error
+from fewlevels.quantization.protocol import Quantizer
 
 CLIPS: tuple[float, ...] = tuple(float(clip) for clip in np.geomspace(1.0, 0.04, 28))
 """Fractions of a model's largest magnitude among which the clip of least squared error is searched."""

@@ -10,7 +10,8 @@ import numpy as np
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer, squared_error
+from fewlevels.quantization.protocol import Quantizer
 
 SETTINGS = 512
 """Combinations of the three controls that a search tries."""
