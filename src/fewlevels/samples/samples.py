@@ -80,6 +80,6 @@ def named_samples(
 ) -> Samples:
     """Samples of a file; what they refuse, with the file's name."""
     try:
-        return Samples(x, y, classes, shape)
+        return Samples(x, y, classes, shape=shape)
     except SamplesError as error:
         raise SamplesError(f"{name}: {error}") from None

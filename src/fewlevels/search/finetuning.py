@@ -19,7 +19,7 @@ from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import QuantizedNetworks
 from fewlevels.samples.samples import Samples
 from fewlevels.search.finetuning_config import FinetuningConfig, config_for
-from fewlevels.search.latent import Group, Purpose
+from fewlevels.search.latent import LatentWeights, Purpose
 from fewlevels.search.target import Target, check_classes, reaches
 
 COPIES = 8
@@ -105,10 +105,10 @@ def finetune(
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
-        group = Group(purpose, joint[part], least[part], begin)
-        group.run()
-        best[part], steps[part] = group.best, group.best_step
-        before[part], after[part] = group.recognition_before, group.best_recognition
+        latent = LatentWeights(purpose, joint[part], least[part], first_model=begin)
+        latent.run()
+        best[part], steps[part] = latent.best, latent.best_step
+        before[part], after[part] = latent.recognition_before, latent.best_recognition
 
     in_order(run, range(0, len(joint), size), jobs)
     return Finetuned(

@@ -37,16 +37,16 @@ class Purpose:
     seed: int
 
 
-class Group:
+class LatentWeights:
     """Models that one thread fine-tunes; those that are done leave its arrays.
 
     best: (models, weights), the best quantized weights so far. best_step, best_recognition, recognition_before:
     (models,), see Finetuned. best_streak: (models,), steps in a row that they bore the noise.
     """
 
-    def __init__(self, purpose: Purpose, joint: FloatArray, target: FloatArray, begin: int) -> None:
-        """joint: (models, weights), to start from. target: (models,), the recognition to reach. begin: the index of
-        the first model among all.
+    def __init__(self, purpose: Purpose, joint: FloatArray, target: FloatArray, *, first_model: int) -> None:
+        """joint: (models, weights), to start from. target: (models,), the recognition to reach. first_model: the index
+        of the first of these models among all.
         """
         self.purpose, self.config, self.target = purpose, purpose.config, target
         self.layout, self.samples, self.judge = purpose.layout, purpose.samples, purpose.judge
@@ -66,7 +66,7 @@ class Group:
         self.limit = self._limits() * scale[:, None]
         self.moments = np.zeros((2, *joint.shape), np.float32)
         self.streak = np.zeros(models, np.intp)
-        self.streams = _streams(purpose.seed, range(begin, begin + models))
+        self.streams = _streams(purpose.seed, range(first_model, first_model + models))
 
     def _limits(self) -> FloatArray:
         """The largest magnitude of each weight, (weights,), in mean magnitudes at the start."""
