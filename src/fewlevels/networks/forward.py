@@ -16,6 +16,11 @@ from fewlevels.networks.transposed import hint
 from fewlevels.samples.samples import Samples
 
 
+def sizes_of(shapes: Sequence[tuple[int, int]]) -> list[int]:
+    """How many inputs there are, then how many units in each layer, of layers of these (fan_in, fan_out)."""
+    return [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+
+
 def recognised(
     joint: FloatArray, shapes: Sequence[tuple[int, int]], samples: Samples, margin: FloatArray | None = None
 ) -> npt.NDArray[np.bool_]:
@@ -23,7 +28,7 @@ def recognised(
 
     margin: (models, samples), filled with each sample's own output minus the largest other output.
     """
-    sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
+    sizes = sizes_of(shapes)
     instance("samples", samples, Samples, NetworksError)
     if samples.inputs != sizes[0] or len(samples.classes) > sizes[-1]:
         raise NetworksError(

@@ -29,6 +29,13 @@ class Cuts:
     thresholds: FloatArray | None = None
     means: bool = False
 
+    @classmethod
+    def concatenated(cls, parts: Sequence[Cuts]) -> Cuts:
+        """The cuts of the rows of one part after another's."""
+        thresholds = [part.thresholds for part in parts if part.thresholds is not None]
+        levels = np.concatenate([part.levels for part in parts])
+        return cls(levels, np.concatenate(thresholds) if thresholds else None, parts[0].means)
+
 
 class CuttingQuantizer(SearchableQuantizer):
     """A quantizer that says for each model where magnitudes are cut into levels, of weights that are in `Units`."""
@@ -121,8 +128,23 @@ def assigned_values(weights: FloatArray, cuts: Cuts, *, signed: bool = False) ->
     return values
 
 
-def squared_error(weights: FloatArray, cuts: Cuts) -> FloatArray:
-    """The sum over a model's weights of the squared distance of its magnitude to its level in `assign`, (models,)."""
+def of_least_squared_error(weights: FloatArray, candidates: Iterable[Cuts]) -> Cuts:
+    """Of cuts of all rows of weights, at least one, those of least squared error for each row; of equals the first."""
+    found: Cuts | None = None
+    least = np.full(len(weights), np.inf)
+    for cuts in candidates:
+        error = _squared_error(weights, cuts)
+        found = cuts if found is None else found
+        better = error < least
+        least[better], found.levels[better] = error[better], cuts.levels[better]
+        if found.thresholds is not None and cuts.thresholds is not None:
+            found.thresholds[better] = cuts.thresholds[better]
+    assert found is not None
+    return found
+
+
+def _squared_error(weights: FloatArray, cuts: Cuts) -> FloatArray:
+    """The sum over a row's weights of the squared distance of its magnitude to its level in `assign`, (rows,)."""
     error = np.empty(len(weights))
     _assign(weights, cuts, False, None, None, error)
     return error

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import shown
 from fewlevels.errors import QuantizationError
+from fewlevels.networks.forward import sizes_of
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.protocol import Quantizer, searchable
 
@@ -42,7 +43,7 @@ class Layout:
     @property
     def sizes(self) -> list[int]:
         """How many inputs there are, then how many units in each layer."""
-        return [self.shapes[0][0], *(fan_out for _, fan_out in self.shapes)]
+        return sizes_of(self.shapes)
 
     @property
     def column_groups(self) -> npt.NDArray[np.int32]:

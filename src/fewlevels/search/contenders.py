@@ -97,14 +97,8 @@ class _Block:
 
     def values(self, model: Indices, cuts: Sequence[Cuts]) -> FloatArray:
         """Quantized weights of these models (contenders * groups, weights), by the cuts of all of them."""
-        levels, thresholds = (
-            None if getattr(cuts[0], name) is None else np.concatenate([getattr(one, name) for one in cuts])
-            for name in ("levels", "thresholds")
-        )
-        assert levels is not None
-        weights = _flat(self.weights[model])
         units = Units(self.exponents[model].reshape(-1, 1))
-        return units.back(assigned_values(weights, Cuts(levels, thresholds, cuts[0].means)))
+        return units.back(assigned_values(_flat(self.weights[model]), Cuts.concatenated(cuts)))
 
 
 def _contenders(
@@ -119,11 +113,6 @@ def _contenders(
         part = slice(begin, begin + SCREENED)
         cuts = [[quantizer.cuts_of_settings(_flat(one.weights[part]), q) for one in blocks] for q in levels]
         contender = np.empty((len(rank[part]), len(levels), settings), bool)
-
-        def of_models(arrays: Sequence[FloatArray | None], models: int = len(contender)) -> FloatArray | None:
-            given = [_by_model(array, models) for array in arrays if array is not None]
-            return (np.concatenate(given, axis=1) if len(given) > 1 else given[0]) if given else None
-
         _kernels.screen(
             layout.sizes,
             layout.column_groups,
@@ -131,8 +120,8 @@ def _contenders(
             ordered[part],
             scale[part],
             list(levels),
-            [of_models([one.levels for one in each]) for each in cuts],
-            [of_models([one.thresholds for one in each]) for each in cuts],
+            [_side_by_side([one.levels for one in each], len(contender)) for each in cuts],
+            [_side_by_side([one.thresholds for one in each], len(contender)) for each in cuts],
             cuts[0][0].means,
             samples.x,
             samples.y,
@@ -145,6 +134,12 @@ def _contenders(
             chosen = [_chosen(one, len(contender), model, setting, levels[at]) for one in each]
             found.append(_Contenders(begin + model, setting, chosen))
         yield found
+
+
+def _side_by_side(blocks: Sequence[FloatArray | None], models: int) -> FloatArray | None:
+    """Arrays (models * groups, …), one a block, as one (models, groups of all blocks, …); None where there are none."""
+    given = [_by_model(block, models) for block in blocks if block is not None]
+    return np.concatenate(given, axis=1) if given else None
 
 
 def _chosen(cuts: Cuts, models: int, model: Indices, setting: Indices, levels: int) -> Cuts:

@@ -20,6 +20,7 @@ from fewlevels.quantization.sharing import MODELS_AT_ONCE, Minimise, check_minim
 from fewlevels.samples.samples import Samples
 from fewlevels.search.sweep import Sweep, quantize_each
 from fewlevels.search.target import Target, check_classes
+from fewlevels.search.trace import at_levels
 
 COPIES = 8
 """Arrays as large as the weights of a chunk that quantizers hold, at most."""
@@ -29,18 +30,17 @@ COPIES = 8
 class FewestLevels:
     """What a search found, for each model.
 
-    q: (models,), the number of requested levels that reaches the target with least of what is minimised, the first such
-    number where that is the levels themselves; 0 where none up to q_max reaches it.
+    target: the recognition to keep. share: which weights share levels. minimise: what is minimised, a name of COUNTS.
+    q: (models,), the requested levels that reach the target with least of what is minimised, then with the largest
+    margin; 0 where no number up to q_max reaches it.
     stable_q: (models,), the smallest number from which every one up to q_max reaches the target; 0 where none.
     occupied: (models,), levels that hold a weight at q; 0 where unsolved, as in all that follows about q.
     recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels; NaN at a
     number of levels that the quantizer does not give. Both are of the test samples where there are any.
     margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and the
-    runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` it took: at
-    each number of levels the one of most recognition of the samples, then of largest margin; of those that reach the
-    target on the samples, one with least of what is minimised. Both None where they were not kept.
-    share: which weights share levels. minimise: what is minimised, a name of COUNTS.
-    target: the recognition to keep.
+    runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` is the best at
+    each number of levels: of those that reach the target on the samples one with least of what is minimised; else, and
+    of equals, that of most recognition, then of largest margin. Both None where they were not kept.
     """
 
     networks: Networks
@@ -122,8 +122,7 @@ class FewestLevels:
             if len(searchable(self.quantizer).settings()) > 1:
                 raise SearchError(f"the settings of {self.quantizer.name!r} were not kept with this result")
             return np.zeros(len(self.q), np.intp)
-        at_q = np.maximum(self.q, 1)[:, None] - 1
-        return np.take_along_axis(self.setting_trace, at_q, axis=1)[:, 0].astype(np.intp)
+        return at_levels(self.setting_trace, self.q).astype(np.intp)
 
     def _setting(self, model: int) -> Quantizer:
         if not self.solved[model]:

@@ -116,13 +116,8 @@ class LatentWeights:
         return gradient, counts / len(x)
 
     def _keep_best(self, step: int, values: FloatArray, fraction: FloatArray) -> None:
-        """Stores the quantized weights where they recognise more than ever, or as much for longer under noise."""
-        if step == 0 or self.config.noise or not self.every_step:
-            look = self.every_step or step % self.config.check_every == 0 or step == self.config.steps
-            candidates = np.arange(len(values)) if look else np.empty(0, np.intp)
-        else:
-            candidates = np.flatnonzero(fraction > self.best_recognition[self.model])
-        candidates = candidates[~self._done(self.model[candidates])] if step else candidates
+        """Store the quantized weights where they recognise more than ever, or as much for longer under noise."""
+        candidates = self._candidates(step, fraction)
         model, streak = self.model[candidates], self.streak[candidates]
         recognition = recognised(values[candidates], self.layout.shapes, self.judge).mean(axis=1)
         if step == 0:
@@ -133,11 +128,26 @@ class LatentWeights:
         self.best[chosen], self.best_step[chosen] = values[candidates[better]], step
         self.best_recognition[chosen], self.best_streak[chosen] = recognition[better], streak[better]
 
+    def _candidates(self, step: int, fraction: FloatArray) -> npt.NDArray[np.intp]:
+        """Which of the models under way may be better than ever. Where every step sees all samples and weights bear no
+        noise, their own fraction tells; else all are looked at, now and then.
+        """
+        if step == 0:
+            return np.arange(len(self.model))
+        if self.every_step and not self.config.noise:
+            better = fraction > self.best_recognition[self.model]
+        else:
+            look = self.every_step or step % self.config.check_every == 0 or step == self.config.steps
+            better = np.full(len(self.model), look)
+        return np.flatnonzero(better & ~self._done(self.model))
+
     def _done(self, model: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Whether these models reach their target, and for long enough where there is noise."""
         tolerant = self.config.noise == 0 or self.best_streak[model] >= self.config.patience
         return reaches(self.best_recognition[model], self.target[model]) & tolerant
 
     def _move(self, step: int, gradient: npt.NDArray[np.float32]) -> None:
+        """Take a step of Adam, within the limits."""
         config = self.config
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / config.steps)
         rate = self.rate * (config.final_rate + (1.0 - config.final_rate) * cosine)
@@ -151,6 +161,7 @@ class LatentWeights:
             )
 
     def _leave(self, done: npt.NDArray[np.bool_]) -> None:
+        """Go on without these models."""
         stay = ~done
         self.model, self.latent, self.rate = self.model[stay], self.latent[stay], self.rate[stay]
         self.limit = self.limit[stay]

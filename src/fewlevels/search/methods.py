@@ -24,7 +24,7 @@ from fewlevels.search.fewest import fewest_levels
 from fewlevels.search.finetuning import finetune
 from fewlevels.search.finetuning_config import FinetuningConfig
 from fewlevels.search.target import Target, check_classes
-from fewlevels.search.trace import NEVER, first_stable, least_count
+from fewlevels.search.trace import NEVER, at_levels, first_stable, least_count
 
 PAPER_NAMES = {"paper": "midpoint", "paper-signed": "midpoint-signed"}
 """Names of methods that are not their quantizer's own."""
@@ -61,8 +61,7 @@ class MethodResult:
     @property
     def recognition(self) -> FloatArray:
         """Recognition at q, (models,); NaN where unsolved."""
-        at_q = np.take_along_axis(self.recognition_trace, np.maximum(self.q, 1)[:, None] - 1, axis=1)[:, 0]
-        return np.where(self.q > 0, at_q, np.nan)
+        return np.where(self.q > 0, at_levels(self.recognition_trace, self.q), np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,8 @@ class Sweep:
         self.samples, self.test, self.quantizer, self.layout = samples, test, quantizer, layout
         self.target, self.minimise = target, minimise
         self.joint, self.settings, self.numbers = networks.joint(), quantizer.settings(), quantizer.numbers(q_max)
+        requested = minimise == "requested"
+        self.screened = quantizer if requested and can_be_screened(quantizer, self.joint, layout) else None
         self.before = networks.recognition(samples)
         self.judged_before = self.before if test is None else networks.recognition(test)
         shape = q_max, len(networks)
@@ -54,11 +56,10 @@ class Sweep:
 
     def run(self, part: slice) -> None:
         """Search these models."""
-        weights = self.joint[part]
-        if self.minimise == "requested" and can_be_screened(self.quantizer, weights, self.layout):
-            self._screen(part, self.quantizer)
-        else:
+        if self.screened is None:
             self._try_all(part)
+        else:
+            self._screen(part, self.screened)
         if self.test is not None:
             self._judge(part, self.test)
         self._choose(part)

@@ -58,8 +58,10 @@ def reaches(recognition: FloatArray, least: FloatArray) -> npt.NDArray[np.bool_]
 
 def check_classes(samples: Samples, others: Samples | None) -> None:
     """Raises SearchError where other samples of the same networks name their classes otherwise."""
-    for each in (samples, *([] if others is None else [others])):
-        instance("samples", each, Samples, SearchError)
-    for one, other in zip(samples.classes, () if others is None else others.classes, strict=False):
+    instance("samples", samples, Samples, SearchError)
+    if others is None:
+        return
+    instance("samples", others, Samples, SearchError)
+    for one, other in zip(samples.classes, others.classes, strict=False):
         if one != other:
             raise SearchError(f"all samples must have the same classes in the same order, got {one!r} and {other!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +23,11 @@ def first_stable(trace: FloatArray, passes: npt.NDArray[np.bool_]) -> npt.NDArra
     after_last_failure = np.where(fails.any(axis=1), trace.shape[1] - np.argmax(fails[:, ::-1], axis=1), 0)
     later = passes & (np.arange(trace.shape[1]) >= after_last_failure[:, None])
     return np.where(later.any(axis=1), later.argmax(axis=1) + 1, 0)
+
+
+def at_levels(trace: npt.NDArray[Any], q: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """The values of a trace (models, q_max) at each model's number of levels, (models,); where that is 0, at 1."""
+    return np.take_along_axis(trace, np.maximum(q, 1)[:, None] - 1, axis=1)[:, 0]
 
 
 def least_count(counts: npt.NDArray[np.intp], margins: FloatArray) -> npt.NDArray[np.intp]:
