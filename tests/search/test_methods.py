@@ -32,7 +32,8 @@ from fewlevels import (
 from fewlevels.errors import DeviceError, SearchError
 from fewlevels.quantization.sharing import Minimise
 from fewlevels.reporting.figures.methods import levels_by_method
-from fewlevels.search.methods import Method, MethodResult
+from fewlevels.search.method import Method
+from fewlevels.search.methods import MethodResult
 from fewlevels.search.target import Target
 from tests.search.test_search import Backwards
 

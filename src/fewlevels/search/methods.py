@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, jobs_or_all, shown, whole_number
-from fewlevels.devices.files import load_device_levels
+from fewlevels.common.checks import instance, jobs_or_all, whole_number
 from fewlevels.errors import SearchError
 from fewlevels.networks.forward import recognition_and_margin
 from fewlevels.networks.networks import Networks
-from fewlevels.quantization import QUANTIZERS, Quantizer
+from fewlevels.quantization import Quantizer
 from fewlevels.quantization.layout import Layout, Share
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import COUNTS, Minimise, QuantizedNetworks, check_minimise, counts_of
@@ -23,23 +22,12 @@ from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import fewest_levels
 from fewlevels.search.finetuning import finetune
 from fewlevels.search.finetuning_config import FinetuningConfig
+from fewlevels.search.method import Method, checked_methods
 from fewlevels.search.target import Target, check_classes
 from fewlevels.search.trace import NEVER, at_levels, first_stable, least_count
 
-PAPER_NAMES = {"paper": "midpoint", "paper-signed": "midpoint-signed"}
-"""Names of methods that are not their quantizer's own."""
-
 FINETUNED_LEVELS = 4
 """Levels up to which a fine-tuning method is tried where its quantizer has no limit of its own."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """A quantizer, searched as it is or fine-tuned for (`finetuned`), under the name it was asked for."""
-
-    name: str
-    quantizer: Quantizer
-    finetuned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,19 +132,6 @@ class MethodComparison:
         }
 
 
-def parse_methods(text: str) -> list[Method]:
-    """Methods from 'paper,clipped,zero,kmeans,device:levels.csv,qat:ternary': quantizers by name, a device
-    after 'device:' (see load_device_levels), and 'qat:' before any of these to fine-tune for it.
-
-    Raises SearchError for a name that there is not or that stands twice, DeviceError for a file not valid.
-    """
-    names = [name.strip() for name in instance("methods", text, str, SearchError).split(",")]
-    for name in names:
-        if names.count(name) > 1:
-            raise SearchError(f"each method can be asked for once, {name!r} stands {names.count(name)} times")
-    return [_parse_method(name) for name in names]
-
-
 def compare_methods(
     networks: Networks,
     samples: Samples,
@@ -198,7 +173,7 @@ def compare_methods(
     check_classes(samples, test)
     check_minimise(minimise)
     return MethodComparison(
-        results=tuple(contest.run(method) for method in _checked_methods(methods)),
+        results=tuple(contest.run(method) for method in checked_methods(methods)),
         recognition=networks.recognition(contest.judge),
         target=contest.target,
         q_max=contest.q_max,
@@ -305,25 +280,3 @@ class _Contest:
         for what, count in counts_of(quantized.joint(), self.layout, method.quantizer, q[q > 0]).items():
             counts[what][q > 0] = count
         return counts
-
-
-def _checked_methods(methods: str | Sequence[Method]) -> Sequence[Method]:
-    """The methods, of their names where these are given; raises SearchError for what are none."""
-    methods = parse_methods(methods) if isinstance(methods, str) else methods
-    if not (isinstance(methods, list | tuple) and all(isinstance(method, Method) for method in methods)):
-        raise SearchError(f"methods must be a list of methods or of their names, got {shown(methods)}")
-    if not methods:
-        raise SearchError("methods must name at least one method, got none")
-    return methods
-
-
-def _parse_method(name: str) -> Method:
-    bare = name.removeprefix("qat:")
-    finetuned = bare != name
-    if bare.startswith("device:"):
-        return Method(name, load_device_levels(bare.removeprefix("device:")), finetuned)
-    quantizer = QUANTIZERS.get(PAPER_NAMES.get(bare, bare))
-    if quantizer is None:
-        known = ", ".join([*PAPER_NAMES, *QUANTIZERS, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
-        raise SearchError(f"methods are {known}; got {shown(name)}")
-    return Method(name, quantizer.for_finetuning() if finetuned else quantizer, finetuned)
