@@ -30,6 +30,8 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import DeviceError, SearchError
+from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Minimise
 from fewlevels.reporting.figures.methods import levels_by_method
 from fewlevels.search.method import Method
@@ -62,6 +64,15 @@ def test_a_list_of_methods_is_read(tmp_path: Path) -> None:
 def test_ternary_weights_are_searched_by_threshold_and_fine_tuned_at_a_fixed_one() -> None:
     searched, finetuned = parse_methods("ternary,qat:ternary")
     assert (searched.quantizer, finetuned.quantizer) == (Ternary(threshold=None), Ternary(threshold=1.0))
+
+
+def test_a_quantizer_of_the_table_is_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = searchable(Backwards())
+    monkeypatch.setitem(QUANTIZERS, own.name, own)
+    assert parse_methods("backwards,qat:backwards") == [
+        Method("backwards", own),
+        Method("qat:backwards", own, finetuned=True),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "papers", "qat:", "paper,,zero", "qat:qat:ternary"])
