@@ -15,7 +15,11 @@ from fewlevels.samples.glyphs import DIGIT_SIZES, load_digits
 from fewlevels.samples.samples import Samples
 
 DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
+"""The sizes of the paper's digits by name."""
+
 DATASETS = ("digits8", "mnist5000")
+"""Names of data sets that are split into training and test samples."""
+
 NAMES = (*DIGITS, *DATASETS)
 
 

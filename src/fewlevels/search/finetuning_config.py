@@ -17,6 +17,7 @@ BATCH = 50
 """Samples of a step where there are more."""
 
 LOSSES = ("cross-entropy", "squared")
+"""Of each sigmoid output; squared is the paper's."""
 
 
 @dataclass(frozen=True, kw_only=True)
