@@ -11,11 +11,11 @@ before and after quantizing, holds training to weight ranges, and says how far b
 from __future__ import annotations
 
 import argparse
-import importlib
 import itertools
 import json
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,9 +32,8 @@ import fewlevels as fl
 from fewlevels import _kernels
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.proportions import wilson
-from fewlevels.quantization import METHOD_QUANTIZERS
-from fewlevels.quantization.protocol import searchable
-from fewlevels.quantization.sharing import Share
+from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization.layout import Share
 from fewlevels.reporting.figures.methods import levels_by_method
 from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 
@@ -117,16 +116,6 @@ def compare(networks: fl.Networks, samples: fl.Samples, q_max: int) -> tuple[fl.
 SEARCHED = ("paper", "clipped", "zero", "kmeans", "qat:ternary")
 """Methods whose searches are timed beside the paper's."""
 
-USERS_OF_INSTRUCTION_SET = (
-    "networks",
-    "contenders",
-    "finetuning",
-    "quantization.protocol",
-    "quantization.kmeans",
-    "quantization.midpoint",
-    "quantization.device_table",
-)
-
 
 def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> list[dict[str, object]]:
     """Processor seconds of each search up to 16 levels, and times the paper's own of the same round: medians with the
@@ -156,8 +145,10 @@ def search_speeds(networks: fl.Networks, samples: fl.Samples, repeats: int) -> l
 
 
 def use(isa: str) -> None:
-    for module in USERS_OF_INSTRUCTION_SET:
-        importlib.import_module(f"fewlevels.{module}").INSTRUCTION_SET = isa  # type: ignore[attr-defined]
+    """Let every module that calls kernels use this instruction set."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fewlevels.") and hasattr(module, "INSTRUCTION_SET"):
+            module.INSTRUCTION_SET = isa  # type: ignore[attr-defined]
 
 
 def spread(values: list[float]) -> str:
@@ -206,7 +197,7 @@ def flipped(networks: fl.Networks, samples: fl.Samples) -> list[dict[str, object
 
 def quantizer_speeds(networks: fl.Networks, repeats: int) -> list[dict[str, object]]:
     joint, rows = networks.joint(), []
-    for quantizer in map(searchable, [*METHOD_QUANTIZERS.values(), fl.device_levels(CONDUCTANCES)]):
+    for quantizer in [*QUANTIZERS.values(), fl.device_levels(CONDUCTANCES)]:
         levels = min(8, quantizer.most_levels or 8)
         seconds = timed(partial(quantizer.quantize, joint, levels), repeats)
         rows.append({"quantizer": quantizer.name, "levels": levels, "seconds": round(seconds, 3)})

@@ -35,7 +35,7 @@ import numpy as np
 import fewlevels as fl
 from fewlevels.common.arrays import FloatArray
 from fewlevels.quantization.protocol import Quantized, SearchableQuantizer
-from fewlevels.search.finetuning import BATCH, config_for
+from fewlevels.search.finetuning_config import BATCH, config_for
 
 HIDDEN = {"digits8": 32, "mnist5000": 64}
 

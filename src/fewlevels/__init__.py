@@ -38,11 +38,11 @@ _PUBLIC = {
     "QuantizedNetworks": "quantization.sharing",
     "quantize_networks": "quantization.sharing",
     "Finetuned": "search.finetuning",
-    "FinetuningConfig": "search.finetuning",
+    "FinetuningConfig": "search.finetuning_config",
     "finetune": "search.finetuning",
     "MethodComparison": "search.methods",
     "compare_methods": "search.methods",
-    "parse_methods": "search.methods",
+    "parse_methods": "search.method",
     "RangeStudy": "search.ranges",
     "study_range": "search.ranges",
     "Robustness": "search.robustness",
@@ -124,16 +124,10 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     from fewlevels.samples.glyphs import load_digits as load_digits
     from fewlevels.samples.samples import Samples as Samples
     from fewlevels.search.fewest import FewestLevels as FewestLevels, fewest_levels as fewest_levels
-    from fewlevels.search.finetuning import (
-        Finetuned as Finetuned,
-        FinetuningConfig as FinetuningConfig,
-        finetune as finetune,
-    )
-    from fewlevels.search.methods import (
-        MethodComparison as MethodComparison,
-        compare_methods as compare_methods,
-        parse_methods as parse_methods,
-    )
+    from fewlevels.search.finetuning import Finetuned as Finetuned, finetune as finetune
+    from fewlevels.search.finetuning_config import FinetuningConfig as FinetuningConfig
+    from fewlevels.search.method import parse_methods as parse_methods
+    from fewlevels.search.methods import MethodComparison as MethodComparison, compare_methods as compare_methods
     from fewlevels.search.ranges import RangeStudy as RangeStudy, study_range as study_range
     from fewlevels.search.robustness import Robustness as Robustness, recognition_under_flips as recognition_under_flips
     from fewlevels.training.config import TrainingConfig as TrainingConfig

@@ -211,10 +211,10 @@ def test_a_damaged_search_is_named_by_the_report(folder, tmp_path):
 
 
 def test_help_names_every_method():
-    from fewlevels.quantization import METHOD_QUANTIZERS
+    from fewlevels.quantization import QUANTIZERS
 
     text = " ".join(run("search", "--help").stdout.split())
-    names = {name.replace("midpoint", "paper") for name in METHOD_QUANTIZERS}
+    names = {name.replace("midpoint", "paper") for name in QUANTIZERS}
     assert all(re.search(rf"[ ,]{name}[ ,]", text) for name in (*names, "device:FILE.csv", "qat:METHOD"))
 
 

@@ -28,7 +28,7 @@ from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
 from fewlevels.reporting.figures.fit import draw_fit
 from fewlevels.reporting.fit import remarks, sentence, write_fit_report
-from fewlevels.search.finetuning import FinetuningConfig
+from fewlevels.search.finetuning_config import FinetuningConfig
 
 SAMPLES = load_digits(5)
 CALM = Device(name="calm", lowest_siemens=0.0, highest_siemens=100e-6, spread=PolynomialSpread(constant_siemens=0.2e-6))

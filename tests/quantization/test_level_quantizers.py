@@ -9,7 +9,6 @@ import kmeans1d
 import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
-from hypothesis.extra import numpy as hnp
 
 from fewlevels import (
     Binary,
@@ -32,52 +31,8 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization import METHOD_QUANTIZERS
-from fewlevels.quantization.device_table import THREADED
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
-
-DEVICE = device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4])
-ALL = [searchable(quantizer) for quantizer in [*METHOD_QUANTIZERS.values(), DEVICE]]
-rows = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 3), st.integers(1, 12)), elements=st.floats(-50, 50, width=32).map(float)
-)
-
-
-def numbers_of(quantizer: SearchableQuantizer, most: int = 5) -> range:
-    return range(quantizer.least_levels, min(most, quantizer.most_levels or most) + 1)
-
-
-@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
-@settings(max_examples=30, deadline=None)
-@given(weights=rows)
-def test_quantized_weights_are_levels_and_rows_never_touch(quantizer: SearchableQuantizer, weights: np.ndarray) -> None:
-    for one in (quantizer, quantizer.settings()[-1]):
-        for q in numbers_of(quantizer):
-            quantized = one.quantize(weights, q)
-            assert quantized.levels.shape == (len(weights), q)
-            assert (np.diff(quantized.levels, axis=1) >= 0).all()
-            signed = getattr(quantizer, "signed", False)
-            taken = np.take_along_axis(quantized.levels, quantized.assignment, axis=1)
-            np.testing.assert_array_equal(quantized.values if signed else np.abs(quantized.values), taken)
-            alone = one.quantize(weights[-1:], q)
-            np.testing.assert_array_equal(alone.values, quantized.values[-1:])
-
-
-@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
-def test_a_sweep_is_quantize_for_each_number(quantizer: SearchableQuantizer) -> None:
-    weights = np.random.default_rng(1).normal(size=(3, 40))
-    numbers = list(numbers_of(quantizer, 8))
-    for q, swept in zip(numbers, quantizer.sweep(weights, numbers), strict=True):
-        np.testing.assert_allclose(swept, quantizer.quantize(weights, q).values, rtol=1e-13)
-
-
-@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
-@pytest.mark.parametrize("levels", [0, -1, 1.5, 10**3])
-def test_a_number_of_levels_that_it_does_not_give_is_refused(quantizer: SearchableQuantizer, levels: int) -> None:
-    if levels == 10**3 and quantizer.most_levels is None:
-        return
-    with pytest.raises(QuantizationError, match=f"number of levels of '{quantizer.name}' must be .* got {levels}"):
-        quantizer.quantize(np.ones((1, 3)), levels)
+from tests.support.quantizer_contracts import DEVICE, rows
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -184,12 +139,6 @@ def test_the_levels_chosen_of_a_table_are_zero_and_the_best_of_all_others(
         assert abs(error[model, 1] - least) <= rounding
 
 
-def test_many_models_have_the_levels_that_each_has_alone() -> None:
-    weights = np.random.default_rng(3).normal(size=(2 * THREADED + 1, 4)) * np.arange(1, 2 * THREADED + 2)[:, None]
-    whole = DEVICE.quantize(weights, 3).values
-    np.testing.assert_array_equal(whole, np.concatenate([DEVICE.quantize(part, 3).values for part in weights[:, None]]))
-
-
 def test_device_magnitudes_are_differences_from_the_lowest_conductance() -> None:
     found = device_levels([1e-6, 3e-6, 1.1e-5], clip=1.0).quantize(np.array([[10.0, -2.2, 0.4]]), 3)
     np.testing.assert_allclose(found.values, [[10.0, -2.0, 0.0]], rtol=1e-12)
@@ -292,42 +241,6 @@ def test_the_thresholds_tried_solve_what_every_threshold_solves() -> None:
 def test_a_list_of_conductances_that_no_device_has_is_refused(conductances: list[float], named: str) -> None:
     with pytest.raises(QuantizationError, match=named):
         device_levels(conductances)
-
-
-@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
-@settings(max_examples=25, deadline=None)
-@given(
-    weights=hnp.arrays(
-        np.float64,
-        st.tuples(st.integers(1, 2), st.integers(1, 12)),
-        elements=st.one_of(st.just(0.0), st.floats(1e-6, 50), st.floats(-50, -1e-6)),
-    ),
-    exponent=st.integers(-900, 900),
-)
-def test_weights_times_a_power_of_two_have_values_times_it(
-    quantizer: SearchableQuantizer, weights: np.ndarray, exponent: int
-) -> None:
-    for one in (quantizer, quantizer.settings()[-1]):
-        for q in numbers_of(quantizer, 4):
-            plain, scaled = one.quantize(weights, q), one.quantize(np.ldexp(weights, exponent), q)
-            np.testing.assert_array_equal(scaled.values, np.ldexp(plain.values, exponent))
-            np.testing.assert_array_equal(scaled.levels, np.ldexp(plain.levels, exponent))
-            np.testing.assert_array_equal(scaled.assignment, plain.assignment)
-            swept = next(iter(searchable(one).sweep(np.ldexp(weights, exponent), [q])))
-            np.testing.assert_allclose(swept, scaled.values, rtol=1e-13, atol=0)
-
-
-@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
-@pytest.mark.parametrize("largest", [1.7e308, 5e-324])
-def test_the_largest_and_the_smallest_weights_are_quantized(quantizer: SearchableQuantizer, largest: float) -> None:
-    found = quantizer.quantize(np.array([[0.0, largest / 2, largest]]), quantizer.least_levels)
-    assert np.isfinite(found.values).all() and (np.abs(found.values) <= largest).all()
-
-
-@pytest.mark.parametrize("quantizer", ALL, ids=lambda quantizer: quantizer.name)
-def test_weights_that_are_not_finite_are_refused(quantizer: SearchableQuantizer) -> None:
-    with pytest.raises(QuantizationError, match="weights must be finite, got -inf"):
-        quantizer.quantize(np.array([[1.0, -np.inf]]), quantizer.least_levels)
 
 
 far_apart = st.one_of(

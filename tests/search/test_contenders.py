@@ -10,26 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from fewlevels import (
-    Clipped,
-    DeadZone,
-    KMeans,
-    Midpoint,
-    Networks,
-    Samples,
-    Ternary,
-    device_levels,
-    fewest_levels,
-    load_digits,
-)
+from fewlevels import Clipped, DeadZone, KMeans, Midpoint, Samples, fewest_levels, load_digits
 from fewlevels.common.arrays import FloatArray
 from fewlevels.networks.forward import recognised
 from fewlevels.quantization import PowersOfTwo
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, searchable
-from fewlevels.quantization.sharing import Share, quantize_joint
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer
+from fewlevels.quantization.layout import Layout, Share
+from fewlevels.quantization.protocol import Quantizer, searchable
 from fewlevels.search.contenders import best_settings, can_be_screened
 from tests.support.instruction_sets import use_instruction_set
 from tests.support.oracles import ISAS
+from tests.support.quantizer_contracts import ROWS
 
 
 @dataclass(frozen=True)
@@ -51,38 +42,29 @@ class Rounded(CuttingQuantizer):
         return tuple(replace(self, step=step) for step in (0.3, 0.02, 0.1, 0.5, 0.02, 0.9))
 
 
-QUANTIZERS = [
-    Clipped(),
-    Clipped(zero=True),
-    DeadZone(),
-    Ternary(threshold=None),
-    PowersOfTwo(),
-    device_levels([1e-6, 2e-6, 5e-6, 2.5e-5, 1e-4]),
-    Rounded(),
+SCREENED = [
+    quantizer
+    for quantizer in [*ROWS.values(), Rounded()]
+    if can_be_screened(quantizer, np.ones((1, 4)), Layout(((2, 2),)))
 ]
 
 
 def of_all(
-    joint: FloatArray,
-    shapes: list[tuple[int, int]],
-    quantizer: CuttingQuantizer,
-    q: int,
-    share: Share,
-    samples: Samples,
+    joint: FloatArray, layout: Layout, quantizer: CuttingQuantizer, q: int, samples: Samples
 ) -> tuple[FloatArray, FloatArray, np.ndarray]:
     """Recognition, margin and index of each model's best setting, from every setting in full."""
     best = np.full(len(joint), -1.0), np.full(len(joint), -np.inf), np.zeros(len(joint), int)
     for index, setting in enumerate(quantizer.settings()):
-        values, _ = quantize_joint(joint, shapes, setting, q, share)
+        values, _ = layout.quantize(joint, setting, q)
         margins = np.empty((len(joint), len(samples)))
-        recognition = recognised(values, shapes, samples, margins).mean(axis=1)
+        recognition = recognised(values, layout.shapes, samples, margins).mean(axis=1)
         margin = margins.min(axis=1)
         better = (recognition > best[0]) | ((recognition == best[0]) & (margin > best[1]))
         best[0][better], best[1][better], best[2][better] = recognition[better], margin[better], index
     return best
 
 
-@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda quantizer: quantizer.name)
+@pytest.mark.parametrize("quantizer", SCREENED, ids=lambda quantizer: quantizer.name)
 @hypothesis.settings(max_examples=8, deadline=None)
 @hypothesis.given(
     seed=st.integers(0, 2**32),
@@ -109,18 +91,18 @@ def test_the_best_setting_is_that_of_trying_all_byte_for_byte(
 ) -> None:
     rng = np.random.default_rng(seed)
     sizes = [*layers, outputs]
-    shapes = list(itertools.pairwise(sizes))
-    joint = spread * rng.standard_t(2, (models, sum(a * b for a, b in shapes)))
+    layout = Layout(tuple(itertools.pairwise(sizes)), share)
+    joint = spread * rng.standard_t(2, (models, sum(a * b for a, b in layout.shapes)))
     joint[rng.random(joint.shape) < 0.1] = 0.0
     x = rng.normal(size=(samples, sizes[0])) if real else rng.integers(0, 2, (samples, sizes[0])).astype(float)
     classes = tuple(f"class {k}" for k in range(sizes[-1]))
     data = Samples(x, rng.integers(0, sizes[-1], samples), classes)
-    numbers = list(range(quantizer.least_levels, min(4, quantizer.most_levels or 4) + 1))
+    numbers = quantizer.numbers(4)
     with pytest.MonkeyPatch.context() as patch:
         use_instruction_set(isa, patch.setattr)
-        found = best_settings(joint, shapes, quantizer, numbers, share, data)
+        found = best_settings(joint, layout, quantizer, numbers, data)
         for q, best in zip(numbers, found, strict=True):
-            for one, other in zip(best, of_all(joint, shapes, quantizer, q, share, data), strict=True):
+            for one, other in zip(best, of_all(joint, layout, quantizer, q, data), strict=True):
                 np.testing.assert_array_equal(one, other)
 
 
@@ -135,25 +117,26 @@ def test_networks_that_tell_digits_have_the_setting_of_trying_all(
     digits = load_digits(size)
     networks = train(digits, TrainingConfig(steps=30_000), models=10, seed=2)
     use_instruction_set(isa, monkeypatch.setattr)
-    numbers = (2, 4, 7, 12)
-    for q, best in zip(
-        numbers, best_settings(networks.joint(), networks.shapes, quantizer, numbers, "network", digits), strict=True
-    ):
-        expected = of_all(networks.joint(), networks.shapes, quantizer, q, "network", digits)
+    numbers, layout = (2, 4, 7, 12), Layout.of(networks)
+    found = best_settings(networks.joint(), layout, quantizer, numbers, digits)
+    for q, best in zip(numbers, found, strict=True):
+        expected = of_all(networks.joint(), layout, quantizer, q, digits)
         assert len(set(expected[2].tolist())) > 1
         for one, other in zip(best, expected, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 def test_what_cannot_be_screened_is_searched_setting_by_setting() -> None:
-    shapes, joint = [(2, 2)], np.array([[1.0, -2.0, 3.0, 0.5]])
+    layout, joint = Layout(((2, 2),)), np.array([[1.0, -2.0, 3.0, 0.5]])
     for quantizer in (Midpoint(), KMeans(), KMeans(signed=True), Clipped(clip=0.5)):
-        assert not can_be_screened(quantizer, joint, shapes, "network")
-    assert can_be_screened(Clipped(), joint, shapes, "network")
+        assert not can_be_screened(quantizer, joint, layout)
+    assert can_be_screened(Clipped(), joint, layout)
+    names = ["clipped", "clipped-zero", "zero", "pow2", "apot", "ternary", "device", "rounded"]
+    assert [quantizer.name for quantizer in SCREENED] == names
     tiny = joint * 1e-300
-    assert not can_be_screened(Clipped(), tiny * 1e-20, shapes, "network")
+    assert not can_be_screened(Clipped(), tiny * 1e-20, layout)
     pair = Samples(np.eye(2), np.array([0, 1]), ("a", "b"))
-    networks = Networks.from_joint(tiny * 1e-20, shapes)
+    networks = layout.networks(tiny * 1e-20)
     found = fewest_levels(networks, pair, quantizer=Clipped(), q_max=3)
     assert found.setting_trace is not None and np.isfinite(found.margin_trace).all()  # type: ignore[arg-type]
 

@@ -32,7 +32,7 @@ from fewlevels import (
 from fewlevels.common.arrays import FloatArray
 from fewlevels.errors import FinetuningError, SearchError
 from fewlevels.quantization.protocol import Quantized
-from fewlevels.search.finetuning import config_for
+from fewlevels.search.finetuning_config import config_for
 from tests.support import oracles
 
 DIGITS = load_digits(5)

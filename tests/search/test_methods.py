@@ -30,9 +30,13 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import DeviceError, SearchError
+from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Minimise
 from fewlevels.reporting.figures.methods import levels_by_method
-from fewlevels.search.methods import Method, MethodResult
+from fewlevels.search.method import Method
+from fewlevels.search.methods import MethodResult
+from fewlevels.search.target import Target
 from tests.search.test_search import Backwards
 
 DIGITS = load_digits(5)
@@ -62,6 +66,15 @@ def test_ternary_weights_are_searched_by_threshold_and_fine_tuned_at_a_fixed_one
     assert (searched.quantizer, finetuned.quantizer) == (Ternary(threshold=None), Ternary(threshold=1.0))
 
 
+def test_a_quantizer_of_the_table_is_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = searchable(Backwards())
+    monkeypatch.setitem(QUANTIZERS, own.name, own)
+    assert parse_methods("backwards,qat:backwards") == [
+        Method("backwards", own),
+        Method("qat:backwards", own, finetuned=True),
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "papers", "qat:", "paper,,zero", "qat:qat:ternary"])
 def test_a_method_that_there_is_not_is_refused(text: str) -> None:
     with pytest.raises(SearchError, match=r"methods are paper, .*; got"):
@@ -82,7 +95,15 @@ def result(name: str, q: list[int], recognition: list[float], counts: dict[str, 
     trace = np.full((4, 5), np.nan)
     trace[np.arange(4), np.maximum(q, 1) - 1] = recognition
     arrays = {what: np.array(count) for what, count in counts.items()}
-    return MethodResult(Method(name, Ternary()), np.array(q), np.array(q), arrays, trace, trace, NETWORKS[:0])  # type: ignore[arg-type]
+    return MethodResult(
+        method=Method(name, Ternary()),
+        q=np.array(q),
+        stable_q=np.array(q),
+        counts=arrays,  # type: ignore[arg-type]
+        recognition_trace=trace,
+        margin_trace=trace,
+        networks=NETWORKS[:0],
+    )
 
 
 def test_a_comparison_s_table_by_hand() -> None:
@@ -92,7 +113,9 @@ def test_a_comparison_s_table_by_hand() -> None:
     nothing = {what: [0] * 4 for what in counts}
     before = np.array([0.9, 0.8, 1.0, 0.7])
     results = (result("a", [2, 3, 5, 1], [0.9, 0.8, 0.85, 0.9], counts), result("b", [0, 0, 0, 4], [0.0] * 4, nothing))
-    found = MethodComparison(results, before, 0.8, False, 5, "network", "requested")
+    found = MethodComparison(
+        results=results, recognition=before, target=Target(0.8), q_max=5, share="network", minimise="requested"
+    )
     assert found.rows() == [
         {
             "method": "a",
@@ -124,9 +147,9 @@ def test_a_comparison_s_table_by_hand() -> None:
     ]
     assert found.levels() == {"a": [2, 3, 5], "b": [0, 0, 0]}
     # relative to its own 0.7, network 3 is trained: the trained fraction changes, and so does what is solved
-    relative = MethodComparison(results, before, 0.8, True, 5, "network", "requested")
+    relative = dataclasses.replace(found, target=Target(0.8, relative=True))
     assert [row["solved"] for row in relative.rows()] == [1.0, 0.25] and relative.rows()[0]["q_min"] == 1
-    few = MethodComparison((result("a", [2, 0, 0, 0], [0.9] * 4, counts),), before, 0.8, False, 5, "layer", "distinct")
+    few = dataclasses.replace(found, results=(result("a", [2, 0, 0, 0], [0.9] * 4, counts),), minimise="distinct")
     assert few.rows()[0]["solved"] == pytest.approx(1 / 3) and few.to_json()["trained"] == 3
     assert few.to_json()["minimises"] == "distinct signed weights"
 

@@ -63,7 +63,8 @@ def test_a_study_is_the_search_of_the_same_networks_under_each_limit() -> None:
 def test_a_study_s_table_by_hand() -> None:
     # The last of five networks was not trained, the fourth not solved: quartiles of 2, 4, 10.
     trained, q = np.array([[True] * 4 + [False]]), np.array([[2, 4, 10, 0, 1]])
-    (row,) = RangeStudy((6.0,), trained, np.array([[5.0, 6.0, 4.0, 5.5, 6.0]]), q).rows()
+    ranges = np.array([[5.0, 6.0, 4.0, 5.5, 6.0]])
+    (row,) = RangeStudy(limits=(6.0,), trained=trained, weight_range=ranges, q=q).rows()
     assert row == {
         "range_limit": 6.0,
         "trained": 0.8,
@@ -79,7 +80,7 @@ def test_a_study_s_table_by_hand() -> None:
 @pytest.mark.parametrize("limits", [(None,), (4.0,), (4.0, 8.0, None)])
 def test_any_limits_can_be_drawn(limits: tuple[float | None, ...]) -> None:
     q = np.array([[3, 5, 0]] * len(limits))
-    figure = RangeStudy(limits, q > 0, np.full(q.shape, 20.0), q).figure()
+    figure = RangeStudy(limits=limits, trained=q > 0, weight_range=np.full(q.shape, 20.0), q=q).figure()
     figure.canvas.draw()
     drawn = sorted(x for line in figure.axes[1].lines for x in line.get_xdata())
     assert drawn == [20.0 if limit is None else limit for limit in limits]

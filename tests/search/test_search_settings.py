@@ -31,10 +31,11 @@ from fewlevels import (
 )
 from fewlevels.errors import QuantizationError, SearchError
 from fewlevels.quantization import clipped
+from fewlevels.quantization.layout import Share
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
-from fewlevels.quantization.sharing import COUNTS, Share
-from fewlevels.search.target import reaches
-from fewlevels.search.trace import NEVER, first_and_stable, least_count
+from fewlevels.quantization.sharing import COUNTS
+from fewlevels.search.target import Target, reaches
+from fewlevels.search.trace import NEVER, first_stable, least_count
 from tests.search.test_search import PAIR, Backwards
 from tests.support import oracles
 
@@ -103,7 +104,7 @@ def all_tried(model: int, quantizer: SearchableQuantizer, share: Share, q_max: i
     weights = [w[model] for w in NETWORKS.weights]
     signed = bool(getattr(quantizer, "signed", False))
     tried: list[list[Tried]] = [[] for _ in range(q_max)]
-    for q in range(quantizer.least_levels, min(q_max, quantizer.most_levels or q_max) + 1):
+    for q in quantizer.numbers(q_max):
         for setting in quantizer.settings():
             parts = [setting.quantize(group[None], q).values[0] for group in groups(weights, share)]
             quantized = ungrouped(parts, NETWORKS.shapes, share)
@@ -245,15 +246,13 @@ def test_numbers_that_a_quantizer_does_not_give_are_not_tried() -> None:
     assert np.isnan(found.recognition_trace[:, [0, 2, 3]]).all() and not np.isnan(found.recognition_trace[:, 1]).any()
 
 
-def test_first_and_stable_by_hand() -> None:
+def test_the_first_stable_number_by_hand() -> None:
     nan = np.nan
     trace = np.array(
         [[0.5, 1, 0.9, 1, 1], [1, 1, 1, 1, 0.5], [nan, 1, nan, nan, nan], [0.5, 1, nan, nan, nan], [0, 0, 0, 0, 0.0]]
     )
-    first, stable = first_and_stable(trace, 1.0)
-    assert first.tolist() == [2, 1, 2, 2, 0] and stable.tolist() == [4, 0, 2, 2, 0]
-    first, stable = first_and_stable(trace[:2], np.array([[0.9], [0.5]]))
-    assert first.tolist() == [2, 1] and stable.tolist() == [2, 1]
+    assert first_stable(trace, trace >= 1.0).tolist() == [4, 0, 2, 2, 0]
+    assert first_stable(trace[:2], trace[:2] >= [[0.9], [0.5]]).tolist() == [2, 1]
 
 
 def test_of_equal_counts_the_largest_margin_is_taken_by_hand() -> None:
@@ -265,22 +264,31 @@ def test_of_equal_counts_the_largest_margin_is_taken_by_hand() -> None:
 def test_pareto_drops_what_fewer_levels_equal() -> None:
     zeros = np.zeros(1, np.intp)
     found = FewestLevels(
-        NETWORKS[:1],
-        Midpoint(),
-        1.0,
-        zeros,
-        zeros,
-        zeros,
-        np.ones(1),
-        np.array([[np.nan, 0.5, 1.0, 1.0, 0.9, 1.0]]),
-        np.array([[np.nan, -0.2, 0.1, 0.05, 0.3, 0.2]]),
+        networks=NETWORKS[:1],
+        quantizer=Midpoint(),
+        target=Target(1.0),
+        q=zeros,
+        stable_q=zeros,
+        occupied=zeros,
+        recognition=np.ones(1),
+        recognition_trace=np.array([[np.nan, 0.5, 1.0, 1.0, 0.9, 1.0]]),
+        margin_trace=np.array([[np.nan, -0.2, 0.1, 0.05, 0.3, 0.2]]),
     )
     assert found.pareto(0) == [(2, 0.5, -0.2), (3, 1.0, 0.1), (5, 0.9, 0.3), (6, 1.0, 0.2)]
 
 
 def test_what_was_not_kept_is_refused() -> None:
     ones = np.ones(1, np.intp)
-    found = FewestLevels(NETWORKS[:1], Clipped(), 1.0, ones, ones, ones, np.ones(1), np.ones((1, 1)))
+    found = FewestLevels(
+        networks=NETWORKS[:1],
+        quantizer=Clipped(),
+        target=Target(1.0),
+        q=ones,
+        stable_q=ones,
+        occupied=ones,
+        recognition=np.ones(1),
+        recognition_trace=np.ones((1, 1)),
+    )
     with pytest.raises(SearchError, match="settings of 'clipped' were not kept"):
         found.quantized(0)
     with pytest.raises(SearchError, match="margins were not kept"):

@@ -10,6 +10,7 @@ from fewlevels import load_digits
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Midpoint
 from fewlevels.search.fewest import FewestLevels
+from fewlevels.search.target import Target
 from fewlevels.study.config import make_config
 from fewlevels.study.result import StudyResult
 
@@ -59,7 +60,13 @@ def handmade_study(
     return StudyResult(
         config,
         load_digits(5),
-        FewestLevels(Networks.from_joint(weights, SHAPES), Midpoint(), 1.0, levels, **(fields | found)),
+        FewestLevels(
+            networks=Networks.from_joint(weights, SHAPES),
+            quantizer=Midpoint(),
+            target=Target(1.0),
+            q=levels,
+            **(fields | found),
+        ),
         np.outer([1, 2, 3, 4, 5], [10.0, 11.0]) if zone_ranges is None else zone_ranges,
         np.full((5, 2, len(EPOCHS)), 0.5) if zone_recognition is None else zone_recognition,
         np.ones((5, 2, len(EPOCHS))) if zone_recognition_before is None else zone_recognition_before,

@@ -18,7 +18,8 @@ from fewlevels.fitting.problem import Estimator, Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer, Table
-from fewlevels.search.finetuning import FinetuningConfig, finetune
+from fewlevels.search.finetuning import finetune
+from fewlevels.search.finetuning_config import FinetuningConfig
 
 BISECTIONS = 7
 MOST_ADDED = 8

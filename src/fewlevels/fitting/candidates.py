@@ -19,8 +19,9 @@ from fewlevels.networks.forward import recognised
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.clipped import CLIPS
+from fewlevels.quantization.cutting import Cuts, assigned_values
 from fewlevels.quantization.device_table import OPEN_SIEMENS
-from fewlevels.quantization.protocol import Cuts, assigned_values, searchable
+from fewlevels.quantization.protocol import searchable
 
 SCALES = np.geomspace(0.04, 3.0, 64)
 """Of the highest level, in largest magnitudes of the network, that are tried."""

@@ -18,7 +18,7 @@ from fewlevels.fitting.problem import Estimator, FitConfig, Problem
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
-from fewlevels.search.target import reaches
+from fewlevels.search.target import Target
 
 SWEEP_CHIPS = 500
 SPREAD_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -198,7 +198,7 @@ def _best(problem: Problem, trials: list[Trial], estimate: Estimator) -> Trial:
 
 
 def _enough(recognition: float, config: FitConfig) -> bool:
-    return bool(reaches(np.array(recognition), config.alpha))
+    return bool(Target(config.alpha).reached(np.array(recognition)))
 
 
 def _imperfections(problem: Problem) -> Iterator[tuple[str, Problem]]:

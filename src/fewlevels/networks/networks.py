@@ -13,7 +13,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import NetworksError
 from fewlevels.networks.activations import SIGMOID
-from fewlevels.networks.forward import recognised
+from fewlevels.networks.forward import recognised, sizes_of
 from fewlevels.samples.samples import Samples
 
 
@@ -82,8 +82,7 @@ class Networks:
         return len(self.weights[0])
 
     def __repr__(self) -> str:
-        sizes = [self.shapes[0][0], *(fan_out for _, fan_out in self.shapes)]
-        return f"<Networks: {len(self)} of {'-'.join(map(str, sizes))}>"
+        return f"<Networks: {len(self)} of {'-'.join(map(str, sizes_of(self.shapes)))}>"
 
     def __getitem__(self, models: int | slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Networks:
         """The networks at these indices; an integer gives one network."""

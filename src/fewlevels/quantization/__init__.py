@@ -6,15 +6,14 @@ from fewlevels.quantization.device_table import Table, device_levels
 from fewlevels.quantization.kmeans import KMeans
 from fewlevels.quantization.midpoint import Midpoint
 from fewlevels.quantization.powers import PowersOfTwo, additive_powers_of_two
-from fewlevels.quantization.protocol import Quantized, Quantizer
+from fewlevels.quantization.protocol import Quantized, Quantizer, SearchableQuantizer
 from fewlevels.quantization.ternary import Binary, Ternary
 
-QUANTIZERS = {quantizer.name: quantizer for quantizer in (Midpoint(), Midpoint(signed=True))}
-"""The paper's quantizers by the name that the study configuration uses."""
-
-METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
+QUANTIZERS: dict[str, SearchableQuantizer] = {
     quantizer.name: quantizer
     for quantizer in (
+        Midpoint(),
+        Midpoint(signed=True),
         Clipped(),
         Clipped(zero=True),
         DeadZone(),
@@ -26,10 +25,13 @@ METHOD_QUANTIZERS: dict[str, Quantizer] = QUANTIZERS | {
         Binary(),
     )
 }
-"""Every quantizer that needs no file, its controls free, by the name that a method uses (see methods.py)."""
+"""Every quantizer that needs no file, its controls free, by its name. To add one, write its file and its row here."""
+
+PAPER_QUANTIZERS = ("midpoint", "midpoint-signed")
+"""The names of the paper's quantizers: those that a study can use."""
 
 __all__ = [
-    "METHOD_QUANTIZERS",
+    "PAPER_QUANTIZERS",
     "QUANTIZERS",
     "Binary",
     "Clipped",

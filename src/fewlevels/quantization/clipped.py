@@ -11,7 +11,8 @@ import numpy as np
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer, of_least_squared_error
+from fewlevels.quantization.protocol import Quantizer
 
 CLIPS: tuple[float, ...] = tuple(float(clip) for clip in np.geomspace(1.0, 0.04, 28))
 """Fractions of a model's largest magnitude among which the clip of least squared error is searched."""
@@ -58,14 +59,8 @@ class Scaled(CuttingQuantizer):
         lowest, largest = magnitudes.min(axis=1), magnitudes.max(axis=1)
         if self.clip is not None:
             return Cuts(self.level_values(lowest, self.clip * largest, levels))
-        least = np.full(len(weights), np.inf)
-        best = np.empty((len(weights), levels))
-        for clip in CLIPS:
-            candidate = self.level_values(lowest, clip * largest, levels)
-            error = squared_error(weights, Cuts(candidate))
-            better = error < least
-            least[better], best[better] = error[better], candidate[better]
-        return Cuts(best)
+        candidates = (Cuts(self.level_values(lowest, clip * largest, levels)) for clip in CLIPS)
+        return of_least_squared_error(weights, candidates)
 
     def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
         magnitudes = np.abs(weights)

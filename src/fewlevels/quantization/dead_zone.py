@@ -10,7 +10,8 @@ import numpy as np
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, shown
 from fewlevels.errors import QuantizationError
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer, squared_error
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer, of_least_squared_error
+from fewlevels.quantization.protocol import Quantizer
 
 SETTINGS = 512
 """Combinations of the three controls that a search tries."""
@@ -53,17 +54,10 @@ class DeadZone(CuttingQuantizer):
 
     def cuts(self, weights: FloatArray, levels: int) -> Cuts:
         largest = np.abs(weights).max(axis=1, keepdims=True)
-        if self.controls is not None:
-            table, ends = _table(self.controls, levels)
-            return Cuts(largest * table, largest * ends, means=True)
-        least = np.full(len(weights), np.inf)
-        tables, all_ends = np.zeros((len(weights), levels)), np.zeros((len(weights), levels - 1))
-        for controls in _controls()[:EVEN_SETTINGS]:
-            table, ends = _table(controls, levels)
-            error = squared_error(weights, Cuts(largest * table, largest * ends, means=True))
-            better = error < least
-            least[better], tables[better], all_ends[better] = error[better], table, ends
-        return Cuts(largest * tables, largest * all_ends, means=True)
+        tried = _controls()[:EVEN_SETTINGS] if self.controls is None else [self.controls]
+        tables = (_table(controls, levels) for controls in tried)
+        candidates = (Cuts(largest * table, largest * ends, means=True) for table, ends in tables)
+        return next(candidates) if self.controls is not None else of_least_squared_error(weights, candidates)
 
     def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
         ends = _ends(self.controls, levels)

@@ -13,19 +13,16 @@ from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_number, shown
 from fewlevels.common.machine import INSTRUCTION_SET
-from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
 from fewlevels.quantization.clipped import CLIPS, Scaled
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Quantizer
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer
+from fewlevels.quantization.protocol import Quantizer
 
 OPEN_SIEMENS = 1e-12
 """What stands for a conductance of 0, an open device, which no circuit solver takes."""
 
 LARGEST_SIEMENS = 1.0
 """No device reaches it: a larger number was meant in another unit."""
-
-THREADED = 500
-"""Models from which on the search of a scale is divided over threads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +60,6 @@ class Table(Scaled):
         return len(self.table)
 
     def cuts(self, weights: FloatArray, levels: int) -> Cuts:
-        if self.clip is not None or len(weights) < 2 * THREADED:
-            return Cuts(self._best_levels(weights, levels))
-        parts = np.array_split(weights, len(weights) // THREADED)
-        return Cuts(np.concatenate(in_order(lambda part: self._best_levels(part, levels), parts)))
-
-    def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
-        return CuttingQuantizer.cuts_of_settings(self, weights, levels)
-
-    def settings(self) -> tuple[Quantizer, ...]:
-        """CLIPS, because every one costs a dynamic programme."""
-        return (self,) if self.clip is not None else tuple(replace(self, clip=clip) for clip in CLIPS)
-
-    def _best_levels(self, weights: FloatArray, levels: int) -> FloatArray:
         sorted_values = np.sort(np.abs(weights), axis=1)
         table = np.asarray(self.table)
         clips = np.array(CLIPS if self.clip is None else (self.clip,))
@@ -83,7 +67,14 @@ class Table(Scaled):
         chosen, error = np.empty((*scale.shape, levels), np.int64), np.empty(scale.shape)
         _kernels.choose_levels(sorted_values, table, scale, chosen, error, INSTRUCTION_SET)
         least = np.arange(len(weights)), error.argmin(axis=1)
-        return table[chosen[least]] * scale[least][:, None]
+        return Cuts(table[chosen[least]] * scale[least][:, None])
+
+    def cuts_of_settings(self, weights: FloatArray, levels: int) -> Cuts:
+        return CuttingQuantizer.cuts_of_settings(self, weights, levels)
+
+    def settings(self) -> tuple[Quantizer, ...]:
+        """CLIPS, because every one costs a dynamic programme."""
+        return (self,) if self.clip is not None else tuple(replace(self, clip=clip) for clip in CLIPS)
 
 
 def device_levels(conductances_siemens: Iterable[float], *, clip: float | None = None) -> Table:

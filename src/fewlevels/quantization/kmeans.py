@@ -10,7 +10,7 @@ import numpy as np
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,24 @@
-"""Which weights share levels: all of a network (the paper), those of a layer, or those of a column."""
+"""Networks whose weights share few levels, and what these ask of the hardware."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, shown
+from fewlevels.common.checks import instance, jobs_or_all, shown
+from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
 from fewlevels.networks.networks import Networks
-from fewlevels.quantization.protocol import Quantizer, searchable
+from fewlevels.quantization.layout import Layout, Share, most_of_groups
+from fewlevels.quantization.protocol import Quantizer
 
-Share = Literal["network", "layer", "column"]
+MODELS_AT_ONCE = 128
+"""Models quantized together: their weights stay in the second-level cache."""
+
 Minimise = Literal["requested", "occupied", "distinct", "differential-pair", "offset-column"]
 COUNTS: dict[Minimise, str] = {
     "requested": "requested levels",
@@ -25,8 +28,6 @@ COUNTS: dict[Minimise, str] = {
     "offset-column": "states per device of an offset column",
 }
 """What a search can minimise, by the name it is asked for."""
-
-Shapes = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class QuantizedNetworks:
     networks: Networks
     share: Share
     counts: dict[Minimise, npt.NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, joint: FloatArray, layout: Layout, quantizer: Quantizer, levels: int) -> QuantizedNetworks:
+        """Of joint weights (models, weights) that this quantizer gave when asked for so many levels."""
+        return cls(layout.networks(joint), layout.share, counts_of(joint, layout, quantizer, levels))
 
     @property
     def occupied(self) -> npt.NDArray[np.intp]:
@@ -64,28 +70,25 @@ class QuantizedNetworks:
 
 
 def quantize_networks(
-    networks: Networks, quantizer: Quantizer, levels: int, *, share: Share = "network"
+    networks: Networks, quantizer: Quantizer, levels: int, *, share: Share = "network", jobs: int | None = None
 ) -> QuantizedNetworks:
-    """Quantize networks with this many levels for all weights that share them.
+    """Quantize networks with this many levels for all weights that share them. jobs: threads; all cores where None.
 
     Raises QuantizationError for levels that the quantizer does not give, or another `share`.
     """
     instance("networks", networks, Networks, QuantizationError)
-    joint, _ = quantize_joint(networks.joint(), networks.shapes, quantizer, levels, share)
-    return describe(joint, networks.shapes, quantizer, levels, share)
-
-
-def describe(joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share) -> QuantizedNetworks:
-    """Quantized joint weights (models, weights) that this quantizer gave, with what their hardware needs."""
-    counts = counts_of(joint, shapes, quantizer, levels, share)
-    return QuantizedNetworks(Networks.from_joint(joint, shapes), share, counts)
+    jobs = jobs_or_all(jobs, QuantizationError)
+    layout, joint = Layout.of(networks, share), networks.joint()
+    parts = np.array_split(joint, -(-len(joint) // MODELS_AT_ONCE) or 1)
+    values = in_order(lambda part: layout.quantize(part, quantizer, levels)[0], parts, jobs)
+    return QuantizedNetworks.of(np.concatenate(values), layout, quantizer, levels)
 
 
 def counts_of(
-    joint: FloatArray, shapes: Shapes, quantizer: Quantizer, requested: npt.ArrayLike, share: Share
+    joint: FloatArray, layout: Layout, quantizer: Quantizer, requested: npt.ArrayLike
 ) -> dict[Minimise, npt.NDArray[np.intp]]:
     """All of COUNTS for joint weights (models, weights) that this quantizer gave, each (models,), of the group that
-    asks most.
+    needs most.
 
     requested: levels asked for, one number or (models,). A device in a differential pair needs a state for every
     magnitude and, to rest, the one of weight 0; a device in an offset column one for every signed weight (its reference
@@ -93,11 +96,12 @@ def counts_of(
     """
     signed = bool(getattr(quantizer, "signed", False))
     groups = []
-    for block in split(joint, shapes, share):
+    for block in layout.split(joint):
         magnitudes = np.abs(block)
         distinct, different = _distinct(block), _distinct(magnitudes)
         pair = different + (magnitudes.min(axis=1) > 0)
-        groups.append([_most(count, len(joint)) for count in (distinct if signed else different, distinct, pair)])
+        occupied = distinct if signed else different
+        groups.append([most_of_groups(count, len(joint)) for count in (occupied, distinct, pair)])
     occupied, distinct, pair = np.max(groups, axis=0)
     return {
         "requested": np.array(np.broadcast_to(requested, len(joint)), np.intp),
@@ -114,54 +118,7 @@ def check_minimise(what: str) -> None:
         raise QuantizationError(f"what is minimised must be {', '.join(COUNTS)}, got {shown(what)}")
 
 
-def quantize_joint(
-    joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: int, share: Share
-) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """The quantized joint weights (models, weights), and the occupied levels (models,) of the fullest group."""
-    parts = [searchable(quantizer).quantize(block, levels) for block in split(joint, shapes, share)]
-    occupied = [_most(part.occupied(), len(joint)) for part in parts]
-    return join([part.values for part in parts], len(joint), shapes, share), np.max(occupied, axis=0)
-
-
-def sweep_joint(
-    joint: FloatArray, shapes: Shapes, quantizer: Quantizer, levels: Iterable[int], share: Share
-) -> Iterator[FloatArray]:
-    """The quantized joint weights (models, weights) for each number of levels."""
-    numbers = list(levels)
-    sweeps = [searchable(quantizer).sweep(block, numbers) for block in split(joint, shapes, share)]
-    for parts in zip(*sweeps, strict=True):
-        yield join(parts, len(joint), shapes, share)
-
-
-def split(joint: FloatArray, shapes: Shapes, share: Share) -> list[FloatArray]:
-    """Joint weights (models, weights) as blocks (models * groups, weights of a group)."""
-    if not isinstance(share, str) or share not in get_args(Share):
-        raise QuantizationError(f"share must be {', '.join(get_args(Share))}, got {shown(share)}")
-    if share == "network":
-        return [joint]
-    blocks = np.split(joint, np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1], axis=1)
-    if share == "layer":
-        return blocks
-    return [
-        block.reshape(-1, fan_in, fan_out).transpose(0, 2, 1).reshape(-1, fan_in)
-        for block, (fan_in, fan_out) in zip(blocks, shapes, strict=True)
-    ]
-
-
-def join(blocks: Sequence[FloatArray], models: int, shapes: Shapes, share: Share) -> FloatArray:
-    """The inverse of `split`."""
-    if share == "column":
-        blocks = [
-            block.reshape(models, fan_out, fan_in).transpose(0, 2, 1).reshape(models, -1)
-            for block, (fan_in, fan_out) in zip(blocks, shapes, strict=True)
-        ]
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
-
-
-def _most(counts: npt.NDArray[np.intp], models: int) -> npt.NDArray[np.intp]:
-    return counts.reshape(models, -1).max(axis=1) if models else counts
-
-
 def _distinct(rows: FloatArray) -> npt.NDArray[np.intp]:
+    """Different values of each row, (rows,)."""
     ordered = np.sort(rows, axis=1)
     return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +15,11 @@ from fewlevels.samples.glyphs import DIGIT_SIZES, load_digits
 from fewlevels.samples.samples import Samples
 
 DIGITS = {f"digits{size}": size for size in DIGIT_SIZES}
+"""The sizes of the paper's digits by name."""
+
 DATASETS = ("digits8", "mnist5000")
+"""Names of data sets that are split into training and test samples."""
+
 NAMES = (*DIGITS, *DATASETS)
 
 
@@ -25,7 +31,8 @@ def samples_of(name: str, *, test: bool = False) -> Samples:
     SamplesError.
     """
     if name in DATASETS:
-        return load_dataset(name)[test]
+        training_part, test_part = load_dataset(name)
+        return test_part if test else training_part
     return load_digits(DIGITS[name]) if name in DIGITS else load_samples(name)
 
 
@@ -39,10 +46,10 @@ def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tup
     if not isinstance(name, str) or name not in DATASETS:
         raise SamplesError(f"data sets are {', '.join(DATASETS)}, got {shown(name)}")
     if name == "digits8":
-        x, y, shape = *_digits8(), (8, 8)
+        (x, y), shape = _digits8(), (8, 8)
     else:
-        x, y, shape = *_mnist5000(), (28, 28)
-    return split_samples(Samples(x, y, tuple("0123456789"), shape), test_fraction=test_fraction, seed=seed)
+        (x, y), shape = _mnist5000(), (28, 28)
+    return split_samples(Samples(x, y, tuple("0123456789"), shape=shape), test_fraction=test_fraction, seed=seed)
 
 
 def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:
@@ -66,7 +73,7 @@ def split_samples(samples: Samples, *, test_fraction: float = 0.2, seed: int = 1
         raise SamplesError("to be split, a class must have two samples; none has")
     order = rng.permutation(len(samples))
     parts = order[~testing[order]], order[testing[order]]
-    training, test = (Samples(samples.x[p], samples.y[p], samples.classes, samples.shape) for p in parts)
+    training, test = (replace(samples, x=samples.x[p], y=samples.y[p]) for p in parts)
     return training, test
 
 

@@ -15,7 +15,10 @@ from fewlevels.samples.glyphs import parse_glyphs
 from fewlevels.samples.samples import Samples, named_samples
 
 MOST_CLASSES = 65_536
+"""Classes of a file, at most: a larger class number is a label of another kind, and would make as many names."""
+
 EXPECTED = "a glyph text file or a .npz with X and y"
+"""What a file of samples is, as an error says it."""
 
 
 def load_samples(path: str | Path) -> Samples:

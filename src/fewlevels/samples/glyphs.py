@@ -12,6 +12,7 @@ from fewlevels.errors import SamplesError
 from fewlevels.samples.samples import Samples, named_samples
 
 DIGIT_SIZES = (5, 7)
+"""Pixels of a side of the paper's digits."""
 
 
 def load_digits(size: int) -> Samples:

@@ -80,6 +80,6 @@ def named_samples(
 ) -> Samples:
     """Samples that were read from a file. An error names the file."""
     try:
-        return Samples(x, y, classes, shape)
+        return Samples(x, y, classes, shape=shape)
     except SamplesError as error:
         raise SamplesError(f"{name}: {error}") from None

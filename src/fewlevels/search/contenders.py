@@ -16,9 +16,10 @@ import numpy.typing as npt
 from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.machine import INSTRUCTION_SET
-from fewlevels.networks.forward import recognised
-from fewlevels.quantization.protocol import Cuts, CuttingQuantizer, Units, assigned_values, check_levels, check_weights
-from fewlevels.quantization.sharing import Shapes, Share, join, split
+from fewlevels.networks.forward import recognition_and_margin
+from fewlevels.quantization.cutting import Cuts, CuttingQuantizer, Units, assigned_values
+from fewlevels.quantization.layout import Layout
+from fewlevels.quantization.protocol import check_levels, check_weights
 from fewlevels.samples.samples import Samples
 
 SCREENED = 8
@@ -30,42 +31,34 @@ LARGEST_EXPONENT = 1000
 Indices = npt.NDArray[np.intp]
 
 
-def can_be_screened(quantizer: object, joint: FloatArray, shapes: Shapes, share: Share) -> TypeGuard[CuttingQuantizer]:
+def can_be_screened(quantizer: object, joint: FloatArray, layout: Layout) -> TypeGuard[CuttingQuantizer]:
     """Whether `best_settings` serves this quantizer, which then has many settings, and weights (models, weights)."""
     if not isinstance(quantizer, CuttingQuantizer) or quantizer.signed or len(quantizer.settings()) == 1:
         return False
-    exponents = [Units.of(block).exponents for block in split(joint, shapes, share)]
+    exponents = [Units.of(block).exponents for block in layout.split(joint)]
     return all((np.abs(each) <= LARGEST_EXPONENT).all() for each in exponents)
 
 
 def best_settings(
-    joint: FloatArray,
-    shapes: Shapes,
-    quantizer: CuttingQuantizer,
-    levels: Sequence[int],
-    share: Share,
-    samples: Samples,
+    joint: FloatArray, layout: Layout, quantizer: CuttingQuantizer, levels: Sequence[int], samples: Samples
 ) -> Iterator[tuple[FloatArray, FloatArray, Indices]]:
     """For each number of levels the recognition, the smallest margin and the index of each model's best setting, all
     (models,): of most recognition, then of largest margin, then the first.
 
-    joint: (models, weights), of layers of these shapes. Raises QuantizationError as `quantize` does.
+    joint: (models, weights). Raises QuantizationError as `quantize` does.
     """
     for q in levels:
         check_levels(quantizer, q)
-    blocks = [_Block.of(block, len(joint)) for block in split(check_weights(joint), shapes, share)]
-    parts = list(_contenders(blocks, shapes, quantizer, levels, share, samples))
+    if not levels:
+        return
+    blocks = [_Block.of(block, len(joint)) for block in layout.split(check_weights(joint))]
+    parts = list(_contenders(blocks, layout, quantizer, levels, samples))
     for found in zip(*parts, strict=True):
         model, setting = (np.concatenate([getattr(each, name) for each in found]) for name in ("model", "setting"))
-        values = join(
-            [block.values(model, [each.cuts[at] for each in found]) for at, block in enumerate(blocks)],
-            len(model),
-            shapes,
-            share,
+        values = layout.join(
+            [block.values(model, [each.cuts[at] for each in found]) for at, block in enumerate(blocks)]
         )
-        margins = np.empty((len(model), len(samples)))
-        recognition = recognised(values, shapes, samples, margins).mean(axis=1)
-        margin = margins.min(axis=1)
+        recognition, margin = recognition_and_margin(values, layout.shapes, samples)
         best_first = np.lexsort((setting, -margin, -recognition, model))
         best = best_first[np.searchsorted(model, np.arange(len(joint)))]
         yield recognition[best], margin[best], setting[best]
@@ -104,48 +97,31 @@ class _Block:
 
     def values(self, model: Indices, cuts: Sequence[Cuts]) -> FloatArray:
         """Quantized weights of these models (contenders * groups, weights), by the cuts of all of them."""
-        levels, thresholds = (
-            None if getattr(cuts[0], name) is None else np.concatenate([getattr(one, name) for one in cuts])
-            for name in ("levels", "thresholds")
-        )
-        assert levels is not None
-        weights = _flat(self.weights[model])
         units = Units(self.exponents[model].reshape(-1, 1))
-        return units.back(assigned_values(weights, Cuts(levels, thresholds, cuts[0].means)))
+        return units.back(assigned_values(_flat(self.weights[model]), Cuts.concatenated(cuts)))
 
 
 def _contenders(
-    blocks: Sequence[_Block],
-    shapes: Shapes,
-    quantizer: CuttingQuantizer,
-    levels: Sequence[int],
-    share: Share,
-    samples: Samples,
+    blocks: Sequence[_Block], layout: Layout, quantizer: CuttingQuantizer, levels: Sequence[int], samples: Samples
 ) -> Iterator[list[_Contenders]]:
     """Of SCREENED models after another, the contenders at each number of levels."""
     models, settings = len(blocks[0].weights), len(quantizer.settings())
-    sizes = [shapes[0][0], *(fan_out for _, fan_out in shapes)]
     ordered = np.concatenate([np.sort(np.abs(one.weights), axis=2).reshape(models, -1) for one in blocks], axis=1)
     scale = np.concatenate([np.ldexp(1.0, one.exponents)[..., 0] for one in blocks], axis=1)
-    rank = join([one.signed_ranks() for one in blocks], models, shapes, share)
+    rank = layout.join([one.signed_ranks() for one in blocks])
     for begin in range(0, models, SCREENED):
         part = slice(begin, begin + SCREENED)
         cuts = [[quantizer.cuts_of_settings(_flat(one.weights[part]), q) for one in blocks] for q in levels]
         contender = np.empty((len(rank[part]), len(levels), settings), bool)
-
-        def of_models(arrays: Sequence[FloatArray | None], models: int = len(contender)) -> FloatArray | None:
-            given = [_by_model(array, models) for array in arrays if array is not None]
-            return (np.concatenate(given, axis=1) if len(given) > 1 else given[0]) if given else None
-
         _kernels.screen(
-            sizes,
-            _groups(shapes, share),
+            layout.sizes,
+            layout.column_groups,
             rank[part],
             ordered[part],
             scale[part],
             list(levels),
-            [of_models([one.levels for one in each]) for each in cuts],
-            [of_models([one.thresholds for one in each]) for each in cuts],
+            [_side_by_side([one.levels for one in each], len(contender)) for each in cuts],
+            [_side_by_side([one.thresholds for one in each], len(contender)) for each in cuts],
             cuts[0][0].means,
             samples.x,
             samples.y,
@@ -160,6 +136,12 @@ def _contenders(
         yield found
 
 
+def _side_by_side(blocks: Sequence[FloatArray | None], models: int) -> FloatArray | None:
+    """Arrays (models * groups, …), one a block, as one (models, groups of all blocks, …); None where there are none."""
+    given = [_by_model(block, models) for block in blocks if block is not None]
+    return np.concatenate(given, axis=1) if given else None
+
+
 def _chosen(cuts: Cuts, models: int, model: Indices, setting: Indices, levels: int) -> Cuts:
     """Of the cuts (models * groups, levels, settings) those of each pair, (pairs * groups, levels)."""
 
@@ -170,13 +152,6 @@ def _chosen(cuts: Cuts, models: int, model: Indices, setting: Indices, levels: i
     if cuts.means:  # of levels from the second on, which what they hold decides, there is nothing yet
         chosen = np.pad(chosen, ((0, 0), (0, levels - 1)))
     return Cuts(chosen, None if cuts.thresholds is None else of(cuts.thresholds), cuts.means)
-
-
-def _groups(shapes: Shapes, share: Share) -> npt.NDArray[np.int32]:
-    """Which weights share levels, by a number for each column of each layer."""
-    columns = [fan_out for _, fan_out in shapes]
-    groups = {"network": [0] * sum(columns), "layer": np.repeat(np.arange(len(columns)), columns)}
-    return np.array(groups.get(share, range(sum(columns))), np.int32)
 
 
 def _by_model(rows: FloatArray, models: int) -> FloatArray:

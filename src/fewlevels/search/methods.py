@@ -10,40 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, shown, whole_number
-from fewlevels.devices.files import load_device_levels
+from fewlevels.common.checks import instance, jobs_or_all, whole_number
 from fewlevels.errors import SearchError
-from fewlevels.networks.forward import recognised
+from fewlevels.networks.forward import recognition_and_margin
 from fewlevels.networks.networks import Networks
-from fewlevels.quantization import METHOD_QUANTIZERS, Quantizer, Ternary
-from fewlevels.quantization.protocol import searchable
-from fewlevels.quantization.sharing import COUNTS, Minimise, Share, check_minimise, counts_of
+from fewlevels.quantization import Quantizer
+from fewlevels.quantization.layout import Layout, Share
+from fewlevels.quantization.protocol import MOST_LEVELS, searchable
+from fewlevels.quantization.sharing import COUNTS, Minimise, QuantizedNetworks, check_minimise, counts_of
 from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import fewest_levels
-from fewlevels.search.finetuning import FinetuningConfig, finetune
-from fewlevels.search.target import check_classes, check_search, reaches, targets
-from fewlevels.search.trace import NEVER, first_and_stable, least_count
-
-PAPER_NAMES = {"paper": "midpoint", "paper-signed": "midpoint-signed"}
-"""Names of methods that are not their quantizer's own."""
-
-FINETUNED_QUANTIZERS: dict[str, Quantizer] = {"ternary": Ternary()}
-"""Quantizers that fine-tune best with their control fixed: ternary solves all networks, with a free threshold 89 %."""
+from fewlevels.search.finetuning import finetune
+from fewlevels.search.finetuning_config import FinetuningConfig
+from fewlevels.search.method import Method, checked_methods
+from fewlevels.search.target import Target, check_classes
+from fewlevels.search.trace import NEVER, at_levels, first_stable, least_count
 
 FINETUNED_LEVELS = 4
 """Levels up to which a fine-tuning method is tried where its quantizer has no limit of its own."""
 
 
-@dataclass(frozen=True)
-class Method:
-    """A quantizer, searched as it is or fine-tuned for (`finetuned`), under the name it was asked for."""
-
-    name: str
-    quantizer: Quantizer
-    finetuned: bool = False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MethodResult:
     """What one method reached, for each model.
 
@@ -62,31 +49,39 @@ class MethodResult:
     @property
     def recognition(self) -> FloatArray:
         """Recognition at q, (models,); NaN where unsolved."""
-        at_q = np.take_along_axis(self.recognition_trace, np.maximum(self.q, 1)[:, None] - 1, axis=1)[:, 0]
-        return np.where(self.q > 0, at_q, np.nan)
+        return np.where(self.q > 0, at_levels(self.recognition_trace, self.q), np.nan)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MethodComparison:
     """Methods on the same networks.
 
-    recognition: (models,), before quantizing, of the samples that alpha is judged on. alpha, relative: the target.
+    recognition: (models,), before quantizing, of the samples that judge. target: the recognition to keep.
     Every summary is over the networks that are trained to it, each at the number of levels q that has least of what is
     minimised.
     """
 
     results: tuple[MethodResult, ...]
     recognition: FloatArray
-    alpha: float
-    relative: bool
+    target: Target
     q_max: int
     share: Share
     minimise: Minimise
 
     @property
+    def alpha(self) -> float:
+        """The recognition to keep, in (0, 1]."""
+        return self.target.alpha
+
+    @property
+    def relative(self) -> bool:
+        """Whether alpha is a fraction of each network's own recognition before quantizing."""
+        return self.target.relative
+
+    @property
     def trained(self) -> npt.NDArray[np.bool_]:
         """Whether a network reaches its target before quantizing, (models,)."""
-        return reaches(self.recognition, targets(self.recognition, self.alpha, self.relative))
+        return self.target.reached(self.recognition)
 
     def levels(self) -> dict[str, list[int]]:
         """q of every trained network, 0 where unsolved, by method."""
@@ -137,19 +132,6 @@ class MethodComparison:
         }
 
 
-def parse_methods(text: str) -> list[Method]:
-    """Methods from 'paper,clipped,zero,kmeans,device:levels.csv,qat:ternary': quantizers by name, a device
-    after 'device:' (see load_device_levels), and 'qat:' before any of these to fine-tune for it.
-
-    Raises SearchError for a name that there is not or that stands twice, DeviceError for a file not valid.
-    """
-    names = [name.strip() for name in instance("methods", text, str, SearchError).split(",")]
-    for name in names:
-        if names.count(name) > 1:
-            raise SearchError(f"each method can be asked for once, {name!r} stands {names.count(name)} times")
-    return [_parse_method(name) for name in names]
-
-
 def compare_methods(
     networks: Networks,
     samples: Samples,
@@ -176,97 +158,125 @@ def compare_methods(
     Raises SearchError for no method or arguments out of range.
     """
     instance("networks", networks, Networks, SearchError)
-    check_search(alpha, q_max, jobs)
+    contest = _Contest(
+        networks=networks,
+        samples=samples,
+        test=test,
+        target=Target(alpha, relative),
+        q_max=whole_number("q_max", q_max, SearchError, least=1, most=MOST_LEVELS),
+        layout=Layout.of(networks, share),
+        minimise=minimise,
+        config=config,
+        seed=whole_number("seed", seed, SearchError),
+        jobs=jobs_or_all(jobs, SearchError),
+    )
     check_classes(samples, test)
     check_minimise(minimise)
-    seed = whole_number("seed", seed, SearchError)
-    methods = parse_methods(methods) if isinstance(methods, str) else methods
-    if not (isinstance(methods, list | tuple) and all(isinstance(method, Method) for method in methods)):
-        raise SearchError(f"methods must be a list of methods or of their names, got {shown(methods)}")
-    if not methods:
-        raise SearchError("methods must name at least one method, got none")
-    judge = samples if test is None else test
-    recognition = networks.recognition(judge)
-    target = targets(recognition, alpha, relative)
+    return MethodComparison(
+        results=tuple(contest.run(method) for method in checked_methods(methods)),
+        recognition=networks.recognition(contest.judge),
+        target=contest.target,
+        q_max=contest.q_max,
+        share=share,
+        minimise=minimise,
+    )
 
-    def searched(method: Method) -> MethodResult:
+
+@dataclass(frozen=True, kw_only=True)
+class _Contest:
+    """What is the same for all methods; see `compare_methods`."""
+
+    networks: Networks
+    samples: Samples
+    test: Samples | None
+    target: Target
+    q_max: int
+    layout: Layout
+    minimise: Minimise
+    config: FinetuningConfig | None
+    seed: int
+    jobs: int | None
+
+    @property
+    def judge(self) -> Samples:
+        """The samples that decide whether the target is reached."""
+        return self.samples if self.test is None else self.test
+
+    def run(self, method: Method) -> MethodResult:
+        """What one method reaches."""
+        return self._finetuned(method) if method.finetuned else self._searched(method)
+
+    def _searched(self, method: Method) -> MethodResult:
         found = fewest_levels(
-            networks,
-            samples,
+            self.networks,
+            self.samples,
             quantizer=method.quantizer,
-            alpha=alpha,
-            q_max=q_max,
-            share=share,
-            minimise=minimise,
-            test=test,
-            relative=relative,
-            jobs=jobs,
+            alpha=self.target.alpha,
+            q_max=self.q_max,
+            share=self.layout.share,
+            minimise=self.minimise,
+            test=self.test,
+            relative=self.target.relative,
+            jobs=self.jobs,
         )
         assert found.margin_trace is not None  # only a stored search has none
-        return result(
-            method, found.q, found.stable_q, found.recognition_trace, found.margin_trace, found.all_quantized()
+        quantized = found.all_quantized()
+        return MethodResult(
+            method=method,
+            q=found.q,
+            stable_q=found.stable_q,
+            counts=self._counts(method, found.q, quantized),
+            recognition_trace=found.recognition_trace,
+            margin_trace=found.margin_trace,
+            networks=quantized,
         )
 
-    def finetuned(method: Method) -> MethodResult:
-        quantizer = searchable(method.quantizer)
-        trace, margins = np.full((2, len(networks), q_max), np.nan)
-        least, tuned = np.full(trace.shape, NEVER), {}
-        for levels in range(quantizer.least_levels, min(q_max, quantizer.most_levels or FINETUNED_LEVELS) + 1):
-            run = finetune(
-                networks,
-                samples,
-                quantizer=quantizer,
-                levels=levels,
-                alpha=1.0 if relative else alpha,
-                relative=relative,
-                share=share,
-                config=config,
-                seed=seed,
-                jobs=jobs,
-            ).quantized
-            at = levels - 1
-            trace[:, at], margins[:, at] = run.networks.recognition(judge), _margins(run.networks, samples)
-            least[:, at] = np.where(reaches(trace[:, at], target), run.counts[minimise], NEVER)
-            tuned[levels] = run.networks.joint()
-        q, stable_q = least_count(least, margins), first_and_stable(trace, target[:, None])[1]
-        joint = networks.joint()
-        for levels, quantized in tuned.items():
-            joint[q == levels] = quantized[q == levels]
-        return result(method, q, stable_q, trace, margins, Networks.from_joint(joint[q > 0], networks.shapes))
+    def _finetuned(self, method: Method) -> MethodResult:
+        quantizer, before = searchable(method.quantizer), self.networks.recognition(self.judge)
+        most = self.q_max if quantizer.most_levels is not None else min(self.q_max, FINETUNED_LEVELS)
+        trace, margins = np.full((2, len(self.networks), self.q_max), np.nan)
+        counts, runs = np.full(trace.shape, NEVER), {}
+        for levels in quantizer.numbers(most):
+            runs[levels] = run = self._finetune(quantizer, levels)
+            joint, at = run.networks.joint(), levels - 1
+            trace[:, at] = run.networks.recognition(self.judge)
+            margins[:, at] = recognition_and_margin(joint, self.layout.shapes, self.samples)[1]
+            counts[:, at] = np.where(self.target.reached(trace[:, at], before), run.counts[self.minimise], NEVER)
+        q = least_count(counts, margins)
+        joint = self.networks.joint()
+        for levels, run in runs.items():
+            joint[q == levels] = run.networks.joint()[q == levels]
+        quantized = self.layout.networks(joint[q > 0])
+        return MethodResult(
+            method=method,
+            q=q,
+            stable_q=first_stable(trace, self.target.reached(trace, before[:, None])),
+            counts=self._counts(method, q, quantized),
+            recognition_trace=trace,
+            margin_trace=margins,
+            networks=quantized,
+        )
 
-    def result(
-        method: Method,
-        q: npt.NDArray[np.intp],
-        stable_q: npt.NDArray[np.intp],
-        trace: FloatArray,
-        margins: FloatArray,
-        quantized: Networks,
-    ) -> MethodResult:
-        solved = q > 0
+    def _finetune(self, quantizer: Quantizer, levels: int) -> QuantizedNetworks:
+        """The networks fine-tuned to so many levels. A relative target keeps all of a network's own recognition."""
+        return finetune(
+            self.networks,
+            self.samples,
+            quantizer=quantizer,
+            levels=levels,
+            alpha=1.0 if self.target.relative else self.target.alpha,
+            relative=self.target.relative,
+            share=self.layout.share,
+            config=self.config,
+            seed=self.seed,
+            jobs=self.jobs,
+        ).quantized
+
+    def _counts(
+        self, method: Method, q: npt.NDArray[np.intp], quantized: Networks
+    ) -> dict[Minimise, npt.NDArray[np.intp]]:
+        """All of COUNTS, (models,), of the solved models' quantized networks; 0 where unsolved."""
         counts = {what: np.zeros(len(q), np.intp) for what in COUNTS}
-        for what, count in counts_of(quantized.joint(), networks.shapes, method.quantizer, q[solved], share).items():
-            counts[what][solved] = count
-        return MethodResult(method, q, stable_q, counts, trace, margins, quantized)
-
-    results = tuple(finetuned(method) if method.finetuned else searched(method) for method in methods)
-    return MethodComparison(results, recognition, alpha, relative, q_max, share, minimise)
-
-
-def _parse_method(name: str) -> Method:
-    bare = name.removeprefix("qat:")
-    finetuned = bare != name
-    if bare.startswith("device:"):
-        return Method(name, load_device_levels(bare.removeprefix("device:")), finetuned)
-    quantizers = METHOD_QUANTIZERS | (FINETUNED_QUANTIZERS if finetuned else {})
-    quantizer = quantizers.get(PAPER_NAMES.get(bare, bare))
-    if quantizer is None:
-        known = ", ".join([*PAPER_NAMES, *METHOD_QUANTIZERS, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
-        raise SearchError(f"methods are {known}; got {shown(name)}")
-    return Method(name, quantizer, finetuned)
-
-
-def _margins(networks: Networks, samples: Samples) -> FloatArray:
-    """The smallest margin of each network over the samples, (models,)."""
-    margins = np.empty((len(networks), len(samples)))
-    recognised(networks.joint(), networks.shapes, samples, margins)
-    return margins.min(axis=1)
+        for what, count in counts_of(quantized.joint(), self.layout, method.quantizer, q[q > 0]).items():
+            counts[what][q > 0] = count
+        return counts

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RangeStudy:
     """Fewest levels against the enforced weight range.
 
@@ -114,4 +114,4 @@ def study_range(
         trained.append(found.trained)
         ranges.append(networks.weight_range())
         q.append(found.q)
-    return RangeStudy(tuple(limits), np.array(trained), np.array(ranges), np.array(q))
+    return RangeStudy(limits=tuple(limits), trained=np.array(trained), weight_range=np.array(ranges), q=np.array(q))

@@ -20,7 +20,7 @@ MOST_EXACT = 20_000
 """Flipped samples that are tried one and all; of more, random ones are drawn."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Robustness:
     """Recognition of samples with flipped pixels.
 
@@ -70,7 +70,7 @@ def recognition_under_flips(
         for k, every in zip(flips, exact, strict=True)
     ]
     before, after = (np.stack([n.recognition(x) for x in flipped], axis=1) for n in (networks, quantized))
-    return Robustness(tuple(flips), before, after, tuple(map(len, flipped)), exact)
+    return Robustness(flips=tuple(flips), before=before, after=after, tried=tuple(map(len, flipped)), exact=exact)
 
 
 def _every_flip(samples: Samples, pixels: int) -> Samples:

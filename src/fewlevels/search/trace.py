@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.search.target import reaches
 
 NEVER = np.iinfo(np.intp).max
-"""The count of a number of levels that does not reach alpha."""
+"""The count of a number of levels that does not reach the target."""
 
 
-def first_and_stable(
-    trace: FloatArray, target: float | FloatArray
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The first number of levels that reaches the target, and the first from which all tried do; 0 where there is none.
+def first_stable(trace: FloatArray, passes: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """The first number of levels from which all that were tried reach the target, (models,); 0 where there is none.
 
-    trace: (models, q_max). target: one, or (models, 1).
+    trace: recognition, (models, q_max), NaN where a number of levels was not tried. passes: where it reaches the
+    target, (models, q_max).
     """
-    passes, tried = reaches(trace, target), ~np.isnan(trace)
-    first = np.where(passes.any(axis=1), passes.argmax(axis=1) + 1, 0)
-    after_last_failure = trace.shape[1] - np.argmax((tried & ~passes)[:, ::-1], axis=1)
-    after_last_failure[~(tried & ~passes).any(axis=1)] = 0
+    fails = ~np.isnan(trace) & ~passes
+    after_last_failure = np.where(fails.any(axis=1), trace.shape[1] - np.argmax(fails[:, ::-1], axis=1), 0)
     later = passes & (np.arange(trace.shape[1]) >= after_last_failure[:, None])
-    return first, np.where(later.any(axis=1), later.argmax(axis=1) + 1, 0)
+    return np.where(later.any(axis=1), later.argmax(axis=1) + 1, 0)
+
+
+def at_levels(trace: npt.NDArray[Any], q: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """The values of a trace (models, q_max) at each model's number of levels, (models,); where that is 0, at 1."""
+    return np.take_along_axis(trace, np.maximum(q, 1)[:, None] - 1, axis=1)[:, 0]
 
 
 def least_count(counts: npt.NDArray[np.intp], margins: FloatArray) -> npt.NDArray[np.intp]:

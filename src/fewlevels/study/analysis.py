@@ -137,10 +137,8 @@ def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
 
 def solved_at(result: StudyResult) -> np.ndarray:
     """How many of the trained models reach alpha with q levels, for q = 1 .. q_max, (q_max,)."""
-    from fewlevels.search.target import reaches
-
-    found = result.found
-    return reaches(found.recognition_trace[found.trained], found.alpha).sum(axis=0)
+    found, trained = result.found, result.found.trained
+    return found.target.reached(found.recognition_trace[trained], found.recognition[trained, None]).sum(axis=0)
 
 
 def _median(values: np.ndarray) -> float:

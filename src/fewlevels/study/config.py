@@ -12,7 +12,7 @@ from fewlevels.common.checks import shown
 from fewlevels.common.machine import INSTRUCTION_SETS
 from fewlevels.common.toml import read_toml
 from fewlevels.errors import ConfigError, TrainingError
-from fewlevels.quantization import QUANTIZERS
+from fewlevels.quantization import PAPER_QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
 from fewlevels.samples.datasets import samples_of
 from fewlevels.samples.samples import Samples
@@ -92,8 +92,8 @@ class StudyConfig(_Strict):
     @field_validator("quantizer")
     @classmethod
     def _quantizer_is_known(cls, name: str) -> str:
-        if name not in QUANTIZERS:
-            raise ValueError(f"quantizer must be one of {', '.join(QUANTIZERS)}, got {name!r}")
+        if name not in PAPER_QUANTIZERS:
+            raise ValueError(f"quantizer must be one of {', '.join(PAPER_QUANTIZERS)}, got {name!r}")
         return name
 
     @field_validator("instruction_set")

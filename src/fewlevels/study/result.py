@@ -18,6 +18,7 @@ from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import FewestLevels
+from fewlevels.search.target import Target
 from fewlevels.storage.columns import as_matrix
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
@@ -129,8 +130,13 @@ def _load_found(store: Store, config: StudyConfig, samples: Samples, made_of: Ma
         trace[part] = as_matrix(table["recognition_trace"])
         for name, column in columns.items():
             column[part] = table[name].to_numpy()
-    quantizer = QUANTIZERS[config.quantizer]
-    return FewestLevels(Networks(weights), quantizer, config.alpha, recognition_trace=trace, **columns)
+    return FewestLevels(
+        networks=Networks(weights),
+        quantizer=QUANTIZERS[config.quantizer],
+        target=Target(config.alpha),
+        recognition_trace=trace,
+        **columns,
+    )
 
 
 def _no_weights(config: StudyConfig, samples: Samples) -> tuple[FloatArray, ...]:

@@ -27,6 +27,7 @@ LARGEST_PIECE = 4 * GROUP
 """Models of one piece, at most: an interrupted training ends with the pieces under way."""
 
 MOST_MODELS = 10_000_000
+"""Models of one training, at most; a larger number is taken for a mistake."""
 
 ModelKey = tuple[int, int]
 """(seed index, repeat): a model's place in a study. With the root seed it fixes the model's start and samples."""
@@ -67,6 +68,70 @@ def trajectory(
     """The networks of `train` as they are after each of `at_steps` steps, ascending, each 0 to config.steps."""
     instance("config", config, TrainingConfig, TrainingError)
     keys, seed, jobs = _keys(models), whole_number("seed", seed, TrainingError), jobs_or_all(jobs, TrainingError)
+    at_steps = _checked_steps(at_steps, config)
+    require_trainable(samples)
+    training = _Training(samples, config, at_steps, keys, seed, require_instruction_set(instruction_set))
+    jobs = threads_for(jobs)
+    size = min(max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP), LARGEST_PIECE)
+    in_order(training.run, [slice(begin, begin + size) for begin in range(0, len(keys), size)], jobs)
+    return training.networks()
+
+
+class _Training:
+    """A training under way. `run` trains some of the models; no two parts touch each other, so that threads can."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        config: TrainingConfig,
+        at_steps: Sequence[int],
+        keys: Sequence[ModelKey],
+        seed: int,
+        instruction_set: str,
+    ) -> None:
+        self.config, self.instruction_set = config, instruction_set
+        self.at_steps = np.asarray(at_steps, np.int64)
+        self.x, self.y = samples.x.astype(np.float32), samples.y
+        self.limit = 0.0 if config.range_limit is None else config.range_limit / 2
+        self.w1, self.w2, self.streams = _starts(samples, config, keys, seed)
+        if self.limit:
+            self.w1, self.w2 = (np.clip(w, -self.limit, self.limit) for w in (self.w1, self.w2))
+        self.snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (self.w1, self.w2)]
+
+    def run(self, part: slice) -> None:
+        """Train these models."""
+        own = [np.empty((len(self.at_steps), *w[part].shape), np.float32) for w in (self.w1, self.w2)]
+        _kernels.train(
+            self.x,
+            self.y,
+            self.w1[part],
+            self.w2[part],
+            self.streams[part],
+            self.config.learning_rate,
+            self.config.steps,
+            self.at_steps,
+            own[0],
+            own[1],
+            self.instruction_set,
+            self.limit,
+        )
+        for whole, trained in zip(self.snapshots, own, strict=True):
+            whole[:, part] = trained
+
+    def networks(self) -> list[Networks]:
+        """The networks after each of `at_steps`; raises TrainingError where any left float32."""
+        finite = np.logical_and.reduce([np.isfinite(w).all(axis=(0, 2, 3)) for w in self.snapshots])
+        if not finite.all():
+            raise TrainingError(
+                f"training left float32 in {np.count_nonzero(~finite)} of {len(finite)} models; a smaller "
+                f"learning_rate than {self.config.learning_rate:g}, or a narrower init than {self.config.init}, "
+                f"would stay in it"
+            )
+        return [Networks((one, two)) for one, two in zip(*self.snapshots, strict=True)]
+
+
+def _checked_steps(at_steps: Sequence[int], config: TrainingConfig) -> Sequence[int]:
+    """The steps; raises TrainingError where they are no whole numbers that ascend within those of the training."""
     at_steps = at_steps.tolist() if isinstance(at_steps, np.ndarray) else at_steps
     whole = (
         isinstance(at_steps, list | tuple | range)
@@ -77,46 +142,7 @@ def trajectory(
         raise TrainingError(
             f"at_steps must be whole numbers that ascend within 0 to {config.steps}, got {shown(at_steps)}"
         )
-    require_trainable(samples)
-    instruction_set = require_instruction_set(instruction_set)
-    w1, w2, streams = _starts(samples, config, keys, seed)
-    limit = 0.0 if config.range_limit is None else config.range_limit / 2
-    if limit:
-        w1, w2 = np.clip(w1, -limit, limit), np.clip(w2, -limit, limit)
-    snapshots = [np.empty((len(at_steps), *w.shape), np.float32) for w in (w1, w2)]
-    jobs = threads_for(jobs)
-    size = min(max(GROUP, -(-len(keys) // (PIECES * jobs * GROUP)) * GROUP), LARGEST_PIECE)
-    x = samples.x.astype(np.float32)
-
-    def run(begin: int) -> None:
-        part = slice(begin, begin + size)
-        part_snapshots = [np.empty((len(at_steps), *w[part].shape), np.float32) for w in (w1, w2)]
-        _kernels.train(
-            x,
-            samples.y,
-            w1[part],
-            w2[part],
-            streams[part],
-            config.learning_rate,
-            config.steps,
-            np.asarray(at_steps, np.int64),
-            part_snapshots[0],
-            part_snapshots[1],
-            instruction_set,
-            limit,
-        )
-        for whole, own in zip(snapshots, part_snapshots, strict=True):
-            whole[:, part] = own
-
-    in_order(run, range(0, len(keys), size), jobs)
-    finite = np.logical_and.reduce([np.isfinite(w).all(axis=(0, 2, 3)) for w in snapshots])
-    if not finite.all():
-        raise TrainingError(
-            f"training left float32 in {np.count_nonzero(~finite)} of {len(finite)} models; a smaller "
-            f"learning_rate than {config.learning_rate:g}, or a narrower init than {config.init}, "
-            f"would stay in it"
-        )
-    return [Networks((one, two)) for one, two in zip(*snapshots, strict=True)]
+    return at_steps
 
 
 def require_trainable(samples: Samples) -> None:

@@ -1,0 +1,132 @@
+"""Sweep: every number of levels and every setting of a quantizer, tried on networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.common.arrays import FloatArray
+from fewlevels.common.parallel import checkpoint
+from fewlevels.networks.forward import recognised, recognition_and_margin
+from fewlevels.networks.networks import Networks
+from fewlevels.quantization.cutting import CuttingQuantizer
+from fewlevels.quantization.layout import Layout
+from fewlevels.quantization.protocol import Quantizer, SearchableQuantizer
+from fewlevels.quantization.sharing import Minimise, counts_of
+from fewlevels.samples.samples import Samples
+from fewlevels.search.contenders import best_settings, can_be_screened
+from fewlevels.search.target import Target
+from fewlevels.search.trace import NEVER, first_stable, least_count
+
+
+class Sweep:
+    """A search under way. `run` searches some of the models; no two parts touch each other, so that threads can.
+
+    recognition, margin, setting, count: (q_max, models), of the best setting at each number of levels. The count is of
+    what is minimised; NEVER where the target is not reached. q, stable_q, occupied: (models,), as in FewestLevels.
+    before, judged_before: (models,), recognition before quantizing, of the samples and of those that judge.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        samples: Samples,
+        quantizer: SearchableQuantizer,
+        layout: Layout,
+        target: Target,
+        *,
+        q_max: int,
+        minimise: Minimise,
+        test: Samples | None,
+    ) -> None:
+        self.samples, self.test, self.quantizer, self.layout = samples, test, quantizer, layout
+        self.target, self.minimise = target, minimise
+        self.joint, self.settings, self.numbers = networks.joint(), quantizer.settings(), quantizer.numbers(q_max)
+        requested = minimise == "requested"
+        self.screened = quantizer if requested and can_be_screened(quantizer, self.joint, layout) else None
+        self.before = networks.recognition(samples)
+        self.judged_before = self.before if test is None else networks.recognition(test)
+        shape = q_max, len(networks)
+        self.recognition, self.margin = np.full(shape, np.nan), np.full(shape, np.nan)
+        self.recognition[self.numbers.start - 1 : self.numbers.stop - 1] = -1.0  # NaN stays where nothing is tried
+        self.setting, self.count = np.zeros(shape, np.int16), np.full(shape, NEVER)
+        self.q, self.stable_q, self.occupied = np.zeros((3, len(networks)), np.intp)
+
+    def run(self, part: slice) -> None:
+        """Search these models."""
+        if self.screened is None:
+            self._try_all(part)
+        else:
+            self._screen(part, self.screened)
+        if self.test is not None:
+            self._judge(part, self.test)
+        self._choose(part)
+
+    def _screen(self, part: slice, quantizer: CuttingQuantizer) -> None:
+        """Find the best settings by bounds, without trying all in full."""
+        found = best_settings(self.joint[part], self.layout, quantizer, self.numbers, self.samples)
+        for q, (recognition, margin, setting) in zip(self.numbers, found, strict=True):
+            at = q - 1, part
+            self.recognition[at], self.margin[at], self.setting[at] = recognition, margin, setting
+            self.count[at] = np.where(self.target.reached(recognition, self.before[part]), q, NEVER)
+
+    def _try_all(self, part: slice) -> None:
+        """Quantize with every setting and keep the best at each number of levels: the one of least count, then of most
+        recognition, then of largest margin, then the first."""
+        weights = self.joint[part]
+        requested = self.minimise == "requested"
+        for index in range(len(self.settings)) if requested else self.quantizer.tried_in_full():
+            swept = self.layout.sweep(weights, self.settings[index], self.numbers)
+            for q, values in zip(self.numbers, swept, strict=True):
+                checkpoint()
+                at = q - 1, part
+                recognition, margin = recognition_and_margin(values, self.layout.shapes, self.samples)
+                count = self._count(values, q, self.target.reached(recognition, self.before[part]))
+                more, tied = recognition > self.recognition[at], recognition == self.recognition[at]
+                preferred = more | (tied & (margin > self.margin[at]))
+                better = (count < self.count[at]) | ((count == self.count[at]) & preferred)
+                self.recognition[at][better], self.margin[at][better] = recognition[better], margin[better]
+                self.count[at][better], self.setting[at][better] = count[better], index
+
+    def _judge(self, part: slice, test: Samples) -> None:
+        """Let these samples decide which numbers of levels reach the target, each with the setting it has."""
+        weights = self.joint[part]
+        for q in self.numbers:
+            checkpoint()
+            numbers, at = np.full(len(weights), q), (q - 1, part)
+            values, _ = quantize_each(weights, self.layout, self.settings, numbers, self.setting[at])
+            self.recognition[at] = recognised(values, self.layout.shapes, test).mean(axis=1)
+            self.count[at] = self._count(values, q, self.target.reached(self.recognition[at], self.judged_before[part]))
+
+    def _choose(self, part: slice) -> None:
+        """Take the number of levels of least count."""
+        trace = self.recognition[:, part].T
+        self.q[part] = q = least_count(self.count[:, part].T, self.margin[:, part].T)
+        self.stable_q[part] = first_stable(trace, self.target.reached(trace, self.judged_before[part, None]))
+        solved = np.flatnonzero(q)
+        chosen = self.setting[:, part][q[solved] - 1, solved]
+        _, occupied = quantize_each(self.joint[part][solved], self.layout, self.settings, q[solved], chosen)
+        self.occupied[part][solved] = occupied
+
+    def _count(self, values: FloatArray, q: int, passes: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+        """What is minimised, of weights quantized with q levels, (models,); NEVER where they do not pass."""
+        if self.minimise == "requested":
+            return np.where(passes, q, NEVER)
+        return np.where(passes, counts_of(values, self.layout, self.quantizer, q)[self.minimise], NEVER)
+
+
+def quantize_each(
+    joint: FloatArray,
+    layout: Layout,
+    settings: Sequence[Quantizer],
+    q: npt.NDArray[np.intp],
+    setting: npt.NDArray[np.integer],
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Each model's weights (models, weights) at its own number of levels and setting, and its occupied levels."""
+    values, occupied = np.empty_like(joint), np.zeros(len(joint), np.intp)
+    for number, index in np.unique(np.stack([q, setting], axis=1), axis=0):
+        these = (q == number) & (setting == index)
+        values[these], occupied[these] = layout.quantize(joint[these], settings[index], int(number))
+    return values, occupied
