@@ -31,6 +31,7 @@ from fewlevels import (
     train,
 )
 from fewlevels.errors import QuantizationError
+from fewlevels.quantization import clipped
 from fewlevels.quantization.protocol import SearchableQuantizer, searchable
 from tests.support.quantizer_contracts import DEVICE, rows
 
@@ -296,3 +297,8 @@ def test_fewer_conductances_than_levels_asked_for_are_refused() -> None:
 def test_controls_out_of_range_are_refused(make: object) -> None:
     with pytest.raises(QuantizationError, match="got"):
         make()  # type: ignore[operator]
+
+
+def test_a_search_that_tries_settings_in_full_tries_every_clip_of_a_table_and_each_eleventh_of_a_grid() -> None:
+    assert list(DEVICE.tried_in_full()) == list(range(len(DEVICE.settings())))
+    assert [Clipped().settings()[at].clip for at in Clipped().tried_in_full()] == list(clipped.CLIPS)

@@ -76,6 +76,9 @@ class Table(Scaled):
         """CLIPS, because every one costs a dynamic programme."""
         return (self,) if self.clip is not None else tuple(replace(self, clip=clip) for clip in CLIPS)
 
+    def tried_in_full(self) -> Sequence[int]:
+        return range(len(self.settings()))
+
 
 def device_levels(conductances_siemens: Iterable[float], *, clip: float | None = None) -> Table:
     """The quantizer for devices that hold these conductances only, in siemens and any order, on a differential pair.
