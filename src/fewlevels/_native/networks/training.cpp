@@ -11,8 +11,8 @@
 // at a time, because storing them is the bottleneck; until then each new x W1 adds what the waiting updates would.
 //
 // With a weight limit every update ends in a projection on [-limit, limit] (Limited). W1 must then be at hand: Primal.
-#include "common/kernels.hpp"
 #include "common/simd.hpp"
+#include "networks/network_kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
@@ -407,12 +407,12 @@ void train_group(const Training& t, Group& group, Bound bound, int64_t first) {
 }  // namespace
 
 int64_t training_scratch(const Training& t) {
-  return 64 + (int64_t)sizeof(vfloat) * (2 * t.inputs * t.hidden + t.hidden * t.outputs + 3 * t.hidden + t.outputs +
-                                         2 * t.inputs + (t.samples + STEPS) * t.hidden + LANES + a_size(t));
+  return (int64_t)sizeof(vfloat) * (2 * t.inputs * t.hidden + t.hidden * t.outputs + 3 * t.hidden + t.outputs +
+                                    2 * t.inputs + (t.samples + STEPS) * t.hidden + LANES + a_size(t));
 }
 
 void train(const Training& t, void* scratch) {
-  vfloat* free = (vfloat*)(((uintptr_t)scratch + 63) / 64 * 64);
+  vfloat* free = (vfloat*)scratch;
   const auto take = [&free](int64_t n) {
     vfloat* taken = free;
     free += n;

@@ -5,8 +5,8 @@
 // (Groenlund et al., arXiv:1701.07204, 2017): O(values log values) for each number of clusters.
 #include <math.h>
 
-#include "common/kernels.hpp"
 #include "common/simd.hpp"
+#include "quantization/quantization_kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {

@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "common/doubles.hpp"
-#include "common/kernels.hpp"
+#include "quantization/quantization_kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
@@ -660,10 +660,10 @@ class Screen {
 
 }  // namespace
 
-int64_t screening_scratch(const Screening& c) { return Screen(c, nullptr).bytes + 64; }
+int64_t screening_scratch(const Screening& c) { return Screen(c, nullptr).bytes; }
 
 void screen(const Screening& c, void* scratch) {
-  Screen one(c, (char*)(((uintptr_t)scratch + 63) / 64 * 64));
+  Screen one(c, (char*)scratch);
   for (int64_t model = 0; model < c.models; ++model) one.run(model);
 }
 
