@@ -1,5 +1,4 @@
 // Each weight to the interval of the weight range that it falls in, and to that interval's level.
-#include "common/simd.hpp"
 #include "quantization/quantization_kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
