@@ -7,6 +7,7 @@
 namespace fewlevels::FEWLEVELS_ISA {
 
 constexpr int WIDE = LANES / 2;
+constexpr double ULP = 2.220446049250313e-16;  // of 1
 typedef double vdouble __attribute__((vector_size(8 * WIDE)));
 typedef int64_t vlong __attribute__((vector_size(8 * WIDE)));
 typedef double loose __attribute__((vector_size(8 * WIDE), aligned(8), may_alias));  // in memory, not aligned
@@ -26,6 +27,9 @@ ALWAYS_INLINE double sum(vdouble x) {
   for (int lane = 0; lane < WIDE; ++lane) total += x[lane];
   return total;
 }
+
+// Vectors that hold n numbers.
+ALWAYS_INLINE int64_t vectors(int64_t n) { return (int64_t)((uint64_t)(n + WIDE - 1) / WIDE); }
 
 constexpr double LN2_HIGH = 6.93147180369123816490e-01, LN2_LOW = 1.90821492927058770002e-10;
 constexpr double SHIFT = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer in the low bits
