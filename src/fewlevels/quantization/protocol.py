@@ -135,7 +135,8 @@ class CuttingQuantizer(SearchableQuantizer):
         """
         weights = check(self, weights, levels)
         units = Units.of(weights)
-        found = assign(units.scaled(weights), self.cuts(units.scaled(weights), levels), signed=self.signed)
+        scaled = units.scaled(weights)
+        found = assign(scaled, self.cuts(scaled, levels), signed=self.signed)
         return Quantized(units.back(found.levels), found.assignment, units.back(found.values))
 
     def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
@@ -170,11 +171,10 @@ class Units:
 
 def _times_power_of_two(values: FloatArray, exponents: npt.NDArray[np.intp]) -> FloatArray:
     """values (rows, any) 2^exponents (rows, 1). In two steps where 2^exponent leaves float64."""
+    if np.abs(exponents).max(initial=0) <= 1000:
+        return values * np.ldexp(1.0, exponents)
     first = np.clip(exponents, -1000, 1000)
-    scaled = values * np.ldexp(1.0, first)
-    if (rest := exponents - first).any():
-        scaled *= np.ldexp(1.0, rest)
-    return scaled
+    return values * np.ldexp(1.0, first) * np.ldexp(1.0, exponents - first)
 
 
 def searchable(quantizer: Quantizer) -> SearchableQuantizer:
