@@ -31,6 +31,7 @@ class Screen {
     for (Setting& one : block) one = settings.memory_for_one(arena);
     signals = arena.take<double>(vectors(widest) * WIDE), next = arena.take<double>(vectors(widest) * WIDE);
     difference = arena.take<double>(vectors(widest) * WIDE);
+    glanced = arena.take<double>(BLOCK * vectors(widest) * WIDE);
     own_outputs = arena.take<vdouble>(vectors(c.samples)), runners_up = arena.take<vdouble>(vectors(c.samples));
     order = arena.take<int32_t>(c.samples), rival = arena.take<int32_t>(c.samples);
     kept = arena.take<Kept>(c.settings);
@@ -68,6 +69,7 @@ class Screen {
   Errors errors;
   Setting block[BLOCK];
   int64_t outputs, stride, favourite, keeping;
+  double ahead[BLOCK], *glanced;
   double *signals, *next, *difference;  // (vectors of the widest layer * WIDE,)
   vdouble *own_outputs, *runners_up;    // (samples,), of the setting at hand
   int32_t *order, *rival;               // (samples,): the order of trying them; the output nearest to a sample's own
@@ -102,23 +104,27 @@ class Screen {
     const Table hidden = tables.of(sample), pair = pairs.of(own, other);
     if (!pairs.available(own, own)) return;
     const Table one = pairs.of(own, own);
-    vdouble own_output[BLOCK / WIDE], ahead[BLOCK / WIDE];
+    const double error = 2.0 * errors.of_output(sample), slack = errors.of_margin(sample) + 2.0 * ROUGH;
     for (int64_t b = 0; b < n; ++b) {
       hidden.sums(block[b], c.group[0], signals);
       pair.sums(block[b], pairs.group, difference);
-      one.sums(block[b], pairs.group, next);
-      vdouble pair_total = {}, own_total = {};
+      vdouble total = {};
       for (int64_t v = 0; v < width; ++v) {
         const vdouble signal = rough_sigmoid(load(signals + v * WIDE));
-        pair_total += signal * load(difference + v * WIDE);
-        own_total += signal * load(next + v * WIDE);
+        store(glanced + (b * width + v) * WIDE, signal);
+        total += signal * load(difference + v * WIDE);
       }
-      ((double*)ahead)[b] = sum(pair_total), ((double*)own_output)[b] = sum(own_total);
+      ahead[b] = sum(total);
     }
-    const double slack = errors.of_margin(sample) + 2.0 * ROUGH;
-    for (int64_t v = 0; v < (n + WIDE - 1) / WIDE; ++v) {
-      const vdouble margin = rough_sigmoid(own_output[v]) - rough_sigmoid(own_output[v] - ahead[v]) + slack;
-      for (int64_t b = v * WIDE; b < n && b < (v + 1) * WIDE; ++b) upper[b].margin = margin[b - v * WIDE];
+    for (int64_t b = 0; b < n; ++b) {
+      upper[b].margin = -INFINITY;
+      if (ahead[b] + error < ahead_of_sure) continue;
+      one.sums(block[b], pairs.group, next);
+      vdouble total = {}, both = {};
+      for (int64_t v = 0; v < width; ++v) total += load(glanced + (b * width + v) * WIDE) * load(next + v * WIDE);
+      both[0] = sum(total), both[1] = both[0] - ahead[b];
+      both = rough_sigmoid(both);
+      upper[b].margin = both[0] - both[1] + slack;
     }
   }
 
