@@ -254,6 +254,7 @@ far_apart = st.one_of(
 @given(row=st.lists(far_apart, min_size=1, max_size=8), q=st.integers(1, 5))
 @example(row=[0.0, 0.0, 0.0, 0.0, 1e8, 1e8 + 1], q=3)
 @example(row=[-1e15, 1e-12, 2e-12, 7e-12], q=3)
+@example(row=[1.0, 0.9999999999999999], q=2)
 def test_k_means_has_the_least_error_of_all_partitions_however_far_groups_lie_apart(
     signed: bool, row: list[float], q: int
 ) -> None:

@@ -68,7 +68,8 @@ class CuttingQuantizer(SearchableQuantizer):
         """
         weights = check(self, weights, levels)
         units = Units.of(weights)
-        found = assign(units.scaled(weights), self.cuts(units.scaled(weights), levels), signed=self.signed)
+        scaled = units.scaled(weights)
+        found = assign(scaled, self.cuts(scaled, levels), signed=self.signed)
         return Quantized(units.back(found.levels), found.assignment, units.back(found.values))
 
     def sweep(self, weights: FloatArray, levels: Iterable[int]) -> Iterator[FloatArray]:
@@ -103,11 +104,10 @@ class Units:
 
 def _times_power_of_two(values: FloatArray, exponents: npt.NDArray[np.intp]) -> FloatArray:
     """values (rows, any) 2^exponents (rows, 1). In two steps where 2^exponent leaves float64."""
+    if np.abs(exponents).max(initial=0) <= 1000:
+        return values * np.ldexp(1.0, exponents)
     first = np.clip(exponents, -1000, 1000)
-    scaled = values * np.ldexp(1.0, first)
-    if (rest := exponents - first).any():
-        scaled *= np.ldexp(1.0, rest)
-    return scaled
+    return values * np.ldexp(1.0, first) * np.ldexp(1.0, exponents - first)
 
 
 def assign(weights: FloatArray, cuts: Cuts, *, signed: bool = False) -> Quantized:
@@ -159,10 +159,17 @@ def _assign(
     error: FloatArray | None,
 ) -> FloatArray:
     """Fills what is given; returns the levels."""
-    thresholds = 0.5 * (cuts.levels[:, 1:] + cuts.levels[:, :-1]) if cuts.thresholds is None else cuts.thresholds
+    thresholds = _halfway(cuts.levels) if cuts.thresholds is None else cuts.thresholds
     weights, thresholds = (np.ascontiguousarray(a, dtype=np.float64) for a in (weights, thresholds))
     levels = np.array(cuts.levels, dtype=np.float64, order="C")  # a copy, which the kernel fills with means
     _kernels.assign_levels(
         weights, levels, thresholds, not signed, cuts.means, assignment, values, error, INSTRUCTION_SET
     )
     return levels
+
+
+def _halfway(levels: FloatArray) -> FloatArray:
+    """Between each two levels, (rows, q - 1): below the upper one, even where no number lies between the two."""
+    lower, upper = levels[:, :-1], levels[:, 1:]
+    middle = 0.5 * (upper + lower)
+    return np.where((middle == upper) & (lower < upper), lower, middle)

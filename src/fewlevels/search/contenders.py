@@ -22,7 +22,7 @@ from fewlevels.quantization.layout import Layout
 from fewlevels.quantization.protocol import check_levels, check_weights
 from fewlevels.samples.samples import Samples
 
-SCREENED = 8
+SCREENED = 16
 """Models screened together: the thresholds of all their settings are a few MB."""
 
 LARGEST_EXPONENT = 1000
@@ -148,9 +148,9 @@ def _chosen(cuts: Cuts, models: int, model: Indices, setting: Indices, levels: i
     def of(array: FloatArray) -> FloatArray:
         return _flat(_by_model(array, models)[model, :, :, setting])
 
-    chosen = of(cuts.levels)
-    if cuts.means:  # of levels from the second on, which what they hold decides, there is nothing yet
-        chosen = np.pad(chosen, ((0, 0), (0, levels - 1)))
+    given = of(cuts.levels)
+    chosen = np.zeros((len(given), levels))
+    chosen[:, : given.shape[1]] = given  # what levels from the second on hold decides them, where cuts are for means
     return Cuts(chosen, None if cuts.thresholds is None else of(cuts.thresholds), cuts.means)
 
 

@@ -1,5 +1,5 @@
 // Cells of their own, and crossbars with ideal wires: every bit line one scalar equation, one bit line per vector lane.
-#include "common/doubles.hpp"
+#include "circuit/cell_law.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
@@ -108,11 +108,11 @@ void task(void* context, int64_t index, int64_t) {
 
 }  // namespace
 
-void columns(const Columns& c, const Team& team) {
-  team.run(team.self, (c.draws * c.bit_lines + GROUPS * WIDE - 1) / (GROUPS * WIDE), task, (void*)&c);
+void columns(const Columns& c, void*) {
+  c.team.run(c.team.self, (c.draws * c.bit_lines + GROUPS * WIDE - 1) / (GROUPS * WIDE), task, (void*)&c);
 }
 
-void cells(const Cells& c) {
+void cells(const Cells& c, void*) {
   for (int64_t first = 0; first < c.cells; first += WIDE) {
     vdouble volt{}, conductance = all(1.0), ampere, siemens;
     const int64_t width = c.cells - first < WIDE ? c.cells - first : WIDE;

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "bindings/dispatch.hpp"
+#include "common/instruction_set.hpp"
 
 namespace fewlevels {
 
@@ -29,6 +29,7 @@ struct Cells {
 
 // Crossbars with ideal wires: each bit line is one scalar equation, sum_i I(V_i - u; G_ij) = u / reference.
 struct Columns {
+  Team team;
   int64_t draws, samples, word_lines, bit_lines;
   CellLaw law;
   double reference_ohm;
@@ -44,6 +45,7 @@ struct Columns {
 
 // One crossbar with wires. Unknown are u, the drop from the source to each cell's word node, and b, each bit node.
 struct Wired {
+  Team team;
   int64_t samples, word_lines, bit_lines;
   CellLaw law;
   double word_ohm, bit_ohm, foot_ohm;  // foot: last bit segment and reference resistor together
@@ -63,21 +65,20 @@ struct Wired {
 
 // The transfer matrix of one crossbar of linear cells; no wire is ideal.
 struct Transfer {
+  Team team;
   int64_t word_lines, bit_lines;
   double word_siemens, bit_siemens, foot_siemens;  // of a segment; foot: as in Wired
   const double* conductance;                       // (word_lines, bit_lines)
   double* transfer;                                // the same shape, siemens
 };
 
-#define DECLARE(isa)                                                    \
-  namespace isa {                                                       \
-  void cells(const Cells& c);                                           \
-  void columns(const Columns& c, const Team& team);                     \
-  int64_t wired_scratch(const Wired& w, int64_t workers);               \
-  void wired(const Wired& w, const Team& team, double* scratch);        \
-  int64_t transfer_scratch(const Transfer& t);                          \
-  void transfer(const Transfer& t, const Team& team, double* scratch);  \
-  }
-FEWLEVELS_FOR_EACH_ISA(DECLARE)
-#undef DECLARE
+namespace FEWLEVELS_ISA {
+void cells(const Cells& c, void*);
+void columns(const Columns& c, void*);
+int64_t wired_scratch(const Wired& w);
+void wired(const Wired& w, void* zeros);
+int64_t transfer_scratch(const Transfer& t);
+void transfer(const Transfer& t, void* zeros);
+}
+
 }  // namespace fewlevels

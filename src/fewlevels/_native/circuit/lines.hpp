@@ -7,16 +7,15 @@
 #pragma once
 #include <math.h>
 
+#include "circuit/cell_law.hpp"
 #include "circuit/modes.hpp"
-#include "common/doubles.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
 
 struct Solver {
-  Solver(const Wired& w, const Team& team) : w(w), team(team) {}
+  explicit Solver(const Wired& w) : w(w) {}
   const Wired& w;
-  const Team& team;
   int64_t rows, columns, padded_rows, ld, row_tasks, column_tasks;
   double word_siemens, bit_siemens, foot_siemens;  // 0 where the wire is ideal
   bool word_ideal, bit_ideal, linear;

@@ -4,6 +4,7 @@
 // matrix is never held: the sum is formed anew at each node, so that nothing is ever subtracted. With T = double a
 // matrix belongs to one rectangle, with T = vdouble to WIDE rectangles of one size, one in each lane.
 #pragma once
+#include "circuit/circuit_kernels.hpp"
 #include "common/doubles.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {

@@ -3,6 +3,7 @@
 // For cells that all have the conductance g, S and (Tb + g)^-1 are diagonal in products of the wires' eigenvectors:
 // with eigenvalues lw and lb, S = lb + g lw / (lw + g), so that 1 / S - 1 / (lb + g) is what the preconditioner lacks.
 #pragma once
+#include "circuit/circuit_kernels.hpp"
 #include "common/doubles.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {

@@ -150,20 +150,21 @@ void Leaves::make_more() {
   made = build(cells, ONE_LEAF, lanes);
 }
 
-Leaves leaves_of(const Transfer& t, const Team* team) {
+Leaves leaves_of(const Transfer& t) {
   const int64_t rows = (t.word_lines + LEAF - 1) / LEAF, columns = (t.bit_lines + LEAF - 1) / LEAF;
-  return {t, team, {0, rows, 0, columns > 1 ? columns : 2}, nullptr, 0, {}};  // a leaf alone would not be joined
+  return {t, &t.team, {0, rows, 0, columns > 1 ? columns : 2}, nullptr, 0, {}};  // a leaf alone would not be joined
 }
 
 }  // namespace
 
 int64_t transfer_scratch(const Transfer& t) {
-  const Leaves leaves = leaves_of(t, nullptr);
-  return WIDE * scratch_size(LeafCells{}, ONE_LEAF) + scratch_size(leaves, leaves.whole);
+  const Leaves leaves = leaves_of(t);
+  return (int64_t)sizeof(double) * (WIDE * scratch_size(LeafCells{}, ONE_LEAF) + scratch_size(leaves, leaves.whole));
 }
 
-void transfer(const Transfer& t, const Team& team, double* scratch) {
-  Leaves leaves = leaves_of(t, &team);
+void transfer(const Transfer& t, void* zeros) {
+  double* const scratch = (double*)zeros;
+  Leaves leaves = leaves_of(t);
   leaves.lanes = (vdouble*)scratch;
   const Block<double> found = build(leaves, leaves.whole, scratch + WIDE * scratch_size(LeafCells{}, ONE_LEAF));
   const int64_t above = LEAF * leaves.whole.bottom - t.word_lines;

@@ -45,7 +45,7 @@ void slope_rows(void* context, int64_t task, int64_t) {
   s.row_sums[8 * task] = sum(slope);
 }
 
-void run(Solver& s, int64_t tasks, void (*task)(void*, int64_t, int64_t)) { s.team.run(s.team.self, tasks, task, &s); }
+void run(Solver& s, int64_t tasks, void (*task)(void*, int64_t, int64_t)) { s.w.team.run(s.w.team.self, tasks, task, &s); }
 
 double added(const double* sums, int64_t tasks, int64_t which) {
   double total = 0.0;
@@ -211,14 +211,16 @@ constexpr int ARRAYS = 13;
 
 }  // namespace
 
-int64_t wired_scratch(const Wired& w, int64_t workers) {
+int64_t wired_scratch(const Wired& w) {
   const int64_t ld = leading_dimension(w.bit_lines), rows = (w.word_lines + WIDE - 1) / WIDE * WIDE;
   const int64_t modes = 2 * w.modes_bit * ld + 2 * w.modes_word * w.modes_bit + w.modes_word * ld + 64;
-  return ARRAYS * (rows * ld + 16) + ld + workers * WIDE * ld + 8 * (rows / WIDE + ld / WIDE + 2) + modes;
+  const int64_t sums = 8 * (rows / WIDE + ld / WIDE + 2);
+  return (int64_t)sizeof(double) * (ARRAYS * (rows * ld + 16) + ld + w.team.workers * WIDE * ld + sums + modes);
 }
 
-void wired(const Wired& w, const Team& team, double* scratch) {
-  Solver s(w, team);
+void wired(const Wired& w, void* zeros) {
+  double* scratch = (double*)zeros;
+  Solver s(w);
   s.rows = w.word_lines, s.columns = w.bit_lines, s.ld = leading_dimension(s.columns);
   s.padded_rows = (s.rows + WIDE - 1) / WIDE * WIDE;
   s.row_tasks = s.padded_rows / WIDE;
@@ -234,7 +236,7 @@ void wired(const Wired& w, const Team& team, double* scratch) {
   s.du = s.q;  // is found when q has done its work
   if (s.linear) s.g = s.conductance;
   s.foot = scratch, scratch += s.ld;
-  s.line = scratch, scratch += team.workers * WIDE * s.ld;
+  s.line = scratch, scratch += w.team.workers * WIDE * s.ld;
   s.row_sums = scratch, scratch += 8 * (s.row_tasks + 1);
   s.column_sums = scratch, scratch += 8 * (s.ld / WIDE + 1);
   prepare_modes(s.modes, w, s.ld, scratch);

@@ -1,26 +1,11 @@
 // Vectors that hold one number of each of LANES models, for the instruction set this file is compiled for.
-//
-// The build compiles every kernel once per instruction set (see CMakeLists.txt); dispatch.hpp picks one at run time.
-// Nothing here may call an inline function of the standard library: the linker could keep the copy compiled for the
-// wider instruction set and hand it to a processor that lacks it.
 #pragma once
 #include <cstdint>
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
-#if defined(__AVX512F__)
-#define FEWLEVELS_ISA v4
-#define FEWLEVELS_LANES 16
-#elif defined(__AVX2__)
-#define FEWLEVELS_ISA v3
-#define FEWLEVELS_LANES 8
-#else
-#define FEWLEVELS_ISA baseline
-#define FEWLEVELS_LANES 4
-#endif
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+#include "common/instruction_set.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 

@@ -4,8 +4,8 @@
 // for that at the latent ones, so that a kernel needs to know nothing of the quantizer. One model per vector lane.
 #include <math.h>
 
-#include "common/kernels.hpp"
 #include "common/simd.hpp"
+#include "networks/network_kernels.hpp"
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
@@ -125,13 +125,13 @@ ALWAYS_INLINE vint one_sample(const Gradient& g, const Memory& memory, int64_t s
 }  // namespace
 
 int64_t gradient_scratch(const Gradient& g) {
-  return 64 + (int64_t)sizeof(vfloat) * (2 * all_weights(g) + 3 * all_units(g));
+  return (int64_t)sizeof(vfloat) * (2 * all_weights(g) + 3 * all_units(g));
 }
 
 void gradient(const Gradient& g, void* scratch) {
   const int64_t n = all_weights(g), units = all_units(g);
   Memory memory{};
-  memory.weights = (vfloat*)(((uintptr_t)scratch + 63) / 64 * 64);
+  memory.weights = (vfloat*)scratch;
   memory.gradient = memory.weights + n;
   memory.signals = memory.gradient + n;
   memory.delta = memory.signals + units;
@@ -163,7 +163,7 @@ void gradient(const Gradient& g, void* scratch) {
 }
 
 // Kingma & Ba, arXiv:1412.6980, 2014, with its default decays.
-void adam(const Adam& a) {
+void adam(const Adam& a, void*) {
   const float b1 = 0.9f, b2 = 0.999f;
   for (int64_t model = 0; model < a.models; ++model) {
     const double step = (double)a.step[model];

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "common/doubles.hpp"
-#include "common/kernels.hpp"
+#include "networks/network_kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 namespace {
@@ -50,11 +50,11 @@ int64_t recognition_scratch(const Recognition& r) {
     weights += r.sizes[l] * r.sizes[l + 1];
     if (r.sizes[l + 1] > widest) widest = r.sizes[l + 1];
   }
-  return 64 + (int64_t)sizeof(vdouble) * (weights + 2 * widest);
+  return (int64_t)sizeof(vdouble) * (weights + 2 * widest);
 }
 
 void recognise(const Recognition& r, void* scratch) {
-  vdouble* const weights = (vdouble*)(((uintptr_t)scratch + 63) / 64 * 64);
+  vdouble* const weights = (vdouble*)scratch;
   int64_t total = 0;
   for (int64_t l = 0; l < r.layers; ++l) total += r.sizes[l] * r.sizes[l + 1];
   vdouble* const end = weights + total;

@@ -1,10 +1,9 @@
 // Each weight to the interval of the weight range that it falls in, and to that interval's level.
-#include "common/kernels.hpp"
-#include "common/simd.hpp"
+#include "quantization/quantization_kernels.hpp"
 
 namespace fewlevels::FEWLEVELS_ISA {
 
-void quantize(const Quantization& q) {
+void quantize(const Quantization& q, void*) {
   for (int64_t model = 0; model < q.models; ++model) {
     const double *weights = q.weights + model * q.n, *levels = q.levels + model * q.requested;
     int64_t* assignment = q.assignment + model * q.n;
