@@ -53,9 +53,9 @@ def simulate(
     """Run a model of a study as a circuit. Prints its resistors, recognition and current gap at each voltage."""
     from fewlevels.common.proportions import percent
     from fewlevels.study.circuits import choose_model, simulate_model, store_simulation
-    from fewlevels.study.result import load_study
+    from fewlevels.study.result import load_searched
 
-    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
+    result, options = load_searched(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
     simulation = simulate_model(result, index, options, engine=engine, draws=draws, spread=spread)
     store_simulation(folder, index, simulation)
@@ -90,9 +90,9 @@ def netlist(
     """Write a model's circuit as a SPICE or Spectre deck. It is driven by a sample and says what to expect of it."""
     from fewlevels.storage.files import write_file
     from fewlevels.study.circuits import choose_model, netlist_of
-    from fewlevels.study.result import load_study
+    from fewlevels.study.result import load_searched
 
-    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
+    result, options = load_searched(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     deck = netlist_of(result, choose_model(result, model, options), options, sample=sample, dialect=dialect)
     is_file = write_file(out, deck.encode())
     print(f"netlist: {out}", file=sys.stdout if is_file else sys.stderr)
@@ -110,9 +110,9 @@ def verify(
 ) -> None:
     """Check a model's circuit against ngspice. Exit code 1 where the two engines differ."""
     from fewlevels.study.circuits import choose_model, store_agreement, verify_model
-    from fewlevels.study.result import load_study
+    from fewlevels.study.result import load_searched
 
-    result, options = load_study(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
+    result, options = load_searched(folder), _circuit_options(input_volt, design, r_min_ohm, wire_ohm, off_pixels)
     index = choose_model(result, model, options)
     agreement = verify_model(result, index, options, tolerance)
     store_agreement(folder, index, options, agreement)

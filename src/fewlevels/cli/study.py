@@ -16,7 +16,7 @@ from fewlevels.common.words import printable
 from fewlevels.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fewlevels.study.result import StudyResult
+    from fewlevels.study.analysis import Summary
 
 
 def study(
@@ -66,6 +66,7 @@ def study(
     from fewlevels.engines.threads import Threads
     from fewlevels.reporting.study import write_report
     from fewlevels.samples.datasets import NAMES
+    from fewlevels.study.analysis import summarise
     from fewlevels.study.config import PRESETS, make_config, read_config
     from fewlevels.study.run import run_study
 
@@ -111,37 +112,37 @@ def study(
         )
     report_path = write_report(out, result)
     if not quiet:
-        _print_summary(result)
+        _print_summary(summarise(result))
     say(f"report: {report_path}")
 
 
 def report(folder: Folder) -> None:
     """Rebuild figures and report from the stored results."""
     from fewlevels.reporting.study import write_report
+    from fewlevels.study.result import load_study
 
-    print(f"report: {write_report(folder)}")
+    print(f"report: {write_report(folder, load_study(folder))}")
 
 
 def show(
     folder: Folder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False
 ) -> None:
     """Print the summary of a study."""
-    from fewlevels.study.result import load_study
-
-    if not as_json:
-        return _print_summary(load_study(folder))
     from fewlevels.reporting.study import summary_json
     from fewlevels.study.analysis import summarise
+    from fewlevels.study.result import load_searched
 
-    print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
-    return None
+    summary = summarise(load_searched(folder))
+    if as_json:
+        print(json.dumps(summary_json(summary), indent=1))
+    else:
+        _print_summary(summary)
 
 
-def _print_summary(result: StudyResult) -> None:
+def _print_summary(summary: Summary) -> None:
     from fewlevels.reporting.study import summary_rows
-    from fewlevels.study.analysis import summarise
 
-    rows = summary_rows(summarise(result))
+    rows = summary_rows(summary)
     width = max(len(quantity) for quantity, _ in rows)
     for quantity, value in rows:
         print(f"{quantity:<{width}}  {value}")

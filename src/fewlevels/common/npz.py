@@ -56,15 +56,18 @@ def npz_names(path: str | Path, error: type[FewlevelsError]) -> list[str]:
         return list(_members(path, file, error)[1])
 
 
-def read_npz(path: str | Path, names: Collection[str], error: type[FewlevelsError]) -> dict[str, npt.NDArray[Any]]:
+def read_npz(
+    path: str | Path, names: Collection[str], error: type[FewlevelsError], *, optional: Collection[str] = ()
+) -> dict[str, npt.NDArray[Any]]:
     """These arrays of a `.npz`, in C order and the machine's byte order; read-only.
 
+    optional: names of arrays that a file need not hold.
     Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
     """
     with open_regular(path, error, EXPECTED) as file:
         archive, members = _members(path, file, error)
         arrays = {}
-        for name in names:
+        for name in (*names, *(each for each in optional if each in members)):
             if name not in members:
                 raise error(f"{name_of(path)} holds no {name}, it holds {listed(members)}")
             try:

@@ -17,7 +17,7 @@ from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.samples.datasets import DIGITS
 from fewlevels.study.analysis import summarise
-from fewlevels.study.result import StudyResult
+from fewlevels.study.result import SearchedStudy, StudyResult
 
 POINTS = {"A": (8, 32.0), "B": (25, 62.0)}
 """Points of Figure 4a: number of levels q and weight range."""
@@ -83,7 +83,7 @@ class Claim:
     rule: str
 
 
-def applies(result: StudyResult) -> bool:
+def applies(result: SearchedStudy) -> bool:
     """Whether the paper says anything of this study: it is of one of its two digit sets and of its ten hidden units,
     all digits recognised.
     """

@@ -16,7 +16,7 @@ from fewlevels.common.words import in_figure
 from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
 from fewlevels.study.circuits import CircuitOptions, simulate_model
 from fewlevels.study.claims import applies
-from fewlevels.study.result import StudyResult
+from fewlevels.study.result import SearchedStudy
 
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
 MOST_SHOWN = 20
@@ -27,9 +27,10 @@ WIRE_OHM = 10.0
 """Of each wire segment in the heat maps of a circuit whose wires have none."""
 
 
-def draw_circuit(result: StudyResult, model: int, options: CircuitOptions) -> dict[str, Figure]:
-    """All circuit figures of one model, by the name of their file."""
-    simulation = simulate_model(result, model, options)
+def draw_circuit(
+    result: SearchedStudy, model: int, simulation: Simulation, options: CircuitOptions
+) -> dict[str, Figure]:
+    """All circuit figures of one model, by the name of their file. simulation: of its circuit with these options."""
     with matplotlib.rc_context(STYLE):
         return {
             "figure6a_circuit": schematic(simulation),
@@ -92,7 +93,7 @@ def schematic(simulation: Simulation) -> Figure:
     return figure
 
 
-def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
+def gap_by_digit(simulation: Simulation, result: SearchedStudy) -> Figure:
     """Figure 6b: the current gap and the recognition of each sample at each input voltage; of many samples, the medians
     of each class.
     """
@@ -135,7 +136,7 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     return figure
 
 
-def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
+def causes(simulation: Simulation, result: SearchedStudy, model: int) -> Figure:
     """The current gap at each voltage, whole and with one cause of those that the circuit has switched off at a time:
     mean over the samples.
     """
@@ -173,7 +174,7 @@ def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
     return figure
 
 
-def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figure:
+def heat_maps(result: SearchedStudy, model: int, options: CircuitOptions) -> Figure:
     """Cell currents and word-line voltages of the first layer with resistive wires, for the third sample; of a circuit
     without them, what WIRE_OHM in every segment would do to it.
     """
