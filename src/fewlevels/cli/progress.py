@@ -21,10 +21,16 @@ class shown_progress:
     def __enter__(self) -> Any:
         if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress as LiveBar,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
             terminal = getattr(sys.stderr, "stream", sys.stderr)  # the bar moves the cursor
-            self.bar = Progress(
+            self.bar = LiveBar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import PercentFormatter
 
+from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.network.simulation import Simulation, gap_by_cause
 from fewlevels.common.words import in_figure
 from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
@@ -18,6 +19,10 @@ from fewlevels.study.circuits import CircuitOptions, simulate_model
 from fewlevels.study.claims import applies
 from fewlevels.study.result import SearchedStudy
 
+READINGS = {"transimpedance": "to volts (0 V input)", "buffered": "R to ground, buffer", "unbuffered": "R to ground"}
+"""What a design's reading is called in Figure 6a."""
+
+LAYER_SPACING = 9.5
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
 MOST_SHOWN = 20
 """Samples that Figure 6b shows one by one."""
@@ -49,47 +54,18 @@ def schematic(simulation: Simulation) -> Figure:
     design, crossbars = simulation.circuit.design, simulation.circuit.crossbars
     columns = 1 if design.columns == "single" else 2
     for layer, crossbar in enumerate(crossbars):
-        left = 9.5 * layer
-        for row, y in enumerate((4.2, 2.4, 0.6)):
-            axes.plot([left, left + 5.2], [y, y], color=INK, linewidth=1)
-            name = ("in", "hidden")[min(layer, 1)]
-            number = (1, 2, crossbar.word_lines)[row]
-            axes.text(left - 0.15, y, f"{name} {number}", ha="right", va="center", fontsize=7)
-            for column in range(columns):
-                _cell(axes, left + 1.2 + 2.2 * column, y)
-        axes.text(left + 0.3, 1.5, "⋮", ha="center", va="center")
-        for column in range(columns):
-            x = left + 2.1 + 2.2 * column
-            axes.plot([x, x], [3.5, -1.2], color=INK, linewidth=1)
-            if columns == 2:
-                axes.text(x + 0.12, -0.75, ("+", "\N{MINUS SIGN}")[column], fontsize=10)
-        axes.add_patch(Rectangle((left + 1.3, -2.4), 4.0, 1.2, facecolor="white", edgecolor=INK, linewidth=1))
+        left = LAYER_SPACING * layer
+        _word_and_bit_lines(axes, left, crossbar, "in" if layer == 0 else "hidden", columns=columns)
         last = layer == len(crossbars) - 1
-        reading = {
-            "transimpedance": "to volts (0 V input)",
-            "buffered": "R to ground, buffer",
-            "unbuffered": "R to ground",
-        }
-        label = "output current" if last else reading[design.reading]
-        axes.text(left + 3.3, -1.8, label, ha="center", va="center", fontsize=7.5)
-        axes.text(
-            left + 2.6,
-            4.9,
-            f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines",
-            ha="center",
-            fontsize=8,
-        )
+        _box(axes, left, "output current" if last else READINGS[design.reading])
+        title = f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines"
+        axes.text(left + 2.6, 4.9, title, ha="center", fontsize=8)
         if not last:
-            axes.annotate(
-                "",
-                (left + 7.6, 0.6),
-                (left + 5.3, -1.8),
-                arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"},
-            )
+            _arrow_to_next(axes, left)
             stage = "" if design.reading == "unbuffered" else "sigmoid, "
             axes.text(left + 6.9, -2.2, f"{stage}+{simulation.circuit.threshold_volt:g} V", ha="center", fontsize=7.5)
     axes.set_title(f"Design '{design.name}': {design.summary}")
-    axes.set(xlim=(-1.6, 9.5 * len(crossbars) - 3.4), ylim=(-2.9, 5.4))
+    axes.set(xlim=(-1.6, LAYER_SPACING * len(crossbars) - 3.4), ylim=(-2.9, 5.4))
     return figure
 
 
@@ -207,6 +183,36 @@ def heat_maps(result: SearchedStudy, model: int, options: CircuitOptions) -> Fig
         fontsize=9,
     )
     return figure
+
+
+def _word_and_bit_lines(axes: Axes, left: float, crossbar: Crossbar, inputs: str, *, columns: int) -> None:
+    """The first two and the last word line of a layer, with the cells of one output's columns."""
+    for number, y in ((1, 4.2), (2, 2.4), (crossbar.word_lines, 0.6)):
+        axes.plot([left, left + 5.2], [y, y], color=INK, linewidth=1)
+        axes.text(left - 0.15, y, f"{inputs} {number}", ha="right", va="center", fontsize=7)
+        for column in range(columns):
+            _cell(axes, left + 1.2 + 2.2 * column, y)
+    axes.text(left + 0.3, 1.5, "⋮", ha="center", va="center")
+    for column in range(columns):
+        x = left + 2.1 + 2.2 * column
+        axes.plot([x, x], [3.5, -1.2], color=INK, linewidth=1)
+        if columns == 2:
+            axes.text(x + 0.12, -0.75, ("+", "\N{MINUS SIGN}")[column], fontsize=10)
+
+
+def _box(axes: Axes, left: float, label: str) -> None:
+    """What reads a layer's columns."""
+    axes.add_patch(Rectangle((left + 1.3, -2.4), 4.0, 1.2, facecolor="white", edgecolor=INK, linewidth=1))
+    axes.text(left + 3.3, -1.8, label, ha="center", va="center", fontsize=7.5)
+
+
+def _arrow_to_next(axes: Axes, left: float) -> None:
+    axes.annotate(
+        "",
+        (left + 7.6, 0.6),
+        (left + 5.3, -1.8),
+        arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"},
+    )
 
 
 def _cell(axes: Axes, x: float, y: float) -> None:

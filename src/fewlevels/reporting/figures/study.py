@@ -274,30 +274,14 @@ def starts(result: StudyResult) -> Figure:
     axes[0].set(title=f"(a) {counted(config.models, 'model')} of each start", ylabel="weight range after training")
     chosen = sorted({0, len(letters) // 2, len(letters) - 1})
     for panel, label, start in zip(axes[1:], "bcd", chosen, strict=False):
-        quantized, before = result.zone_recognition[start], result.zone_recognition_before[start]
-        for model in quantized[:SHOWN_MODELS]:
-            panel.plot(config.at_epochs, model, color=GREY, linewidth=0.5)
-        panel.plot(config.at_epochs, before.mean(axis=0), color=INK, linestyle="--", linewidth=1.2)
-        panel.plot(config.at_epochs, quantized.mean(axis=0), color=ACCENT, linewidth=2)
-        letter = f"Start {letters[start]}"
-        if named and start in START_CLAIMS and config.levels == START_LEVELS:
-            claim = START_CLAIMS[start]
-            letter += f" (paper: Seed {claim.letter})"
-            panel.hlines(
-                claim.recognition,
-                min(claim.since_epoch, config.epochs * 0.9),
-                config.epochs,
-                color=INK,
-                linestyle=":",
-                linewidth=2,
-            )
-        panel.set(
-            title=f"({label}) {letter}, {in_figure(config.starts[start])}",
-            xlabel="epoch",
-            ylabel="recognition",
-            ylim=(0, 1.05),
-        )
-        panel.yaxis.set_major_formatter(PercentFormatter(1))
+        _one_start(panel, result, start)
+        claim = START_CLAIMS.get(start) if named and config.levels == START_LEVELS else None
+        own = f"Start {letters[start]}"
+        if claim is not None:
+            own += f" (paper: Seed {claim.letter})"
+            since = min(claim.since_epoch, config.epochs * 0.9)
+            panel.hlines(claim.recognition, since, config.epochs, color=INK, linestyle=":", linewidth=2)
+        panel.set_title(f"({label}) {own}, {in_figure(config.starts[start])}")
     for panel in axes[1 + len(chosen) :]:
         panel.set_axis_off()
     marks = [
@@ -308,6 +292,18 @@ def starts(result: StudyResult) -> Figure:
     ]
     figure.legend(handles=marks, loc="outside lower center", ncols=4, fontsize=8)
     return figure
+
+
+def _one_start(panel: Axes, result: StudyResult, start: int) -> None:
+    """Recognition while the models of one start train."""
+    quantized, before = result.zone_recognition[start], result.zone_recognition_before[start]
+    epochs = result.config.zones.at_epochs
+    for model in quantized[:SHOWN_MODELS]:
+        panel.plot(epochs, model, color=GREY, linewidth=0.5)
+    panel.plot(epochs, before.mean(axis=0), color=INK, linestyle="--", linewidth=1.2)
+    panel.plot(epochs, quantized.mean(axis=0), color=ACCENT, linewidth=2)
+    panel.set(xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))
+    panel.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def solved_at_each(result: StudyResult) -> Figure:
