@@ -87,7 +87,7 @@ def test_a_warning_is_one_sentence_said_once(study, tmp_path):
     shutil.copytree(study[0], folder)
     shard = next((folder / "shards").glob("zone-0-*"))
     foreign = shutil.copy(shard, shard.with_name(shard.name.replace("zone-0", "zone-1")))
-    done = run("show", folder)
+    done = run("report", folder)
     assert (done.returncode, done.stderr) == (0, f"fewlevels: {foreign} is left aside: it is of zone-0\n")
 
 
