@@ -90,7 +90,7 @@ def fit(
     from fewlevels.devices import load_device
     from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.store import stored_fit
-    from fewlevels.reporting.fit import write_fit_report
+    from fewlevels.reporting.fit import answer, write_fit_report
     from fewlevels.study.inputs import read_inputs
 
     began = time.perf_counter()
@@ -116,8 +116,11 @@ def fit(
     report = write_fit_report(found, out, asked, _command(ctx, config))
     if as_json:
         print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))
-    else:
-        _print_answer(found, out, report)
+        return
+    print(*answer(found), sep="\n")
+    if found.advice.finetuned is not None:
+        print(f"fine-tuned network: {out / 'finetuned.npz'}")
+    print(f"mapping: {out / 'mapping.csv'}\nreport: {report}")
 
 
 def _say_trial(trial: Trial) -> None:
@@ -128,20 +131,6 @@ def _say_trial(trial: Trial) -> None:
         file=sys.stderr,
         flush=True,
     )
-
-
-def _print_answer(fit: Fit, out: Path, report: Path) -> None:
-    from fewlevels.reporting.fit import remarks, sentence
-
-    print(f"{'fits' if fit.feasible else 'does not fit'}: {sentence(fit)}")
-    print(f"limiting factor: {fit.limiting_factor}")
-    recognition, (low, high) = fit.best.found.recognition.mean(), fit.best.found.recognition_interval
-    print(f"expected recognition of a chip: {recognition:.2%} ({low:.2%} to {high:.2%})")
-    for line in (*remarks(fit), *fit.advice.sentences, *fit.assumptions):
-        print(f"- {line}")
-    if fit.advice.finetuned is not None:
-        print(f"fine-tuned network: {out / 'finetuned.npz'}")
-    print(f"mapping: {out / 'mapping.csv'}\nreport: {report}")
 
 
 def _command(ctx: typer.Context, config: FitConfig) -> str:

@@ -118,10 +118,12 @@ def load_trained(folder: Path) -> TrainedStudy:
 
 def _read(store: Store, *, zones: bool = False, only_weights: bool = False) -> Collected:
     config, samples = store.config(), store.samples()
-    collected, made_of = Collected(config, samples, only_weights=only_weights), provenances(config, samples)
-    for group in groups_of(config):
+    groups, made_of = groups_of(config), provenances(config, samples)
+    collected = Collected(config, samples, only_weights=only_weights)
+    for group in groups:
         if zones or group.zone is None:
-            collected.add(group, store.read_shard(group.name, made_of[group.name], collected.columns(group)))
+            columns = collected.columns(group)
+            collected.add(group, store.read_shard(group.name, made_of[group.name], columns))
     return collected
 
 
