@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
-from matplotlib.ticker import PercentFormatter
 
 from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.network.simulation import Simulation, gap_by_cause
 from fewlevels.common.words import in_figure
-from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, in_percent, new_figure
 from fewlevels.study.circuits import CircuitOptions, simulate_model
 from fewlevels.study.claims import applies
 from fewlevels.study.result import SearchedStudy
@@ -47,7 +46,7 @@ def draw_circuit(
 
 def schematic(simulation: Simulation) -> Figure:
     """Figure 6a: one column pair of each layer, with selector diodes and stages."""
-    figure = Figure(figsize=(WIDTH_INCHES, 2.9), layout="constrained")
+    figure = new_figure(2.9)
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_aspect("equal")
@@ -73,7 +72,7 @@ def gap_by_digit(simulation: Simulation, result: SearchedStudy) -> Figure:
     """Figure 6b: the current gap and the recognition of each sample at each input voltage; of many samples, the medians
     of each class.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
+    figure = new_figure(3.2)
     axes = figure.subplots()
     y, names = result.samples.y, [result.samples.classes[y] for y in result.samples.y]
     each, what = len(y) <= MOST_SHOWN, "digit" if applies(result) else "sample"
@@ -107,7 +106,7 @@ def gap_by_digit(simulation: Simulation, result: SearchedStudy) -> Figure:
     )
     if sum(map(len, names)) > MOST_LETTERS:
         axes.tick_params(axis="x", rotation=45)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis)
     figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
@@ -116,7 +115,7 @@ def causes(simulation: Simulation, result: SearchedStudy, model: int) -> Figure:
     """The current gap at each voltage, whole and with one cause of those that the circuit has switched off at a time:
     mean over the samples.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
+    figure = new_figure(2.8)
     axes = figure.subplots()
     unquantized = None if simulation.circuit.design.reading == "unbuffered" else result.found.networks[model]
     volts = [at.input_volt for at in simulation.voltages]
@@ -145,7 +144,7 @@ def causes(simulation: Simulation, result: SearchedStudy, model: int) -> Figure:
         ylabel="mean |current gap|",
         title=f"Against the {against} currents, with one cause switched off at a time",
     )
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis)
     figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
@@ -159,7 +158,7 @@ def heat_maps(result: SearchedStudy, model: int, options: CircuitOptions) -> Fig
     shown = min(2, len(result.samples) - 1)
     volt = options.input_volts[-1]
     point = circuit.run(result.samples.x[shown : shown + 1], volt, nodes=True).stages[0].point
-    figure = Figure(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
+    figure = new_figure(3.6)
     left, right = figure.subplots(1, 2)
     name = in_figure(result.samples.classes[result.samples.y[shown]])
     for axes, values, title, unit in (
