@@ -26,7 +26,7 @@ page = ""
 for dataset in ("digits5", "digits7"):
     folder = ROOT / "studies" / "paper" / dataset
     result = run_study(make_config({**PRESETS["paper"], "dataset": dataset}, "paper"), folder, Threads())
-    write_report(folder)
+    write_report(folder, result)
     target = ROOT / "docs" / "results" / dataset
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

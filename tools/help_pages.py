@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from fewlevels.cli.main import app
+from fewlevels.cli.options import help_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
 HEADER = """# Commands
@@ -41,7 +42,7 @@ def _parameters(command: Any) -> Iterator[str]:
     """A list item for each argument and option."""
     for parameter in command.params:
         needed = " (required)" if parameter.required else ""
-        yield f"- {', '.join(_names(parameter))}{needed}: {parameter.help}"
+        yield f"- {', '.join(_names(parameter))}{needed}: {help_of(parameter)}"
 
 
 def _names(parameter: Any) -> list[str]:

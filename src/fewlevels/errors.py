@@ -2,7 +2,14 @@
 
 
 class FewlevelsError(Exception):
-    """Anything this package raises on purpose."""
+    """Anything this package raises on purpose.
+
+    field: of a configuration or a description, that the message speaks of; '' where it speaks of none.
+    """
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class FewlevelsWarning(UserWarning):

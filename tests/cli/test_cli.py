@@ -18,7 +18,6 @@ from fewlevels.cli import main as cli
 from fewlevels.cli.interrupt import on_interrupt
 from fewlevels.cli.progress import shown_progress
 from fewlevels.common.progress import Progress
-from fewlevels.storage.folder import Folder
 from fewlevels.study.config import ZonesConfig
 from tests.study.test_run import contents
 from tests.support.terminal import stderr_on_a_terminal
@@ -83,22 +82,12 @@ def test_progress_is_a_live_bar_on_a_terminal(tmp_path):
     assert b"models/s" in shown
 
 
-def test_a_study_is_loaded_once_for_its_run_its_report_and_its_summary(tmp_path, monkeypatch, capsys):
-    read, read_shard = list[str](), Folder.read_shard
-    monkeypatch.setattr(Folder, "read_shard", lambda self, name, of: read.append(name) or read_shard(self, name, of))
-    for _ in range(2):  # computed, then found complete
-        cli.app(["study", "--out", str(tmp_path / "study"), *SMALL], standalone_mode=False)
-        assert read == ["models-000000", *(f"zone-{zone}" for zone in range(5))]
-        read.clear()
-    assert "report: " in capsys.readouterr().out
-
-
 def test_a_warning_is_one_sentence_said_once(study, tmp_path):
     folder = tmp_path / "study"
     shutil.copytree(study[0], folder)
     shard = next((folder / "shards").glob("zone-0-*"))
     foreign = shutil.copy(shard, shard.with_name(shard.name.replace("zone-0", "zone-1")))
-    done = run("show", folder)
+    done = run("report", folder)
     assert (done.returncode, done.stderr) == (0, f"fewlevels: {foreign} is left aside: it is of zone-0\n")
 
 

@@ -12,6 +12,7 @@ from fewlevels.errors import StoreError
 from fewlevels.reporting.comparison import store_comparison
 from fewlevels.reporting.study import write_report
 from fewlevels.storage.folder import Folder
+from fewlevels.study.result import load_study
 from tests.cli.test_cli import run
 
 KEYS = {
@@ -207,7 +208,7 @@ def test_a_damaged_search_is_named_by_the_report(folder, tmp_path):
     ):
         file.write_text(damaged if isinstance(damaged, str) else json.dumps(damaged), encoding="utf-8")
         with pytest.raises(StoreError, match=r"search\.json is damaged; remove it, or run the command again"):
-            write_report(copy)
+            write_report(copy, load_study(copy))
 
 
 def test_help_names_every_method():
@@ -293,12 +294,12 @@ def searched(folder, tmp_path):
 
 def test_files_of_two_searches_do_not_pass_for_one(searched):
     copy, others = searched
-    write_report(copy)
+    write_report(copy, load_study(copy))
     for name, content in others.items():
         own = (copy / name).read_bytes()
         (copy / name).write_bytes(content)
         with pytest.raises(StoreError, match=r"search\.npz is missing, damaged or of another search than search\.json"):
-            write_report(copy)
+            write_report(copy, load_study(copy))
         (copy / name).write_bytes(own)
     (copy / "search.npz").unlink()
     assert run("report", copy).returncode == 1
@@ -323,7 +324,7 @@ def test_a_search_that_ends_between_its_files_is_not_taken_for_whole(searched, s
         store_comparison(copy, comparison, "digits5", None)
     monkeypatch.undo()
     with pytest.raises(StoreError, match="of another search than"):
-        write_report(copy)
+        write_report(copy, load_study(copy))
 
 
 @pytest.mark.parametrize(("mark", "kind"), [("request.json", "fit"), ("fit.json", "fit"), ("study.toml", "study")])

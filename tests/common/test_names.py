@@ -68,7 +68,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResult]:
         "zones": {"starts": ["normal:0,1"], "models": 2, "epochs": 2, "every_epochs": 1},
     }
     run_study(make_config(values, "test"), folder / "study", Threads(2))
-    write_report(folder / "study")
+    write_report(folder / "study", load_study(folder / "study"))
     return folder / "study", load_study(folder / "study")
 
 

@@ -289,7 +289,7 @@ def test_a_network_of_searched_levels_goes_on_the_device_that_has_them():
     device, quantizer = Device(name="x", level_siemens=(0.0, 2e-6, 5e-6)), device_levels([0.0, 2e-6, 5e-6])
     values = quantizer.quantize(np.array([[1.0, -0.4, 0.1, 0.02]]), 3).values.reshape(1, 2, 2)
     network, samples = Networks((values,)), Samples(x=np.eye(2), y=np.arange(2), classes=("a", "b"))
-    mapping = Problem(network, samples, samples, device, FitConfig()).put_on(network)
+    mapping = Problem(network=network, samples=samples, data=samples, device=device, config=FitConfig()).put_on(network)
     np.testing.assert_allclose(mapping.level_siemens, (OPEN_SIEMENS, 2e-6, 5e-6), rtol=1e-12)
 
 

@@ -169,7 +169,7 @@ def test_the_likelihood_has_the_variance_that_chips_have(retention, tolerance) -
     device = replace(DEVICE, retention=retention)
     conditions = Conditions(after_seconds=DAY, tolerance_siemens=tolerance, max_pulses=10_000)
     data = Samples(np.eye(2), np.array([0, 1]), ("a", "b", "c"))
-    problem = Problem(NETWORK, data, data, device, FitConfig(conditions=conditions))
+    problem = Problem(network=NETWORK, samples=data, data=data, device=device, config=FitConfig(conditions=conditions))
     _, target = drawn(device, range(1))
     mean, variance = _Devices(problem, np.ones((1, 1)), np.ones(1))._mean_and_variance(target)
     np.testing.assert_array_equal(mean, device.mean_siemens(target, DAY))

@@ -32,7 +32,7 @@ def network() -> Networks:
 
 
 def problem(network: Networks, device: Device = WINDOW, samples: Samples = SAMPLES, **config: object) -> Problem:
-    return Problem(network, samples, samples, device, FitConfig(**config))  # type: ignore[arg-type]
+    return Problem(network=network, samples=samples, data=samples, device=device, config=FitConfig(**config))  # type: ignore[arg-type]
 
 
 def test_the_likelihood_of_one_pair_of_outputs_is_its_closed_form() -> None:

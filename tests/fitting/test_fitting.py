@@ -22,8 +22,9 @@ from fewlevels.circuit.cell import Sinh
 from fewlevels.common.progress import Progress
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, RetentionTable, load_device
 from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
+from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.fit import Fit, fit_network
-from fewlevels.fitting.problem import Estimator, FitConfig, Problem
+from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
 from fewlevels.reporting.figures.fit import draw_fit
@@ -542,7 +543,13 @@ def test_what_cannot_be_fitted_is_refused(network: Networks) -> None:
 
 @pytest.mark.parametrize("scheme", ["differential-pair", "balanced-pair", "offset-column", "bias-column"])
 def test_a_network_that_was_not_quantized_is_refused(unfinished: Networks, scheme: str) -> None:
-    problem = Problem(unfinished, SAMPLES, SAMPLES, CALM, replace(QUICK, scheme=scheme))  # type: ignore[arg-type]
+    problem = Problem(
+        network=unfinished,
+        samples=SAMPLES,
+        data=SAMPLES,
+        device=CALM,
+        config=replace(QUICK, scheme=scheme),  # type: ignore[arg-type]
+    )
     with pytest.raises(MappingError, match="states per device, not the 16"):
         problem.put_on(unfinished, 16)
 

@@ -18,9 +18,10 @@ from fewlevels.errors import StoreError
 from fewlevels.reporting.figures import circuit as circuit_figures, study as figures
 from fewlevels.reporting.study import summary_json, summary_rows, write_report
 from fewlevels.study.analysis import summarise
-from fewlevels.study.circuits import CircuitOptions
+from fewlevels.study.circuits import CircuitOptions, simulate_model
 from fewlevels.study.claims import applies, claims
 from fewlevels.study.config import make_config
+from fewlevels.study.result import load_study
 from fewlevels.study.run import run_study
 from tests.conftest import SMALL
 
@@ -29,7 +30,7 @@ from tests.conftest import SMALL
 def report(small_study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "study"
     shutil.copytree(small_study[0], folder)
-    return write_report(folder)
+    return write_report(folder, small_study[1])
 
 
 def test_every_figure_is_written_as_png_and_svg(report):
@@ -105,7 +106,7 @@ def test_each_verdict_of_the_report_has_its_own_mark_and_what_the_run_cannot_say
 def test_figures_are_the_same_bytes_when_made_again(report):
     before = {path.name: path.read_bytes() for path in (report.parent / "figures").iterdir()}
     page = report.read_bytes()
-    write_report(report.parent)
+    write_report(report.parent, load_study(report.parent))
     assert {path.name: path.read_bytes() for path in (report.parent / "figures").iterdir()} == before
     assert report.read_bytes() == page
 
@@ -150,7 +151,7 @@ def test_an_incomplete_study_is_refused(report, tmp_path):
     shutil.copytree(report.parent, tmp_path / "study")
     sorted((tmp_path / "study" / "shards").iterdir())[0].unlink()
     with pytest.raises(StoreError, match="is not complete: models-000000 is missing"):
-        write_report(tmp_path / "study")
+        write_report(tmp_path / "study", load_study(tmp_path / "study"))
 
 
 def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
@@ -177,7 +178,7 @@ def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):
     np.savez(tmp_path / "own.npz", X=np.clip(np.eye(3, 9)[y] + rng.normal(0, 0.1, (30, 9)), 0, 1), y=y)
     config = make_config({**SMALL, "seeds": 1, "repeats": 12, "dataset": str(tmp_path / "own.npz")}, "test")
     result = run_study(config, tmp_path / "own", Threads(2))
-    own, papers = (path.read_text(encoding="utf-8") for path in (write_report(tmp_path / "own"), report))
+    own, papers = (path.read_text(encoding="utf-8") for path in (write_report(tmp_path / "own", result), report))
     for words in ("paper says", "Kim et al.", "27 %"):
         assert words in papers
         assert words not in own
@@ -209,14 +210,14 @@ def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_na
     file = report.parent / "agreement.json"
     try:
         file.write_text(json.dumps(stored), encoding="utf-8")
-        text = " ".join(write_report(report.parent).read_text(encoding="utf-8").split())
+        text = " ".join(write_report(report.parent, load_study(report.parent)).read_text(encoding="utf-8").split())
         assert (
             "ngspice 39: model 7, design &#39;single&#39;, smallest resistor 20000 Ω, 3 Ω in every wire segment" in text
         )
         assert "<td>5 V</td><td>2</td><td>3.2e-11</td>" in text
         file.write_text(json.dumps(stored | {"design": None, "rows": [{}]}), encoding="utf-8")
         with pytest.raises(StoreError, match=r"agreement\.json is damaged"):
-            write_report(report.parent)
+            write_report(report.parent, load_study(report.parent))
     finally:
         file.unlink()
 
@@ -224,7 +225,8 @@ def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_na
 def test_the_circuits_figures_show_no_cause_and_no_wire_that_it_does_not_have_unless_they_say_so(small_study):
     _, result = small_study
     for options, wires in ((CircuitOptions(), False), (CircuitOptions(wire_ohm=2.0), True)):
-        drawn = circuit_figures.draw_circuit(result, result.best, options)
+        simulation = simulate_model(result, result.best, options)
+        drawn = circuit_figures.draw_circuit(result, result.best, simulation, options)
         labels = {text.get_text() for text in drawn["current_gap_by_cause"].legends[0].get_texts()}
         assert ("without wires" in labels) is wires
         assert {"without quantization", "without diode"} < labels

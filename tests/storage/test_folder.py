@@ -39,7 +39,8 @@ def test_a_shard_is_read_as_it_was_written_and_its_bytes_depend_on_nothing_else(
 
 
 def test_what_is_missing_is_said_by_name(folder):
-    assert folder.missing({"one": MADE_OF, "two": MADE_OF}) == ["two"]
+    assert folder.find_shard("one", MADE_OF).equals(TABLE)
+    assert folder.find_shard("two", MADE_OF) is None
     with pytest.raises(StoreError, match="is not complete: two is missing; run the same command again to go on"):
         folder.read_shard("two", MADE_OF)
 
@@ -55,7 +56,7 @@ def test_what_is_missing_is_said_by_name(folder):
     ],
 )
 def test_a_shard_of_something_else_is_refused_by_what_differs(folder, change, said):
-    for read in (folder.read_shard, lambda name, made_of: folder.missing({name: made_of})):
+    for read in (folder.read_shard, folder.find_shard):
         with pytest.raises(ConfigError, match=f"holds results of something else: {said} "):
             read("one", MADE_OF | change)
 
@@ -64,7 +65,7 @@ def test_a_shard_of_something_else_beside_the_right_one_is_left_aside_and_said(f
     folder.write_shard("one", pa.table({"q": [9, 9]}), MADE_OF | {"seed": 2})
     for again in (folder, Folder(folder.path)):
         with pytest.warns(FewlevelsWarning, match="is left aside: seed is 2 there and 1 here") as said:
-            assert again.missing({"one": MADE_OF}) == []
+            assert again.find_shard("one", MADE_OF).equals(TABLE)
             assert again.read_shard("one", MADE_OF).equals(TABLE)
         assert len(said) == 1
 
@@ -74,7 +75,7 @@ def test_a_renamed_shard_is_left_aside_and_its_name_is_missing(folder):
     shard.rename(shard.with_name(shard.name.replace("one", "two")))
     folder = Folder(folder.path)
     with pytest.warns(FewlevelsWarning, match=r"two-.* is left aside: it is of one"):
-        assert folder.missing({"one": MADE_OF, "two": MADE_OF}) == ["one", "two"]
+        assert [folder.find_shard(name, MADE_OF) for name in ("one", "two")] == [None, None]
     with pytest.raises(StoreError, match="two is missing"):
         folder.read_shard("two", MADE_OF)
 
@@ -86,11 +87,13 @@ def test_a_shard_that_does_not_say_what_it_is_of_is_refused(folder):
     content = (folder.path / "bare").read_bytes()
     (folder.shards / f"two-{checksum(content)}.parquet").write_bytes(content)
     with pytest.raises(StoreError, match=r"two-.* comes from an earlier version .*; use another folder"):
-        folder.missing({"two": MADE_OF})
+        folder.find_shard("two", MADE_OF)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no table at all"])
 def test_a_damaged_shard_is_named_and_discarded(folder, content):
+    named = list[Path]()
+    folder = Folder(folder.path, named.append)
     (shard,) = folder.shards.iterdir()
     shard.write_bytes(content)
     named_for_it = folder.shards / f"two-{checksum(content)}.parquet"  # its checksum holds, it is no table
@@ -100,8 +103,8 @@ def test_a_damaged_shard_is_named_and_discarded(folder, content):
         (folder.shards / name).write_bytes(b"a user's own")
     with pytest.raises(StoreError, match=f"{shard.name} is damaged"):
         folder.read_shard("one", MADE_OF)
-    assert folder.missing({"one": MADE_OF, "two": MADE_OF}) == ["one", "two"]
-    assert folder.discard_damaged() == [shard, named_for_it]
+    assert [folder.find_shard(name, MADE_OF) for name in ("one", "two", "one")] == [None] * 3
+    assert named == [shard, named_for_it]
     assert {path.name for path in folder.shards.iterdir()} == own
 
 
@@ -115,8 +118,8 @@ def test_what_a_killed_command_left_is_discarded_and_a_user_s_own_files_stay(fol
     for path in kept:
         path.write_bytes(b"a user's own")
     kept += [unfinished(folder.path / name, here, dead) for name in ("mine", "shards/deeper", "x.partial")]
-    assert folder.discard_damaged() == []
-    assert not any(path.exists() for path in left)
+    with folder.locked():
+        assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept)
 
 
@@ -127,12 +130,11 @@ def test_a_folder_is_listed_once_for_all_its_shards(folder, monkeypatch):
     monkeypatch.setattr(Path, "glob", None)
     names = {f"name-{number}": MADE_OF for number in range(200)}
     with folder.locked():
-        folder.discard_damaged()
-        assert len(folder.missing(names)) == 200
         for name in names:
+            assert folder.find_shard(name, MADE_OF) is None
             folder.write_shard(name, TABLE, MADE_OF)
             folder.read_shard(name, MADE_OF)
-        assert folder.missing(names) == []
+        assert all(folder.find_shard(name, MADE_OF) is not None for name in names)
     assert listed == [str(folder.shards)]
 
 
@@ -222,7 +224,6 @@ def refused(*_): raise OSError(errno.ENOLCK, "No locks available")
 fcntl.flock = refused
 folder = Folder(Path({str(tmp_path / "results")!r}))
 with folder.locked():
-    folder.discard_damaged()
     for number in range(30):
         folder.write_shard(f"{{number:03}}", pa.table({{"q": list(range(number, 2000))}}), {{"seed": 1}})
 """

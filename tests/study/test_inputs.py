@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +10,7 @@ import numpy as np
 import pytest
 
 from fewlevels import Networks, TrainingConfig, flip_pixels, load_dataset, load_digits, train
-from fewlevels.cli import main as cli
 from fewlevels.errors import FewlevelsError, SamplesError, SearchError, UsageError
-from fewlevels.storage.folder import Folder
-from fewlevels.storage.provenance import Provenance
 from fewlevels.study.inputs import best_of, model_index, part_of, read_inputs
 from fewlevels.study.result import StudyResult
 from tests.cli.test_cli import run
@@ -153,31 +148,3 @@ def test_every_command_says_the_same_of_the_same_option() -> None:
     ):
         assert said in helps["search"] and said in helps["fit"]
     assert all("--model best|INDEX best, or the index of a model." in helps[command] for command in ("fit", "simulate"))
-
-
-@pytest.mark.parametrize(
-    ("command", "traces"),
-    [("search", False), ("fit", True), ("fit --model=3", False), ("simulate", True), ("show", True)],
-)
-def test_a_study_is_loaded_once_a_command_and_no_more_of_it_than_is_needed(
-    command: str, traces: bool, small_study: tuple[Path, StudyResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, read, read_shard = tmp_path / "study", list[str](), Folder.read_shard
-    shutil.copytree(small_study[0], folder)
-
-    def counted(self: Folder, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> object:
-        table = read_shard(self, name, made_of, columns)
-        read.append(name)
-        assert name.startswith(("chips", "zone")) or ("recognition_trace" in table.column_names) == traces
-        return table
-
-    monkeypatch.setattr(Folder, "read_shard", counted)
-    options = {
-        "search": [str(folder), "--method=paper", "--q-max=2"],
-        "fit": [f"--network={folder}", "--device=cmo_hfox", "--chips=2", "--most-states=2", f"--out={tmp_path / 'f'}"],
-    }
-    name, *more = command.split()
-    cli.app([name, *options.get(name, [str(folder)]), *more], standalone_mode=False)
-    read = [name for name in read if not name.startswith("chips")]
-    models = [f"models-{begin:06d}" for begin in (0, 96, 192)]
-    assert read == [*models, *(f"zone-{zone}" for zone in range(5) if traces)]

@@ -16,7 +16,6 @@ from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, StoreError, TrainingError
 from fewlevels.study import finish as finish_module, groups as groups_module
 from fewlevels.study.config import make_config, read_config
-from fewlevels.study.folder import Store
 from fewlevels.study.groups import compute, groups_of, provenances
 from fewlevels.study.result import load_study
 from fewlevels.study.run import run_study
@@ -357,4 +356,5 @@ def test_every_refusal_is_one_of_the_package_s_own(study):
         path.write_bytes(b"PAR1")
     with pytest.raises(FewlevelsError):
         load_study(study)
-    assert Store(study).discard_damaged()
+    run_study(make_config(TINY, "test"), study, Threads(1))
+    load_study(study)

@@ -57,19 +57,15 @@ def handmade_study(
         },
         "test",
     )
+    networks = Networks.from_joint(weights, SHAPES)
+    half_of_them, all_of_them = np.full((5, 2, len(EPOCHS)), 0.5), np.ones((5, 2, len(EPOCHS)))
     return StudyResult(
-        config,
-        load_digits(5),
-        FewestLevels(
-            networks=Networks.from_joint(weights, SHAPES),
-            quantizer=Midpoint(),
-            target=Target(1.0),
-            q=levels,
-            **(fields | found),
-        ),
-        np.outer([1, 2, 3, 4, 5], [10.0, 11.0]) if zone_ranges is None else zone_ranges,
-        np.full((5, 2, len(EPOCHS)), 0.5) if zone_recognition is None else zone_recognition,
-        np.ones((5, 2, len(EPOCHS))) if zone_recognition_before is None else zone_recognition_before,
-        12.5,
-        {"processor": "by hand"},
+        config=config,
+        samples=load_digits(5),
+        found=FewestLevels(networks=networks, quantizer=Midpoint(), target=Target(1.0), q=levels, **(fields | found)),
+        seconds=12.5,
+        machine={"processor": "by hand"},
+        zone_ranges=np.outer([1, 2, 3, 4, 5], [10.0, 11.0]) if zone_ranges is None else zone_ranges,
+        zone_recognition=half_of_them if zone_recognition is None else zone_recognition,
+        zone_recognition_before=all_of_them if zone_recognition_before is None else zone_recognition_before,
     )

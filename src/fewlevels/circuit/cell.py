@@ -49,9 +49,11 @@ class Diode:
 
     def __post_init__(self) -> None:
         for name in ("saturation_ampere", "ideality", "temperature_kelvin"):
-            object.__setattr__(self, name, positive(f"a diode's {name}", getattr(self, name), CircuitError))
+            object.__setattr__(self, name, positive(f"a diode's {name}", getattr(self, name), CircuitError, field=name))
         for name in ("series_ohm", "gmin_siemens", "threshold_volt"):
-            object.__setattr__(self, name, not_negative(f"a diode's {name}", getattr(self, name), CircuitError))
+            object.__setattr__(
+                self, name, not_negative(f"a diode's {name}", getattr(self, name), CircuitError, field=name)
+            )
 
     @property
     def slope_volt(self) -> float:
@@ -97,7 +99,7 @@ class Bend:
 
     def __post_init__(self) -> None:
         what = f"the scale_volt of a {self.name} law"
-        object.__setattr__(self, "scale_volt", positive(what, self.scale_volt, CircuitError))
+        object.__setattr__(self, "scale_volt", positive(what, self.scale_volt, CircuitError, field="scale_volt"))
 
     def current(self, volt: FloatArray, conductance_siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
         raise NotImplementedError

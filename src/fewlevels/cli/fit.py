@@ -6,25 +6,27 @@ import json
 import shlex
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import NETWORKS, Data, Model, Test, option
-from fewlevels.cli.progress import shown_progress
+from fewlevels.cli.options import NETWORKS, Data, Jobs, Json, Model, Test, given, option
+from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.common.counts import counted
-from fewlevels.common.words import printable
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
     from fewlevels.fitting.fit import Fit
+    from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.trial import Trial
     from fewlevels.study.inputs import Inputs
 
 
 def fit(
+    ctx: typer.Context,
     network: Annotated[Path, typer.Option("--network", metavar="DIR|NET.npz", help=NETWORKS, show_default=False)],
     device: Annotated[
         str,
@@ -39,30 +41,43 @@ def fit(
     model: Model = "best",
     data: Data = None,
     test: Test = None,
-    alpha: Annotated[float, option("--alpha", "Recognition that a chip must reach. [1.0]", "X")] = 1.0,
-    yield_target: Annotated[float, option("--yield", "Share of chips that must reach it. [0.95]", "X")] = 0.95,
-    chips: Annotated[int, option("--chips", "Virtual chips of each estimate. [2000]", "N")] = 2000,
+    alpha: Annotated[
+        Optional[float], option("--alpha", "Recognition that a chip must reach. [{fit.alpha}]", "X")
+    ] = None,
+    yield_target: Annotated[
+        Optional[float], option("--yield", "Share of chips that must reach it. [{fit.yield_target}]", "X")
+    ] = None,
+    chips: Annotated[Optional[int], option("--chips", "Virtual chips of each estimate. [{fit.chips}]", "N")] = None,
     after_seconds: Annotated[
         Optional[float], option("--after-seconds", "Time from programming to use. [at once]", "X")
     ] = None,
-    most_states: Annotated[int, option("--most-states", "States per device tried, at most. [16]", "N")] = 16,
+    most_states: Annotated[
+        Optional[int], option("--most-states", "States per device tried, at most. [{fit.most_states}]", "N")
+    ] = None,
     scheme: Annotated[
-        str,
-        option("--scheme", "differential-pair, balanced-pair, offset-column, bias-column. [differential-pair]", "NAME"),
-    ] = "differential-pair",
-    input_volt: Annotated[float, option("--input-volt", "Voltage of a full input. [1]", "X")] = 1.0,
-    wire_ohm: Annotated[float, option("--wire-ohm", "Resistance of every wire segment. [0]", "X")] = 0.0,
+        Optional[str],
+        option("--scheme", "differential-pair, balanced-pair, offset-column, bias-column. [{fit.scheme}]", "NAME"),
+    ] = None,
+    input_volt: Annotated[
+        Optional[float], option("--input-volt", "Voltage of a full input. [{fit.conditions.input_volt:g}]", "X")
+    ] = None,
+    wire_ohm: Annotated[
+        Optional[float], option("--wire-ohm", "Resistance of every wire segment. [{fit.wire_ohm:g}]", "X")
+    ] = None,
     stuck_rate: Annotated[
         Optional[float], option("--stuck-rate", "Share of stuck devices, half on, half off. [the device's]", "X")
     ] = None,
     tolerance_siemens: Annotated[
         Optional[float], option("--tolerance-siemens", "Program again until this close. [program once]", "X")
     ] = None,
-    max_pulses: Annotated[int, option("--max-pulses", "Programming pulses of a device, at most. [100]", "N")] = 100,
-    seed: Annotated[int, option("--seed", "Root of all randomness. [1]", "N")] = 1,
-    jobs: Annotated[Optional[int], option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
+    max_pulses: Annotated[
+        Optional[int],
+        option("--max-pulses", "Programming pulses of a device, at most. [{fit.conditions.max_pulses}]", "N"),
+    ] = None,
+    seed: Annotated[Optional[int], option("--seed", "Root of all randomness. [{fit.seed}]", "N")] = None,
+    jobs: Jobs = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Does a network work on a device, and what limits it?
 
@@ -75,42 +90,15 @@ def fit(
     from fewlevels.devices import load_device
     from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.store import stored_fit
-    from fewlevels.reporting.fit import remarks, sentence, write_fit_report
+    from fewlevels.reporting.fit import answer, write_fit_report
     from fewlevels.study.inputs import read_inputs
 
     began = time.perf_counter()
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, got {jobs}")
-    conditions = Conditions(
-        after_seconds=after_seconds,
-        input_volt=input_volt,
-        stuck_rate=stuck_rate,
-        tolerance_siemens=tolerance_siemens,
-        max_pulses=max_pulses,
-    )
-    config = FitConfig(
-        alpha=alpha,
-        yield_target=yield_target,
-        chips=chips,
-        most_states=most_states,
-        scheme=scheme,
-        wire_ohm=wire_ohm,
-        conditions=conditions,
-        seed=seed,
-    )
+    config = FitConfig(conditions=Conditions(**given(ctx, Conditions)), **given(ctx, FitConfig))
     known = load_device(device)
     inputs = read_inputs(network, data, test, model)
-
-    def tell(trial: Trial) -> None:
-        low, high = trial.found.interval
-        if not quiet:
-            print(
-                f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.found.value:.1%} of chips "
-                f"({low:.1%} to {high:.1%})",
-                file=sys.stderr,
-                flush=True,
-            )
-
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
             inputs.one,
@@ -120,43 +108,41 @@ def fit(
             out,
             data=inputs.samples,
             jobs=jobs,
-            on_trial=tell,
+            on_trial=(lambda _: None) if quiet else _say_trial,
             on_progress=on_progress,
-            on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
+            on_damaged=say_damaged,
         )
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)
-    options = {
-        "model": model,
-        "data": data,
-        "test": test,
-        "alpha": alpha,
-        "yield": yield_target,
-        "chips": chips,
-        "after-seconds": after_seconds,
-        "most-states": most_states,
-        "scheme": scheme,
-        "input-volt": input_volt,
-        "wire-ohm": wire_ohm,
-        "stuck-rate": stuck_rate,
-        "tolerance-siemens": tolerance_siemens,
-        "max-pulses": max_pulses,
-        "seed": seed,
-    }
-    given = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    command = ["fewlevels", "fit", f"--network={network}", f"--device={device}", *given, "--out=FOLDER"]
-    report = write_fit_report(found, out, asked, shlex.join(command))
+    report = write_fit_report(found, out, asked, _command(ctx, config))
     if as_json:
-        return print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))
-    print(("fits" if found.feasible else "does not fit") + f": {sentence(found)}")
-    print(f"limiting factor: {found.limiting_factor}")
-    recognition, (low, high) = found.best.found.recognition.mean(), found.best.found.recognition_interval
-    print(f"expected recognition of a chip: {recognition:.2%} ({low:.2%} to {high:.2%})")
-    for line in (*remarks(found), *found.advice.sentences, *found.assumptions):
-        print(f"- {line}")
+        print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))
+        return
+    print(*answer(found), sep="\n")
     if found.advice.finetuned is not None:
         print(f"fine-tuned network: {out / 'finetuned.npz'}")
     print(f"mapping: {out / 'mapping.csv'}\nreport: {report}")
-    return None
+
+
+def _say_trial(trial: Trial) -> None:
+    low, high = trial.found.interval
+    print(
+        f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.found.value:.1%} of chips "
+        f"({low:.1%} to {high:.1%})",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _command(ctx: typer.Context, config: FitConfig) -> str:
+    """The command that repeats this fit, with the values of all options that have one."""
+    values = {**asdict(config), **asdict(config.conditions)}
+    values |= {name: ctx.params[name] for name in ("network", "device", "model", "data", "test")}
+    options = [
+        f"{option.opts[0]}={values[option.name]}"
+        for option in ctx.command.params
+        if option.name is not None and values.get(option.name) is not None
+    ]
+    return shlex.join(["fewlevels", "fit", *options, "--out=FOLDER"])
 
 
 def _asked(fit: Fit, network: str, inputs: Inputs) -> dict[str, str]:

@@ -14,6 +14,7 @@ from fewlevels.cli.circuit import netlist, simulate, verify
 from fewlevels.cli.devices import devices
 from fewlevels.cli.fit import fit
 from fewlevels.cli.interrupt import INTERRUPTED, leave, leaving_soon
+from fewlevels.cli.options import Command
 from fewlevels.cli.output import ShownStream
 from fewlevels.cli.search import search
 from fewlevels.cli.study import report, show, study
@@ -51,7 +52,7 @@ def _root(
 
 
 for command in (study, report, show, simulate, netlist, verify, search, devices, fit):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 @leaving_soon()

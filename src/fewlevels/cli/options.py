@@ -1,14 +1,54 @@
-"""Options of the command line: how they are declared, and what is said of a value that is no number."""
+"""Options of the command line: how they are declared, where their defaults stand, and what is said of a value that is
+no number.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
+from typer.core import TyperCommand
 
-if TYPE_CHECKING:
-    pass
+
+class Command(TyperCommand):
+    """A command whose help shows defaults from where they stand: '[{default}]', '[{fit.chips}]' (see `_Defaults`)."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        for parameter in self.params:
+            parameter.help = help_of(parameter)  # type: ignore[attr-defined]
+        super().format_options(ctx, formatter)
+
+
+def help_of(parameter: Any) -> str:
+    """The help of an option or argument, with the defaults that it names."""
+    return str(parameter.help).format_map(_Defaults(default=parameter.default))
+
+
+class _Defaults(dict[str, object]):
+    """Configurations as they are where nothing is given; each is imported when a help names it."""
+
+    def __missing__(self, name: str) -> object:
+        if name == "study":
+            from fewlevels.study.config import StudyConfig
+
+            return StudyConfig()
+        if name == "fit":
+            from fewlevels.fitting.problem import FitConfig
+
+            return FitConfig()
+        if name == "circuit":
+            from fewlevels.study.circuits import CircuitOptions
+
+            return CircuitOptions()
+        raise KeyError(name)
+
+
+def given(ctx: typer.Context, configuration: type) -> dict[str, Any]:
+    """The options that were given, of those that are named as the fields of a configuration. They have no defaults of
+    their own, so that the fields keep theirs."""
+    fields = configuration.__annotations__
+    return {name: value for name, value in ctx.params.items() if name in fields and value is not None}
 
 
 def option(name: str, help_text: str, metavar: str) -> Any:
@@ -44,7 +84,8 @@ Test = Annotated[
         "--test", "Held-out samples that alone judge; of digits8 or mnist5000 the test part. [the data]", "NAME|FILE"
     ),
 ]
-Model = Annotated[str, option("--model", "best, or the index of a model. [best]", "best|INDEX")]
-
+Model = Annotated[str, option("--model", "best, or the index of a model. [{default}]", "best|INDEX")]
+Jobs = Annotated[Optional[int], option("--jobs", "Threads; does not change the result. [all cores]", "N")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]

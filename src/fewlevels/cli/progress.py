@@ -1,13 +1,20 @@
-"""Progress on the command line."""
+"""Progress on the command line, and what is done again."""
 
 from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fewlevels.common.words import printable
 
 if TYPE_CHECKING:
     from fewlevels.common.progress import Progress
+
+
+def say_damaged(path: Path) -> None:
+    print(f"{printable(path)} was damaged and is computed again", file=sys.stderr)
 
 
 class shown_progress:
@@ -21,10 +28,16 @@ class shown_progress:
     def __enter__(self) -> Any:
         if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress as LiveBar,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
             terminal = getattr(sys.stderr, "stream", sys.stderr)  # the bar moves the cursor
-            self.bar = Progress(
+            self.bar = LiveBar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import on_interrupt
-from fewlevels.cli.options import NETWORKS, Data, Test, option
+from fewlevels.cli.options import NETWORKS, Data, Json, Test, option
 
 
 def search(
@@ -21,34 +21,36 @@ def search(
             "--method",
             "With commas between: paper, paper-signed, clipped, clipped-zero, zero, kmeans, kmeans-signed, pow2, apot, "
             "ternary, binary, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for any of "
-            "these. [paper,clipped,qat:ternary]",
+            "these. [{default}]",
             "M,...",
         ),
     ] = "paper,clipped,qat:ternary",
     data: Data = None,
     test: Test = None,
-    alpha: Annotated[float, option("--alpha", "Recognition to keep. [1.0]", "X")] = 1.0,
+    alpha: Annotated[float, option("--alpha", "Recognition to keep. [{default}]", "X")] = 1.0,
     relative: Annotated[
         bool, typer.Option("--relative", help="Alpha is a fraction of each network's own unquantized recognition.")
     ] = False,
-    q_max: Annotated[int, option("--q-max", "Most levels tried. [16]", "N")] = 16,
-    share: Annotated[str, option("--share", "Share levels by network, layer or column. [network]", "WHO")] = "network",
+    q_max: Annotated[int, option("--q-max", "Most levels tried. [{default}]", "N")] = 16,
+    share: Annotated[
+        str, option("--share", "Share levels by network, layer or column. [{default}]", "WHO")
+    ] = "network",
     minimise: Annotated[
         str,
         option(
             "--minimise",
-            "requested, occupied (levels), distinct (weights), differential-pair, offset-column (states). [requested]",
+            "requested, occupied (levels), distinct (weights), differential-pair, offset-column (states). [{default}]",
             "COUNT",
         ),
     ] = "requested",
-    seed: Annotated[int, option("--seed", "Of fine-tuning. [1]", "N")] = 1,
+    seed: Annotated[int, option("--seed", "Of fine-tuning. [{default}]", "N")] = 1,
     out: Annotated[
         Optional[Path],
         option(
             "--out", "Folder for search.json, the traces and weights in search.npz, and the figure. [the study]", "DIR"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
     on_interrupt("nothing was stored")

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import SAMPLES, Folder, option
-from fewlevels.cli.progress import shown_progress
-from fewlevels.common.words import printable
+from fewlevels.cli.options import SAMPLES, Folder, Jobs, Json, given, option
+from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fewlevels.study.result import StudyResult
+    from fewlevels.study.analysis import Summary
+    from fewlevels.study.config import StudyConfig
 
 
 def study(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
     dataset: Annotated[
-        Optional[str], option("--dataset", f"Samples to train on: {SAMPLES}. [digits5]", "NAME|FILE")
+        Optional[str], option("--dataset", f"Samples to train on: {SAMPLES}. [{{study.dataset}}]", "NAME|FILE")
     ] = None,
     preset: Annotated[
         Optional[str], option("--preset", "paper: 60 x 100 models; quick: a tenth of them. [paper]", "paper|quick")
@@ -30,22 +30,28 @@ def study(
     config: Annotated[
         Optional[Path], option("--config", "TOML file in place of a preset; options still win.", "FILE")
     ] = None,
-    seed: Annotated[Optional[int], option("--seed", "Root of all randomness. [1]", "N")] = None,
-    seeds: Annotated[Optional[int], option("--seeds", "Seeds, each with its own repeats. [60]", "N")] = None,
-    repeats: Annotated[Optional[int], option("--repeats", "Models of each seed. [100]", "N")] = None,
-    epochs: Annotated[Optional[int], option("--epochs", "Epochs of training. [5000]", "N")] = None,
-    iterations: Annotated[Optional[int], option("--iterations", "Backpropagations of an epoch. [100]", "N")] = None,
-    hidden: Annotated[Optional[int], option("--hidden", "Hidden units. [10]", "N")] = None,
-    learning_rate: Annotated[Optional[float], option("--learning-rate", "Learning rate. [1.0]", "X")] = None,
+    seed: Annotated[Optional[int], option("--seed", "Root of all randomness. [{study.seed}]", "N")] = None,
+    seeds: Annotated[Optional[int], option("--seeds", "Seeds, each with its own repeats. [{study.seeds}]", "N")] = None,
+    repeats: Annotated[Optional[int], option("--repeats", "Models of each seed. [{study.repeats}]", "N")] = None,
+    epochs: Annotated[Optional[int], option("--epochs", "Epochs of training. [{study.epochs}]", "N")] = None,
+    iterations: Annotated[
+        Optional[int], option("--iterations", "Backpropagations of an epoch. [{study.iterations}]", "N")
+    ] = None,
+    hidden: Annotated[Optional[int], option("--hidden", "Hidden units. [{study.hidden}]", "N")] = None,
+    learning_rate: Annotated[
+        Optional[float], option("--learning-rate", "Learning rate. [{study.learning_rate}]", "X")
+    ] = None,
     init: Annotated[
         Optional[str],
-        option("--init", "Start of the weights: uniform:LOW,HIGH or normal:MEAN,SD. [uniform:0,1]", "START"),
+        option("--init", "Start of the weights: uniform:LOW,HIGH or normal:MEAN,SD. [{study.init}]", "START"),
     ] = None,
-    alpha: Annotated[Optional[float], option("--alpha", "Recognition to keep, above 0 and up to 1. [1.0]", "X")] = None,
-    q_max: Annotated[Optional[int], option("--q-max", "Most levels tried. [64]", "N")] = None,
+    alpha: Annotated[
+        Optional[float], option("--alpha", "Recognition to keep, above 0 and up to 1. [{study.alpha}]", "X")
+    ] = None,
+    q_max: Annotated[Optional[int], option("--q-max", "Most levels tried. [{study.q_max}]", "N")] = None,
     quantizer: Annotated[
         Optional[str],
-        option("--quantizer", "midpoint (of magnitudes, signs kept) or midpoint-signed. [midpoint]", "NAME"),
+        option("--quantizer", "midpoint (of magnitudes, signs kept) or midpoint-signed. [{study.quantizer}]", "NAME"),
     ] = None,
     instruction_set: Annotated[
         Optional[str],
@@ -55,7 +61,7 @@ def study(
             "NAME",
         ),
     ] = None,
-    jobs: Annotated[Optional[int], option("--jobs", "Threads; does not change the result. [all cores]", "N")] = None,
+    jobs: Jobs = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train networks, find their fewest levels, write a report.
@@ -65,83 +71,60 @@ def study(
     on_interrupt(GOES_ON)
     from fewlevels.engines.threads import Threads
     from fewlevels.reporting.study import write_report
-    from fewlevels.samples.datasets import NAMES
-    from fewlevels.study.config import PRESETS, make_config, read_config
+    from fewlevels.study.analysis import summarise
     from fewlevels.study.run import run_study
+
+    if jobs is not None and jobs < 1:
+        raise ConfigError(f"--jobs must be at least 1, got {jobs}")
+    study_config = _configuration(ctx, preset, config)
+    with shown_progress("training and searching", "models", quiet) as on_progress:
+        result = run_study(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged)
+    report_path = write_report(out, result)
+    if not quiet:
+        _print_summary(summarise(result))
+        print(f"report: {report_path}", flush=True)
+
+
+def _configuration(ctx: typer.Context, preset: str | None, file: Path | None) -> StudyConfig:
+    """What the options make of a preset or of a file."""
+    from fewlevels.samples.datasets import NAMES
+    from fewlevels.study.config import PRESETS, StudyConfig, make_config, read_config
 
     if preset is not None and preset not in PRESETS:
         raise ConfigError(f"--preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-    if preset is not None and config is not None:
+    if preset is not None and file is not None:
         raise ConfigError("give either --preset or --config, not both")
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"--jobs must be at least 1, got {jobs}")
-    values = read_config(config) if config else dict(PRESETS[preset or "paper"])
-    options = {
-        "dataset": dataset,
-        "seed": seed,
-        "seeds": seeds,
-        "repeats": repeats,
-        "epochs": epochs,
-        "iterations": iterations,
-        "hidden": hidden,
-        "learning_rate": learning_rate,
-        "init": init,
-        "alpha": alpha,
-        "q_max": q_max,
-        "quantizer": quantizer,
-        "instruction_set": instruction_set,
-    }
-    values |= {key: value for key, value in options.items() if value is not None}
-    beside = config.parent if config and dataset is None else Path()
+    options = given(ctx, StudyConfig)
+    values = (read_config(file) if file else dict(PRESETS[preset or "paper"])) | options
+    beside = file.parent if file and "dataset" not in options else Path()
     if isinstance(named := values.get("dataset"), str) and named not in NAMES and (beside / named).is_file():
         values["dataset"] = str((beside / named).resolve())  # found again from any folder
-    study_config = make_config(values, str(config) if config else "study")
-
-    def say(message: str) -> None:
-        if not quiet:
-            print(message, flush=True)
-
-    with shown_progress("training and searching", "models", quiet) as on_progress:
-        result = run_study(
-            study_config,
-            out,
-            Threads(jobs),
-            on_progress=on_progress,
-            on_damaged=lambda path: print(f"{printable(path)} was damaged and is computed again", file=sys.stderr),
-        )
-    report_path = write_report(out, result)
-    if not quiet:
-        _print_summary(result)
-    say(f"report: {report_path}")
+    return make_config(values, str(file) if file else "study")
 
 
 def report(folder: Folder) -> None:
     """Rebuild figures and report from the stored results."""
     from fewlevels.reporting.study import write_report
-
-    print(f"report: {write_report(folder)}")
-
-
-def show(
-    folder: Folder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False
-) -> None:
-    """Print the summary of a study."""
     from fewlevels.study.result import load_study
 
-    if not as_json:
-        return _print_summary(load_study(folder))
+    print(f"report: {write_report(folder, load_study(folder))}")
+
+
+def show(folder: Folder, as_json: Json = False) -> None:
+    """Print the summary of a study."""
     from fewlevels.reporting.study import summary_json
     from fewlevels.study.analysis import summarise
+    from fewlevels.study.result import load_searched
 
-    print(json.dumps(summary_json(summarise(load_study(folder))), indent=1))
-    return None
+    summary = summarise(load_searched(folder))
+    if as_json:
+        print(json.dumps(summary_json(summary), indent=1))
+    else:
+        _print_summary(summary)
 
 
-def _print_summary(result: StudyResult) -> None:
+def _print_summary(summary: Summary) -> None:
     from fewlevels.reporting.study import summary_rows
-    from fewlevels.study.analysis import summarise
+    from fewlevels.reporting.text import aligned
 
-    rows = summary_rows(summarise(result))
-    width = max(len(quantity) for quantity, _ in rows)
-    for quantity, value in rows:
-        print(f"{quantity:<{width}}  {value}")
+    print(aligned(summary_rows(summary)))

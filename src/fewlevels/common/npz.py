@@ -6,9 +6,10 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,19 +53,21 @@ DAMAGED = (
 
 def npz_names(path: str | Path, error: type[FewlevelsError]) -> list[str]:
     """The names of a file's arrays. Raises `error` where it is no `.npz`, or a name stands twice."""
-    with open_regular(path, error, EXPECTED) as file:
-        return list(_members(path, file, error)[1])
+    with _members(path, error) as (_, members):
+        return list(members)
 
 
-def read_npz(path: str | Path, names: Collection[str], error: type[FewlevelsError]) -> dict[str, npt.NDArray[Any]]:
+def read_npz(
+    path: str | Path, names: Collection[str], error: type[FewlevelsError], *, optional: Collection[str] = ()
+) -> dict[str, npt.NDArray[Any]]:
     """These arrays of a `.npz`, in C order and the machine's byte order; read-only.
 
+    optional: names of arrays that a file need not hold.
     Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
     """
-    with open_regular(path, error, EXPECTED) as file:
-        archive, members = _members(path, file, error)
+    with _members(path, error) as (archive, members):
         arrays = {}
-        for name in names:
+        for name in (*names, *(each for each in optional if each in members)):
             if name not in members:
                 raise error(f"{name_of(path)} holds no {name}, it holds {listed(members)}")
             try:
@@ -80,22 +83,25 @@ def listed(names: Collection[str]) -> str:
     return printable(", ".join(sorted(names))) or "nothing"
 
 
+@contextmanager
 def _members(
-    path: str | Path, file: IO[bytes], error: type[FewlevelsError]
-) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
-    try:
-        archive = zipfile.ZipFile(file)
-        members: dict[str, zipfile.ZipInfo] = {}
-        for member in archive.infolist():
-            name = member.filename.removesuffix(".npy")
-            if name in members:
-                raise ValueError(f"{printable(name)} stands twice")
-            members[name] = member
-    except DAMAGED as failure:
-        file.seek(0)
-        single = " (a single array has no name: it is a .npy)" if file.read(6) == b"\x93NUMPY" else ""
-        raise error(f"{name_of(path)} cannot be read as {EXPECTED}{single}: {printable(failure)}; {HOW}") from None
-    return archive, members
+    path: str | Path, error: type[FewlevelsError]
+) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """The open archive, and what it holds by the names of the arrays."""
+    with open_regular(path, error, EXPECTED) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+            members: dict[str, zipfile.ZipInfo] = {}
+            for member in archive.infolist():
+                name = member.filename.removesuffix(".npy")
+                if name in members:
+                    raise ValueError(f"{printable(name)} stands twice")
+                members[name] = member
+        except DAMAGED as failure:
+            file.seek(0)
+            single = " (a single array has no name: it is a .npy)" if file.read(6) == b"\x93NUMPY" else ""
+            raise error(f"{name_of(path)} cannot be read as {EXPECTED}{single}: {printable(failure)}; {HOW}") from None
+        yield archive, members
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,27 @@ def parse_toml(text: str, path: str | Path, error: type[FewlevelsError]) -> dict
         except OverflowError:
             raise error(f"{name_of(path)}: {printable(key)} must be at most 1.8e308, got {shown(value)}") from None
     return values
+
+
+def line_of(lines: Sequence[str], section: str, key: str) -> int:
+    """The line of a TOML file where a key stands, or else its section; 0 where neither stands.
+
+    Section 'a.b.2' is the third [[a.b]]; '' is what stands before all sections.
+    """
+    numbered = re.fullmatch(r"(.*)\.(\d+)", section)
+    name, index = (numbered[1], int(numbered[2])) if numbered else (section, 0)
+    here, seen, section_line = "", {"": 0}, 0
+    for number, line in enumerate(lines, start=1):
+        if header := re.match(r"\s*\[+\s*([\w.-]+)\s*\]", line):
+            here = header[1]
+            seen[here] = seen.get(here, -1) + 1
+            if here == name and seen[here] == index:
+                section_line = number
+            if key and f"{here}.".startswith(f"{section}.{key}.".removeprefix(".")):
+                return number
+        elif key and here == name and seen[here] == index and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return number
+    return section_line
 
 
 def _numbers(values: Any, key: str = "") -> Iterator[tuple[str, int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, get_type_hints
 from fewlevels.circuit.cell import BENDS, Diode
 from fewlevels.common.checks import is_number, shown
 from fewlevels.common.files import name_of, read_text
-from fewlevels.common.toml import parse_toml
+from fewlevels.common.toml import line_of, parse_toml
 from fewlevels.devices.iv import fit_iv
 from fewlevels.devices.laws import SPREADS, TableSpread
 from fewlevels.devices.measured import read_iv, read_levels, read_retention
@@ -174,8 +173,10 @@ class _Description:
         try:
             return kind(**fields)
         except (DeviceError, CircuitError) as error:
-            named = next((word for word in re.findall(r"\w+", str(error)) if word in fields), "")
-            said = re.sub(r"\w+", lambda word: LEVEL_KEYS.get(word[0], word[0]), str(error))
+            said = str(error)
+            for field, key in LEVEL_KEYS.items():
+                said = said.replace(field, key)
+            named = error.field if error.field in fields else ""
             where = "levels" if named in LEVEL_KEYS else section
             raise self._error(where, LEVEL_KEYS.get(named, named), said) from None
 
@@ -227,26 +228,9 @@ class _Description:
         return folder / name
 
     def _error(self, section: str, key: str, message: str) -> DeviceError:
-        line = self._line(section, key)
+        line = line_of(self.lines, section, key)
         where = f"{name_of(self.path)}, line {line}" if line else name_of(self.path)
-        return DeviceError(f"{where}: {message}")
-
-    def _line(self, section: str, key: str) -> int:
-        """The line of a key, or of its section; 0 where neither stands. Section 'a.b.2' is the third [[a.b]]."""
-        numbered = re.fullmatch(r"(.*)\.(\d+)", section)
-        name, index = (numbered[1], int(numbered[2])) if numbered else (section, 0)
-        here, seen, section_line = "", {"": 0}, 0
-        for number, line in enumerate(self.lines, start=1):
-            if header := re.match(r"\s*\[+\s*([\w.-]+)\s*\]", line):
-                here = header[1]
-                seen[here] = seen.get(here, -1) + 1
-                if here == name and seen[here] == index:
-                    section_line = number
-                if key and f"{here}.".startswith(f"{section}.{key}.".removeprefix(".")):
-                    return number
-            elif key and here == name and seen[here] == index and re.match(rf"\s*{re.escape(key)}\s*=", line):
-                return number
-        return section_line
+        return DeviceError(f"{where}: {message}", field=key)
 
 
 def load_device_levels(source: str | Path) -> Table:

@@ -84,7 +84,7 @@ class SaturatingSpread(Spread):
         for name in ("amplitude_siemens", "scale_siemens"):
             object.__setattr__(self, name, check_siemens(name, getattr(self, name)))
             if getattr(self, name) == 0:
-                raise DeviceError(f"{name} must be positive, got 0")
+                raise DeviceError(f"{name} must be positive, got 0", field=name)
 
     def sigma(self, conductance_siemens: FloatArray) -> FloatArray:
         return -self.amplitude_siemens * np.expm1(-conductance_siemens / self.scale_siemens)
@@ -104,7 +104,8 @@ def check_table(table: object, *columns: str) -> None:
         column = getattr(table, name)
         if len(column) != len(conductances):
             raise DeviceError(
-                f"{name} must have a value for each of the {len(conductances)} conductances, got {len(column)}"
+                f"{name} must have a value for each of the {len(conductances)} conductances, got {len(column)}",
+                field=name,
             )
         for value in column:
             check_siemens(name, value)
@@ -112,12 +113,12 @@ def check_table(table: object, *columns: str) -> None:
 
 def check_ascending(name: str, values: tuple[float, ...]) -> None:
     if not values:
-        raise DeviceError(f"{name} must hold at least one conductance, got none")
+        raise DeviceError(f"{name} must hold at least one conductance, got none", field=name)
     for value in values:
         check_siemens(name, value)
     for before, after in itertools.pairwise(values):
         if not before < after:
-            raise DeviceError(f"{name} must ascend, got {after} after {before}")
+            raise DeviceError(f"{name} must ascend, got {after} after {before}", field=name)
 
 
 ROUNDING = 1e-9

@@ -79,13 +79,13 @@ class Device:
     def __post_init__(self) -> None:
         for name in ("name", "citation", "sources"):
             if not isinstance(getattr(self, name), str):
-                raise DeviceError(f"{name} must be a text, got {shown(getattr(self, name))}")
+                raise DeviceError(f"{name} must be a text, got {shown(getattr(self, name))}", field=name)
         if not self.name:
-            raise DeviceError("name must not be empty")
+            raise DeviceError("name must not be empty", field="name")
         for name, kinds in KINDS.items():
             if (value := getattr(self, name)) is not None and not isinstance(value, kinds):
                 known = " or ".join(kind.__name__ for kind in kinds)
-                raise DeviceError(f"{name} must be {known}, got {shown(value)}")
+                raise DeviceError(f"{name} must be {known}, got {shown(value)}", field=name)
         for name in ("level_siemens", "level_sigma_siemens"):
             if (values := getattr(self, name)) is not None:
                 object.__setattr__(self, name, check_numbers(name, values))
@@ -95,7 +95,7 @@ class Device:
         if self.level_siemens is not None:
             self._check_levels(self.level_siemens)
         elif self.level_sigma_siemens is not None:
-            raise DeviceError("level_sigma_siemens needs level_siemens")
+            raise DeviceError("level_sigma_siemens needs level_siemens", field="level_sigma_siemens")
         self._check_window()
         if self.states is not None:
             states = whole_number("states", self.states, DeviceError, least=2, most=MOST_STATES)
@@ -104,15 +104,19 @@ class Device:
             object.__setattr__(self, name, check_share(name, getattr(self, name)))
         stuck = self.stuck_on_rate + self.stuck_off_rate
         if stuck > 1:
-            raise DeviceError(f"stuck_on_rate and stuck_off_rate must sum to at most 1, got {stuck}")
+            raise DeviceError(
+                f"stuck_on_rate and stuck_off_rate must sum to at most 1, got {stuck}", field="stuck_on_rate"
+            )
         if self.nonlinearity is not None and self.iv_fit is None:
-            check_volt("scale_volt of the nonlinearity", self.nonlinearity.scale_volt, LEAST_SCALE_VOLT)
+            check_volt(
+                "scale_volt of the nonlinearity", self.nonlinearity.scale_volt, LEAST_SCALE_VOLT, field="nonlinearity"
+            )
         for name, (most, hint) in LARGEST_OF_A_DIODE.items() if self.selector is not None else ():
             if getattr(self.selector, name) >= most:
                 got = getattr(self.selector, name)
-                raise DeviceError(f"{name} of the selector must be below {most:g}, got {got}; {hint}")
+                raise DeviceError(f"{name} of the selector must be below {most:g}, got {got}; {hint}", field="selector")
         if self.nonlinearity is not None and self.selector is not None:
-            raise DeviceError("nonlinearity and selector cannot be combined: give one of them")
+            raise DeviceError("nonlinearity and selector cannot be combined: give one of them", field="nonlinearity")
 
     def __repr__(self) -> str:
         """One line: the window and what is known, without the numbers."""
@@ -217,7 +221,7 @@ class Device:
     def _check_levels(self, levels: tuple[float, ...]) -> None:
         check_ascending("level_siemens", levels)
         if len(levels) < 2:
-            raise DeviceError(f"level_siemens must hold at least two levels, got {len(levels)}")
+            raise DeviceError(f"level_siemens must hold at least two levels, got {len(levels)}", field="level_siemens")
         for name, end in (("lowest_siemens", levels[0]), ("highest_siemens", levels[-1])):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, end)
@@ -225,15 +229,23 @@ class Device:
         if levels[0] < self.lowest_siemens or levels[-1] > self.highest_siemens:
             raise DeviceError(
                 f"level_siemens must lie in the window of {self.lowest_siemens:g} to {self.highest_siemens:g} S, "
-                f"got {levels[0]:g} to {levels[-1]:g} S"
+                f"got {levels[0]:g} to {levels[-1]:g} S",
+                field="level_siemens",
             )
         if self.states is not None:
-            raise DeviceError(f"states must be left out where level_siemens lists them, got {self.states}")
+            raise DeviceError(
+                f"states must be left out where level_siemens lists them, got {self.states}", field="states"
+            )
         if self.spread is not None:
-            raise DeviceError("spread is for a continuous window: give level_sigma_siemens with level_siemens")
+            raise DeviceError(
+                "spread is for a continuous window: give level_sigma_siemens with level_siemens", field="spread"
+            )
         sigma = self.level_sigma_siemens
         if sigma is not None and len(sigma) != len(levels):
-            raise DeviceError(f"level_sigma_siemens must hold {len(levels)} spreads, one a level, got {len(sigma)}")
+            raise DeviceError(
+                f"level_sigma_siemens must hold {len(levels)} spreads, one a level, got {len(sigma)}",
+                field="level_sigma_siemens",
+            )
         for value in sigma or ():
             check_siemens("level_sigma_siemens", value)
             self._check_spread("level_sigma_siemens", value)
@@ -242,18 +254,28 @@ class Device:
         low, high = self.lowest_siemens, self.highest_siemens
         if low is None or high is None:
             if low is not None or high is not None:
-                raise DeviceError("lowest_siemens and highest_siemens must be given together")
+                raise DeviceError(
+                    "lowest_siemens and highest_siemens must be given together",
+                    field="lowest_siemens" if high is None else "highest_siemens",
+                )
             if self.spread is not None or self.retention is not None:
-                raise DeviceError("lowest_siemens and highest_siemens are needed with a spread or a retention")
+                raise DeviceError(
+                    "lowest_siemens and highest_siemens are needed with a spread or a retention",
+                    field="retention" if self.spread is None else "spread",
+                )
             return
         if not low < high:
-            raise DeviceError(f"lowest_siemens must be below highest_siemens, got {low} and {high}")
+            raise DeviceError(
+                f"lowest_siemens must be below highest_siemens, got {low} and {high}", field="lowest_siemens"
+            )
         if self.spread is not None:
             sigma = self._covered("spread", self.spread, low, high)
             if not (sigma >= 0).all():
-                raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S")
+                raise DeviceError(f"spread must be at least 0 everywhere from {low:g} to {high:g} S", field="spread")
             if ((sigma > 0) & (sigma < SMALLEST)).any():
-                raise DeviceError(f"spread must be 0 or at least {SMALLEST:g} S, got {sigma[sigma > 0].min():g}")
+                raise DeviceError(
+                    f"spread must be 0 or at least {SMALLEST:g} S, got {sigma[sigma > 0].min():g}", field="spread"
+                )
             self._check_spread("spread", float(sigma.max()))
         if self.retention is not None:
             ends = (low, high) if self.level_siemens is None else (self.level_siemens[0], self.level_siemens[-1])
@@ -269,14 +291,17 @@ class Device:
             try:
                 check_inside(np.array([low, high]), retention.conductance_siemens[0], retention.conductance_siemens[-1])
             except DeviceError:
-                raise DeviceError(f"retention must be measured everywhere from {low:g} to {high:g} S") from None
+                raise DeviceError(
+                    f"retention must be measured everywhere from {low:g} to {high:g} S", field="retention"
+                ) from None
         target = np.linspace(low, high, 101)
         with np.errstate(over="ignore"):
             mean = retention.mean(target, retention.last_seconds)
             sigma = retention.sigma(target, np.zeros(()), retention.last_seconds)
         if not (mean >= 0).all():
             raise DeviceError(
-                f"retention must keep means at 0 S or above until {retention.last_seconds:g} s, got {mean.min():g} S"
+                f"retention must keep means at 0 S or above until {retention.last_seconds:g} s, got {mean.min():g} S",
+                field="retention",
             )
         self._check_mean(float(mean.max()))
         self._check_spread("retention", float(sigma.max()))
@@ -287,7 +312,8 @@ class Device:
         if not mean <= most:
             raise DeviceError(
                 f"retention must keep means up to {most:g} S, {LARGEST_RISE:g} times the highest "
-                f"conductance, got {mean:g} S; 2 µS is 2e-6"
+                f"conductance, got {mean:g} S; 2 µS is 2e-6",
+                field="retention",
             )
 
     def _check_spread(self, what: str, sigma: float) -> None:
@@ -295,11 +321,12 @@ class Device:
         if self.highest_siemens is not None and not sigma <= self.highest_siemens:
             raise DeviceError(
                 f"{what} must be at most the highest conductance, {self.highest_siemens:g} S, got "
-                f"{sigma:g} S; 2 µS is 2e-6, and 5 % of a conductance is a slope of 0.05"
+                f"{sigma:g} S; 2 µS is 2e-6, and 5 % of a conductance is a slope of 0.05",
+                field=what,
             )
 
     def _covered(self, what: str, spread: Spread, low: float, high: float) -> FloatArray:
         try:
             return spread.sigma(np.linspace(low, high, 101))
         except DeviceError:
-            raise DeviceError(f"{what} must be measured everywhere from {low:g} to {high:g} S") from None
+            raise DeviceError(f"{what} must be measured everywhere from {low:g} to {high:g} S", field=what) from None

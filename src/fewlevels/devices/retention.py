@@ -141,16 +141,22 @@ class TabulatedDrift(Drift):
             if len(column) != len(self.conductance_siemens):
                 raise DeviceError(
                     f"{name} must have a value for each of the {len(self.conductance_siemens)} "
-                    f"conductances, got {len(column)}"
+                    f"conductances, got {len(column)}",
+                    field=name,
                 )
             object.__setattr__(self, name, tuple(check(name, value) for value in column))
         if (self.noise_amplitude is None) != (self.read_seconds is None):
-            raise DeviceError("noise_amplitude and read_seconds must be given together")
+            raise DeviceError(
+                "noise_amplitude and read_seconds must be given together",
+                field="read_seconds" if self.noise_amplitude is None else "noise_amplitude",
+            )
         super().__post_init__()
         if self.read_seconds is not None:
             object.__setattr__(self, "read_seconds", check_seconds("read_seconds", self.read_seconds))
             if not self.read_seconds < self.start_seconds:
-                raise DeviceError(f"read_seconds must be below start_seconds, got {self.read_seconds:g}")
+                raise DeviceError(
+                    f"read_seconds must be below start_seconds, got {self.read_seconds:g}", field="read_seconds"
+                )
 
     @property
     def differs(self) -> bool:
@@ -195,7 +201,8 @@ class Relaxation:
         if self._own_sigma(self.last_seconds) < 0:
             raise DeviceError(
                 f"sigma_siemens_per_efold must leave a spread of at least 0 S until {self.last_seconds:g} s, "
-                f"got {self.sigma_siemens_per_efold}"
+                f"got {self.sigma_siemens_per_efold}",
+                field="sigma_siemens_per_efold",
             )
 
     def mean(self, target_siemens: FloatArray, seconds: float) -> FloatArray:
@@ -253,13 +260,13 @@ class MeasuredRetention:
 
     def __post_init__(self) -> None:
         if not isinstance(self.table, list | tuple) or not all(isinstance(each, RetentionTable) for each in self.table):
-            raise DeviceError(f"table must be a list of RetentionTable, got {shown(self.table)}")
+            raise DeviceError(f"table must be a list of RetentionTable, got {shown(self.table)}", field="table")
         object.__setattr__(self, "table", tuple(self.table))
         if not self.table:
-            raise DeviceError("table must hold at least one time, got none")
+            raise DeviceError("table must hold at least one time, got none", field="table")
         times = [table.after_seconds for table in self.table]
         if any(before >= after for before, after in itertools.pairwise(times)):
-            raise DeviceError(f"after_seconds must ascend from table to table, got {times}")
+            raise DeviceError(f"after_seconds must ascend from table to table, got {times}", field="table")
 
     @property
     def first_seconds(self) -> float:
@@ -292,7 +299,7 @@ Retention = PowerLawDrift | TabulatedDrift | Relaxation | MeasuredRetention
 def _check_exponent(name: str, value: object) -> float:
     value = number(name, value, DeviceError)
     if not abs(value) <= LARGEST_EXPONENT:
-        raise DeviceError(f"{name} must be from -1 to 1, which takes nine tenths a decade, got {value}")
+        raise DeviceError(f"{name} must be from -1 to 1, which takes nine tenths a decade, got {value}", field=name)
     return value
 
 
@@ -301,4 +308,7 @@ def _check_times(law: Drift | Relaxation, first: str) -> None:
     for name in (first, "last_seconds"):
         object.__setattr__(law, name, check_seconds(name, getattr(law, name)))
     if not getattr(law, first) < law.last_seconds:
-        raise DeviceError(f"last_seconds must follow {first}, got {law.last_seconds} after {getattr(law, first)}")
+        raise DeviceError(
+            f"last_seconds must follow {first}, got {law.last_seconds} after {getattr(law, first)}",
+            field="last_seconds",
+        )

@@ -13,8 +13,9 @@ from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.devices.model import Device
 from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, placements
+from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.likelihood import likelihood
-from fewlevels.fitting.problem import Estimator, Problem, tops
+from fewlevels.fitting.problem import Problem, tops
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_candidates, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer, Table

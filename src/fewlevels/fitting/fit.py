@@ -13,8 +13,9 @@ from fewlevels.devices.model import Device
 from fewlevels.devices.separability import SeparableLevels, separable_levels
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.fitting.advice import Advice, advise
+from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.likelihood import assumed_spread
-from fewlevels.fitting.problem import Estimator, FitConfig, Problem
+from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
@@ -26,7 +27,7 @@ SPREAD_PERCENTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
     """The answer. best: the trial with the fewest states that is feasible, or else the one of the highest yield among
     those that recognise without variation; its yield is of chips that chose nothing.
@@ -124,50 +125,48 @@ def fit_network(
     Raises DeviceError where the device lacks what is asked or an input is more than a full one, MappingError where the
     network cannot be put on it, NetworksError where the samples do not fit it.
     """
-    config = FitConfig() if config is None else config
-    problem = Problem(networks, samples, samples if data is None else data, device, config)
-    estimate = Estimator() if estimate is None else estimate
-    numbers, imperfections = range(2, problem.most_states + 1), list(_imperfections(problem))
-    sweeps = list(_sweeps(problem))
-    swept = min(SWEEP_CHIPS, config.chips)
-    estimate.expect("trying states", len(numbers) * (PILOTS + config.chips))
-    trials: dict[int, Trial] = {}
-    for states in numbers:
-        if (trial := try_states(problem, states, estimate)) is not None and trial.states not in trials:
-            trials[trial.states] = trial
-            on_trial(trial)
-    if not trials:
-        raise MappingError(
-            f"no weights are left with at most {counted(numbers[-1], 'state')} per device, {config.scheme}"
-        )
-    best = _best(problem, list(trials.values()), estimate)
-    recognition = float(networks.recognition(samples)[0])
-    needed = min((t.states for t in trials.values() if _enough(t.quiet_recognition, config)), default=None)
+    problem = Problem(
+        network=networks,
+        samples=samples,
+        data=samples if data is None else data,
+        device=device,
+        config=FitConfig() if config is None else config,
+    )
+    return fit_problem(problem, Estimator() if estimate is None else estimate, on_trial)
+
+
+def fit_problem(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial], None]) -> Fit:
+    """`fit_network` of a problem that is made already."""
+    config, imperfections, sweeps = problem.config, list(_imperfections(problem)), list(_sweeps(problem))
+    trials = _trials(problem, estimate, on_trial)
+    best = _best(problem, trials, estimate)
+    recognition = float(problem.network.recognition(problem.samples)[0])
+    needed = min((t.states for t in trials if _enough(t.quiet_recognition, config)), default=None)
     confirming = range(config.chips, 2 * config.chips)
-    estimate.expect("what limits", len(imperfections) * config.chips + swept * sum(len(each) for _, each in sweeps))
+    swept = confirming[:SWEEP_CHIPS]
+    estimate.expect(
+        "what limits", len(imperfections) * config.chips + len(swept) * sum(len(each) for _, each in sweeps)
+    )
     limits = {
         name: estimate(calmer, calmer.put_on(best.network, top_siemens=best.chosen.top_siemens), confirming)
         for name, calmer in imperfections
     }
-    against = {
-        name: [(value, estimate(other, best.mapping, confirming[:swept])) for value, other in values]
-        for name, values in sweeps
-    }
+    against = {name: [(value, estimate(other, best.mapping, swept)) for value, other in each] for name, each in sweeps}
     advice = Advice()
     if best.found.value < config.yield_target:
         limiting = limiting_factor(problem, best, recognition, needed, limits)
         advice = advise(problem, best, estimate, limiting, limits)
     return Fit(
-        problem,
-        best,
-        tuple(trials.values()),
-        recognition,
-        needed,
-        _separable(problem),
-        limits,
-        against,
-        advice,
-        tuple(_assumed(problem)),
+        problem=problem,
+        best=best,
+        trials=tuple(trials),
+        recognition=recognition,
+        needed_states=needed,
+        separable=_separable(problem),
+        limits=limits,
+        against=against,
+        advice=advice,
+        assumptions=tuple(_assumed(problem)),
     )
 
 
@@ -183,6 +182,22 @@ def limiting_factor(
 
     name = max(limits, key=lambda each: cost(limits[each]), default="none")
     return name if name != "none" and cost(limits[name]) > cost(best.found) else "none"
+
+
+def _trials(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial], None]) -> list[Trial]:
+    """The trial with each number of states that the network can be put on the device with, the fewest first."""
+    config, numbers = problem.config, range(2, problem.most_states + 1)
+    estimate.expect("trying states", len(numbers) * (PILOTS + config.chips))
+    trials: dict[int, Trial] = {}
+    for states in numbers:
+        if (trial := try_states(problem, states, estimate)) is not None and trial.states not in trials:
+            trials[trial.states] = trial
+            on_trial(trial)
+    if not trials:
+        raise MappingError(
+            f"no weights are left with at most {counted(numbers[-1], 'state')} per device, {config.scheme}"
+        )
+    return list(trials.values())
 
 
 def _best(problem: Problem, trials: list[Trial], estimate: Estimator) -> Trial:

@@ -1,4 +1,4 @@
-"""Problem: what a fit is asked, and how its yields are found."""
+"""Problem: what a fit is asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from fewlevels.chips.mapping import Mapping, map_network
 from fewlevels.chips.schemes import DEFAULT_SCHEME, SCHEMES, Scheme, find_scheme
 from fewlevels.chips.variation import Conditions
-from fewlevels.chips.yields import Yield, estimate_yield
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import fraction, instance, is_number, shown, whole_number
 from fewlevels.devices.limits import LARGEST_WIRE_OHM
@@ -55,7 +54,7 @@ class FitConfig:
             object.__setattr__(self, name, float(getattr(self, name)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """One network, the samples that chips must recognise, the device, and what is asked.
 
@@ -147,29 +146,6 @@ class Problem:
                 f"{states} that were asked for"
             )
         return mapping
-
-
-class Estimator:
-    """How a fit finds its yields: from chips drawn afresh, on so many threads; a store stands in for it."""
-
-    def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = jobs
-
-    def expect(self, stage: str, chips: int) -> None:
-        """A stage begins: so many chips, at most."""
-
-    def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
-        config = problem.config
-        return estimate_yield(
-            mapping,
-            problem.device,
-            problem.samples,
-            chips=chips,
-            alpha=config.alpha,
-            conditions=config.conditions,
-            seed=config.seed,
-            jobs=self.jobs,
-        )
 
 
 def tops(quantized: Networks, available: FloatArray) -> list[float]:

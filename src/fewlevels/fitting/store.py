@@ -17,15 +17,16 @@ from fewlevels.chips.yields import Yield
 from fewlevels.common.progress import Progress
 from fewlevels.devices.model import Device
 from fewlevels.errors import ConfigError, StoreError
-from fewlevels.fitting.fit import Fit, fit_network
-from fewlevels.fitting.problem import Estimator, FitConfig, Problem
+from fewlevels.fitting.estimator import Estimator
+from fewlevels.fitting.fit import Fit, fit_problem
+from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.trial import Trial
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.columns import as_matrix, as_rows
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
-from fewlevels.storage.provenance import DIGEST, Provenance, digest
+from fewlevels.storage.provenance import DIGEST, digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,14 +62,13 @@ def stored_fit(
     """
     require_kind(folder, "fit")
     data = samples if data is None else data
-    Problem(networks, samples, data, device, config)  # what cannot be fitted is refused before the folder is the fit's
-    store = Folder(folder)
+    # What cannot be fitted is refused here, before the folder is the fit's.
+    problem = Problem(network=networks, samples=samples, data=data, device=device, config=config)
+    store = Folder(folder, on_damaged)
     with store.locked():
-        _begin(store, networks, samples, data, device, config)
-        for path in store.discard_damaged():
-            on_damaged(path)
+        _begin(store, problem)
         estimate = _Stored(store, jobs, on_progress)
-        fit = fit_network(networks, samples, device, config, data=data, estimate=estimate, on_trial=on_trial)
+        fit = fit_problem(problem, estimate, on_trial)
         estimate.finish()
         store.write("fit.json", json.dumps(fit.as_dict(), indent=1).encode())
         store.write("mapping.csv", fit.best.mapping.to_csv().encode())
@@ -88,17 +88,16 @@ DIGESTS = {
 """What request.json holds a digest of, and what it is called."""
 
 
-def _begin(
-    store: Folder, networks: Networks, samples: Samples, data: Samples, device: Device, config: FitConfig
-) -> None:
+def _begin(store: Folder, problem: Problem) -> None:
     """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
-    asked = asdict(config)
+    device, samples, data = problem.device, problem.samples, problem.data
+    asked = asdict(problem.config)
     asked |= asked.pop("conditions")
     asked |= {
         "version": __version__,
         "device": device.name,
         "device_content": digest(device.content),
-        "network": digest(None, *networks.weights),
+        "network": digest(None, *problem.network.weights),
         "samples": digest(samples.classes, samples.x, samples.y),
         "data": digest(data.classes, data.x, data.y),
     }
@@ -154,29 +153,39 @@ class _Stored(Estimator):
         for begin in range(chips.start, chips.stop, SHARD_CHIPS):
             numbers = range(begin, min(begin + SHARD_CHIPS, chips.stop))
             name = f"chips-{key}-{begin:010d}-{len(numbers)}"
-            if self.store.missing({name: made_of}):
-                self.store.write_shard(name, _table(super().__call__(problem, mapping, numbers)), made_of)
+            table = self.store.find_shard(name, made_of)
+            if table is None:
+                table = _table(super().__call__(problem, mapping, numbers))
+                self.store.write_shard(name, table, made_of)
                 self.done_now += len(numbers)
-            tables.append(self._read(name, made_of, len(numbers), len(problem.samples)))
+            self._check(name, table, len(numbers), len(problem.samples))
+            tables.append(table)
             self.done += len(numbers)
             self._tell()
         margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
         pulses, missed = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("pulses", "missed"))
         return Yield(margin=margin, pulses=pulses, missed=missed, alpha=problem.config.alpha)
 
-    def _read(self, name: str, made_of: Provenance, chips: int, samples: int) -> pa.Table:
-        table = self.store.read_shard(name, made_of)
+    def _check(self, name: str, table: pa.Table, chips: int, samples: int) -> None:
+        """Raises StoreError where a table is not of so many chips and samples."""
         if (
             set(table.column_names) != {"margin", "pulses", "missed"}
             or len(table) != chips
             or (as_matrix(table["margin"]).shape != (chips, samples))
         ):
             raise StoreError(f"{self.store.shards / name} is not what a fit stores; remove it, or use another folder")
-        return table
 
     def _tell(self) -> None:
         seconds = time.perf_counter() - self.began
-        self.on_progress(Progress(self.done, self.done_now, max(self.done, self.total), seconds, self.stage))
+        self.on_progress(
+            Progress(
+                done=self.done,
+                done_now=self.done_now,
+                total=max(self.done, self.total),
+                seconds=seconds,
+                stage=self.stage,
+            )
+        )
 
 
 def _table(found: Yield) -> pa.Table:

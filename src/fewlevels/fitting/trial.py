@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from fewlevels.chips.mapping import Mapping
 from fewlevels.chips.yields import Yield
 from fewlevels.fitting.candidates import KEPT, Candidate, ranked
-from fewlevels.fitting.problem import Estimator, Problem
+from fewlevels.fitting.estimator import Estimator
+from fewlevels.fitting.problem import Problem
 from fewlevels.networks.networks import Networks
 
 PILOT_CHIPS = 200
@@ -18,7 +19,7 @@ PILOTS = (1 + KEPT) * PILOT_CHIPS
 """Pilot chips of one number of states, at most."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
     """One way to put the network on the device.
 
@@ -65,7 +66,15 @@ def try_candidates(problem: Problem, candidates: list[Candidate], states: int, e
     found = estimate(problem, mapping, range(problem.config.chips))
     quiet = candidates[0]
     recognition = [float(each.network.recognition(problem.samples)[0]) for each in (chosen, quiet)]
-    return Trial(len(mapping.level_siemens), chosen, recognition[0], quiet, recognition[1], mapping, found)
+    return Trial(
+        states=len(mapping.level_siemens),
+        chosen=chosen,
+        recognition=recognition[0],
+        quiet=quiet,
+        quiet_recognition=recognition[1],
+        mapping=mapping,
+        found=found,
+    )
 
 
 def confirm(problem: Problem, trial: Trial, estimate: Estimator) -> Trial:

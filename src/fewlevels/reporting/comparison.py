@@ -13,6 +13,7 @@ import numpy as np
 from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
 from fewlevels.errors import StoreError
+from fewlevels.reporting.text import aligned
 from fewlevels.search.methods import MethodComparison
 from fewlevels.storage.folder import Folder, checksum
 from fewlevels.storage.kinds import require_kind
@@ -69,10 +70,7 @@ def table(stored: dict[str, Any]) -> str:
         *zip(*(heading.split("\n") for heading in COLUMNS.values()), strict=True),
         *([cell(key, row[key]) for key in COLUMNS] for row in stored["methods"]),
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned(lines)
 
 
 def cell(key: str, value: Any) -> str:

@@ -57,12 +57,23 @@ def remarks(fit: Fit) -> list[str]:
     return said
 
 
+def answer(fit: Fit) -> list[str]:
+    """All that is said of a fit on a terminal, line by line."""
+    recognition, (low, high) = fit.best.found.recognition.mean(), fit.best.found.recognition_interval
+    return [
+        f"{'fits' if fit.feasible else 'does not fit'}: {sentence(fit)}",
+        f"limiting factor: {fit.limiting_factor}",
+        f"expected recognition of a chip: {recognition:.2%} ({low:.2%} to {high:.2%})",
+        *(f"- {line}" for line in (*remarks(fit), *fit.advice.sentences, *fit.assumptions)),
+    ]
+
+
 def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str) -> Path:
     """Draw the figure (PNG and SVG) and write report.html into the fit's folder; returns the report's path.
 
     asked: what the fit was asked, in words. command: what repeats it.
     """
-    store = Folder(folder)
+    store, words = Folder(folder), {"sentence": sentence(fit), "remarks": remarks(fit)}
     image = image_data(store_figure(store, "fit", draw_fit(fit)))
     mapping = fit.best.mapping
     programmed = [t[mask] for t, mask in zip(mapping.target_siemens, mapping.programmed, strict=True)]
@@ -72,8 +83,7 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
         fit=fit,
         device=fit.problem.device,
         found=fit.best.found,
-        sentence=sentence(fit),
-        remarks=remarks(fit),
+        **words,
         image=image,
         asked=asked,
         command=command,

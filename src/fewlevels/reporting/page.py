@@ -9,14 +9,18 @@ from fewlevels.common.words import in_page
 
 
 def render(template: str, **values: object) -> bytes:
-    """The page that a file of templates/ makes of these values."""
+    """The page that a file of templates/ makes of these values, within page.html."""
     import jinja2
 
-    text = (resources.files("fewlevels") / "reporting" / "templates" / template).read_text(encoding="utf-8")
+    folder = resources.files("fewlevels") / "reporting" / "templates"
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=in_page
+        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=in_page,
     )
-    return environment.from_string(text).render(**values).encode()
+    return environment.get_template(template).render(**values).encode()
 
 
 def image_data(png: bytes) -> str:

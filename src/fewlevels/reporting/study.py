@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fewlevels.circuit.network.simulation import Simulation
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.errors import StoreError
@@ -19,7 +20,7 @@ from fewlevels.storage.folder import Folder
 from fewlevels.study.analysis import Summary, summarise
 from fewlevels.study.circuits import CircuitOptions, simulate_model
 from fewlevels.study.claims import applies, claims
-from fewlevels.study.result import StudyResult, load_study
+from fewlevels.study.result import StudyResult
 
 CAPTIONS = {
     "figure1_digits_and_network": "Figure 1. What is recognised, and by what.",
@@ -40,32 +41,31 @@ CAPTIONS = {
 CIRCUIT = ("figure6a_circuit", "figure6b_current_gap", "current_gap_by_cause", "currents_and_voltages_with_wires")
 
 
-def write_report(folder: Path, result: StudyResult | None = None) -> Path:
-    """Draw all figures (PNG and SVG) and write report.html into a study's folder; returns the report's path.
+def write_report(folder: Path, result: StudyResult) -> Path:
+    """Draw all figures (PNG and SVG) of a study and write report.html into its folder; returns the report's path.
 
-    result: the folder's study, where it is loaded already. Raises ConfigError or StoreError where the folder holds no
-    complete study or cannot be written.
+    Raises StoreError where what `fewlevels verify` or `fewlevels search` stored there is damaged, or the folder cannot
+    be written.
     """
     from fewlevels.reporting.figures.circuit import draw_circuit
     from fewlevels.reporting.figures.methods import levels_by_method
     from fewlevels.reporting.figures.study import draw
     from fewlevels.reporting.figures.style import store_figure
 
-    result = load_study(folder) if result is None else result
     compared = _stored(folder, "search.json", comparison.checked)
     if compared is not None:
         comparison.require_whole(folder, compared)
-    store, images = Folder(folder), dict[str, str]()
+    store, options = Folder(folder), CircuitOptions()
     with store.held():
-        drawn, options = draw(result), CircuitOptions()
-        model = None if result.best < 0 else result.best
-        if model is not None:
-            drawn |= draw_circuit(result, model, options)
+        drawn, circuit = draw(result), None
+        if result.best >= 0:
+            circuit = simulate_model(result, result.best, options)
+            drawn |= draw_circuit(result, result.best, circuit, options)
         if compared is not None:
             drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
-        for name, figure in drawn.items():
-            images[name] = image_data(store_figure(store, name, figure))
-        store.write("report.html", _page(result, images, model, folder))
+        images = {name: image_data(store_figure(store, name, figure)) for name, figure in drawn.items()}
+        agreement = _stored(folder, "agreement.json", _agreement)
+        store.write("report.html", _page(result, images, circuit, compared, agreement))
     return folder / "report.html"
 
 
@@ -145,7 +145,15 @@ def _agreement(stored: Any) -> dict[str, Any]:
     return {"of": of, "rows": rows}
 
 
-def _page(result: StudyResult, images: dict[str, str], model: int | None, folder: Path) -> bytes:
+def _page(
+    result: StudyResult,
+    images: dict[str, str],
+    circuit: Simulation | None,
+    compared: dict[str, Any] | None,
+    agreement: dict[str, Any] | None,
+) -> bytes:
+    """images: figures by name. circuit: of the best model, where there is one. compared, agreement: what other commands
+    stored, where they were run."""
     summary = summarise(result)
     return render(
         "report.html",
@@ -155,10 +163,10 @@ def _page(result: StudyResult, images: dict[str, str], model: int | None, folder
         figures=[(CAPTIONS[name], image) for name, image in images.items() if name in CAPTIONS and name not in CIRCUIT],
         method_image=images.get("levels_by_method"),
         circuit_figures=[(CAPTIONS[name], images[name]) for name in CIRCUIT if name in images],
-        model=model,
-        circuit=None if model is None else simulate_model(result, model, CircuitOptions()),
-        agreement=_stored(folder, "agreement.json", _agreement),
-        comparison=_stored(folder, "search.json", comparison.checked),
+        model=result.best,
+        circuit=circuit,
+        agreement=agreement,
+        comparison=compared,
         counted=counted,
         columns=comparison.COLUMNS,
         cell=comparison.cell,

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,20 +53,21 @@ class Folder:
     """A folder of results. Raises StoreError where it cannot be read or written.
 
     The shards are listed once, when one is first asked for, and again when the folder is locked.
+    on_damaged: called with every shard that `find_shard` removes because it is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, on_damaged: Callable[[Path], None] = lambda _: None) -> None:
+        self.path, self.on_damaged = path, on_damaged
         self.shards = path / "shards"
         self._held: list[tuple[int, Path]] = []
         self._listing: dict[str, list[Path]] | None = None
-        self._provenance: dict[Path, Provenance] = {}
         self._tidied: set[Path] = set()
         self._said: set[Path] = set()  # that were left aside
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder, made where it is missing, for this process; see also `held`.
+        """Hold the folder, made where it is missing, for this process; see also `held`. What writers that were killed
+        left in it is removed.
 
         Raises StoreError where another process holds it. Warns, and goes on, where the file system has no locks.
         """
@@ -90,6 +91,9 @@ class Folder:
                 raise StoreError(f"another process works in {self.path}; wait for it, or use another folder")
             self._held.append((file.fileno(), self.path / "lock"))
             self._listing = None
+            for folder in FOLDERS:
+                with failures(f"read {self.path / folder}"):
+                    remove_unfinished(self.path / folder)
             yield
 
     @contextmanager
@@ -145,7 +149,6 @@ class Folder:
         self.write(f"shards/{path.name}", content)
         paths = self._paths().setdefault(name, [])
         paths += [path] if path not in paths else []
-        self._provenance[path] = provenance
 
     def read_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
         """The table of this name that was made of this, or these columns of it.
@@ -153,44 +156,35 @@ class Folder:
         Raises StoreError where it is missing or damaged, ConfigError, which says what differs, where only one that was
         made of something else is there.
         """
-        shards = {path: _opened(path) for path in self._paths().get(name, [])}
-        for path, shard in shards.items():
-            if shard is None:
+        shards = dict[Path, _Shard]()
+        for path in self._paths().get(name, []):
+            if (shard := _opened(path)) is None:
                 raise StoreError(
                     f"{path} is damaged, its checksum does not match; run the same command again to mend it"
                 )
-        provenances = {path: shard.provenance for path, shard in shards.items() if shard is not None}
-        chosen = self._chosen(_plain(name, made_of), provenances)
-        shard = None if chosen is None else shards[chosen]
-        if shard is None:
+            shards[path] = shard
+        chosen = self._chosen(_plain(name, made_of), shards)
+        if chosen is None:
             raise StoreError(f"{self.path} is not complete: {name} is missing; run the same command again to go on")
-        return shard.file.read(columns, use_threads=False)
+        return chosen.read(columns)
 
-    def missing(self, wanted: Mapping[str, Provenance]) -> list[str]:
-        """The names that have no shard made of this yet. Raises ConfigError, which says what differs, for a shard that
-        was made of something else.
-        """
-        return [name for name, made_of in wanted.items() if self._path_of(name, made_of) is None]
+    def find_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """As `read_shard`, for who can make the table again: None where it is missing. A damaged one is removed."""
+        shards = dict[Path, _Shard]()
+        for path in list(self._paths().get(name, [])):
+            if (shard := _opened(path)) is not None:
+                shards[path] = shard
+                continue
+            with failures(f"remove {path}"):
+                path.unlink(missing_ok=True)
+            self._paths()[name].remove(path)
+            self.on_damaged(path)
+        chosen = self._chosen(_plain(name, made_of), shards)
+        return None if chosen is None else chosen.read(columns)
 
     def names(self) -> list[str]:
         """Of all shards that are there."""
         return list(self._paths())
-
-    def discard_damaged(self) -> list[Path]:
-        """Remove shards whose content does not match their checksum, and unfinished files; returns the shards."""
-        for folder in FOLDERS:
-            with failures(f"read {self.path / folder}"):
-                remove_unfinished(self.path / folder)
-        damaged = []
-        for path in [path for paths in self._paths().values() for path in paths]:
-            if (shard := _opened(path)) is None:
-                with failures(f"remove {path}"):
-                    path.unlink(missing_ok=True)
-                damaged.append(path)
-            else:
-                self._provenance[path] = shard.provenance
-        self._listing = None if damaged else self._listing
-        return damaged
 
     def _paths(self) -> dict[str, list[Path]]:
         if self._listing is None:
@@ -200,21 +194,12 @@ class Folder:
                     self._listing.setdefault(match[1], []).append(self.shards / match[0])
         return self._listing
 
-    def _path_of(self, name: str, made_of: Provenance) -> Path | None:
-        known = {}
-        for path in self._paths().get(name, []):
-            if path in self._provenance:
-                known[path] = self._provenance[path]
-            elif (shard := _opened(path)) is not None:
-                known[path] = shard.provenance
-        return self._chosen(_plain(name, made_of), known)
-
-    def _chosen(self, wanted: Provenance, provenances: dict[Path, Provenance]) -> Path | None:
-        """The first path of this provenance. Of others it warns where they can be left aside, else it raises."""
-        differing = {path: differences(there, wanted) for path, there in provenances.items()}
-        chosen = next((path for path, differs in differing.items() if not differs), None)
+    def _chosen(self, wanted: Provenance, shards: dict[Path, _Shard]) -> _Shard | None:
+        """The first shard of this provenance. Of others it warns where they can be left aside, else it raises."""
+        differing = {path: differences(shard.provenance, wanted) for path, shard in shards.items()}
+        chosen = next((shards[path] for path, differs in differing.items() if not differs), None)
         for path, differs in differing.items():
-            there = provenances[path]
+            there = shards[path].provenance
             if not there and chosen is None:
                 raise StoreError(f"{path} comes from an earlier version and does not say of what; use another folder")
             if "shard" in there and there["shard"] != wanted["shard"]:
@@ -234,6 +219,9 @@ class Folder:
 class _Shard:
     file: pq.ParquetFile
     provenance: Provenance
+
+    def read(self, columns: Sequence[str] | None) -> pa.Table:
+        return self.file.read(columns, use_threads=False)
 
 
 def _opened(path: Path) -> _Shard | None:

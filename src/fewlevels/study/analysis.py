@@ -9,7 +9,7 @@ import numpy as np
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.proportions import CONFIDENCE
-from fewlevels.study.result import StudyResult
+from fewlevels.study.result import SearchedStudy
 
 NEIGHBOURS = 101
 """Models, neighbours in the weight range, that each quantile of q is taken over."""
@@ -18,7 +18,7 @@ FEWEST_FOR_BAND = 200
 """Of fewer models no quantiles are estimated: half of them would have no complete neighbourhood."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """A study in numbers; the names are the keys of `fewlevels show --json`.
 
@@ -56,7 +56,7 @@ class Summary:
     seconds: float
 
 
-def summarise(result: StudyResult) -> Summary:
+def summarise(result: SearchedStudy) -> Summary:
     """The summary of a study; where no model is solved, levels are 0 and statistics of them NaN."""
     found = result.found
     ranges, used = found.networks.weight_range(), result.counted
@@ -103,7 +103,7 @@ def rank_correlation(x: FloatArray, y: np.ndarray) -> tuple[float, tuple[float, 
     return rho, (float(np.tanh(z - half)), float(np.tanh(z + half)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QuantileBand:
     """The 5 %, 50 % and 95 % quantiles of q among models of like weight range, at the ranges x, ascending."""
 
@@ -132,10 +132,10 @@ def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
         return value[:, 0] - 0.5 + (rank - below) / equal
 
     middles = ranges[order][NEIGHBOURS // 2 :][: len(near)]
-    return QuantileBand(middles, quantile(0.05), quantile(0.5), quantile(0.95))
+    return QuantileBand(x=middles, low=quantile(0.05), median=quantile(0.5), high=quantile(0.95))
 
 
-def solved_at(result: StudyResult) -> np.ndarray:
+def solved_at(result: SearchedStudy) -> np.ndarray:
     """How many of the trained models reach alpha with q levels, for q = 1 .. q_max, (q_max,)."""
     found, trained = result.found, result.found.trained
     return found.target.reached(found.recognition_trace[trained], found.recognition[trained, None]).sum(axis=0)

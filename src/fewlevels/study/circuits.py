@@ -20,7 +20,7 @@ from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 from fewlevels.storage.folder import Folder
 from fewlevels.study.inputs import best_of, model_index
-from fewlevels.study.result import StudyResult
+from fewlevels.study.result import SearchedStudy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class CircuitOptions:
 
 
 def simulate_model(
-    result: StudyResult,
+    result: SearchedStudy,
     model: int,
     options: CircuitOptions,
     *,
@@ -52,7 +52,7 @@ def simulate_model(
     return result.circuit(model, engine=engine, draws=draws, spread=spread, seed=result.config.seed, **asdict(options))
 
 
-def choose_model(result: StudyResult, model: str, options: CircuitOptions) -> int:
+def choose_model(result: SearchedStudy, model: str, options: CircuitOptions) -> int:
     """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit,
     with these options, has the largest margin at its worst voltage. Raises SearchError where there is no such model.
     """
@@ -80,7 +80,7 @@ def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:
     store.write("resistances.csv", text.getvalue().encode())
 
 
-def verify_model(result: StudyResult, model: int, options: CircuitOptions, tolerance: float) -> Agreement:
+def verify_model(result: SearchedStudy, model: int, options: CircuitOptions, tolerance: float) -> Agreement:
     """Native against ngspice, layer by layer. Raises EngineError where ngspice is missing or fails."""
     circuit = simulate_model(result, model, options).circuit
     return verify(circuit, result.samples.x, input_volts=options.input_volts, tolerance=tolerance)
@@ -99,7 +99,7 @@ def store_agreement(folder: Path, model: int, options: CircuitOptions, agreement
     Folder(folder).write("agreement.json", json.dumps(found, indent=1).encode())
 
 
-def netlist_of(result: StudyResult, model: int, options: CircuitOptions, *, sample: int, dialect: str) -> str:
+def netlist_of(result: SearchedStudy, model: int, options: CircuitOptions, *, sample: int, dialect: str) -> str:
     """A deck of the whole network, driven by one sample at the first input voltage, with what to expect of it."""
     if not 0 <= sample < len(result.samples):
         raise UsageError(f"sample must be 0 to {len(result.samples) - 1}, got {sample}")

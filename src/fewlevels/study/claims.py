@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.samples.datasets import DIGITS
 from fewlevels.study.analysis import summarise
-from fewlevels.study.result import StudyResult
+from fewlevels.study.result import SearchedStudy, StudyResult
 
 POINTS = {"A": (8, 32.0), "B": (25, 62.0)}
 """Points of Figure 4a: number of levels q and weight range."""
@@ -35,7 +34,8 @@ CROWD, CROWD_OTHERS = 296 / 350, 30
 """Figure 3, of a network of 5 x 5 inputs: the share of weights in the first level, and the most in any other."""
 
 
-class StartClaim(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class StartClaim:
     """What Figure 5 shows of one start, its 'Seed': recognition with START_LEVELS levels from an epoch on, where the
     start is followed for least_epochs.
     """
@@ -48,9 +48,9 @@ class StartClaim(NamedTuple):
 
 
 START_CLAIMS = {
-    0: StartClaim("A", "5b", 0.9, 400, 400),
-    2: StartClaim("C", "5c", 0.7, 600, 600),
-    4: StartClaim("E", "5d", 0.2, 0, 1000),
+    0: StartClaim(letter="A", panel="5b", recognition=0.9, since_epoch=400, least_epochs=400),
+    2: StartClaim(letter="C", panel="5c", recognition=0.7, since_epoch=600, least_epochs=600),
+    4: StartClaim(letter="E", panel="5d", recognition=0.2, since_epoch=0, least_epochs=1000),
 }
 """By the place of the start among the five."""
 
@@ -72,7 +72,7 @@ REPRODUCED, OTHER_STARTS, PARTLY = "reproduced", "reproduced with other starts",
 NOT, UNJUDGED = "not reproduced", "cannot be judged"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """One statement of the paper: where it stands, what it says, what this run found, the verdict and its rule."""
 
@@ -83,7 +83,7 @@ class Claim:
     rule: str
 
 
-def applies(result: StudyResult) -> bool:
+def applies(result: SearchedStudy) -> bool:
     """Whether the paper says anything of this study: it is of one of its two digit sets and of its ten hidden units,
     all digits recognised.
     """
@@ -106,11 +106,12 @@ def _verdict(full: bool, part: bool = False, *, models: int = ENOUGH) -> str:
 def _training(result: StudyResult) -> Iterator[Claim]:
     summary = summarise(result)
     yield Claim(
-        "3.1",
-        "every model is trained to 100 % before it is quantized",
-        f"{percent(summary.trained)} of {counted(summary.models, 'model')} at 100 %; the others are left out below",
-        _verdict(summary.trained == 1, summary.trained >= 0.9, models=summary.models),
-        "all models; partly from 90 %",
+        where="3.1",
+        says="every model is trained to 100 % before it is quantized",
+        found=f"{percent(summary.trained)} of {counted(summary.models, 'model')} at 100 %; the others are left out "
+        "below",
+        verdict=_verdict(summary.trained == 1, summary.trained >= 0.9, models=summary.models),
+        rule="all models; partly from 90 %",
     )
 
 
@@ -125,26 +126,28 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
     )
     if best < 0:
         for text, rule in zip(says, rules, strict=True):
-            yield Claim("3.1, Fig. 3", text, "no model was solved", UNJUDGED, rule)
+            yield Claim(where="3.1, Fig. 3", says=text, found="no model was solved", verdict=UNJUDGED, rule=rule)
         return
     solved, signed = int(result.counted.sum()), np.unique(result.found.quantization(best).values).size
     yield Claim(
-        "3.1, Fig. 3",
-        says[0],
-        f"{weights} become {counted(fewest, 'magnitude')}, {summary.reduction_percent:.1f} % fewer; with their signs "
-        f"{counted(signed, 'value')}",
-        _verdict(fewest <= 4, fewest == 5, models=solved),
-        rules[0],
+        where="3.1, Fig. 3",
+        says=says[0],
+        found=f"{weights} become {counted(fewest, 'magnitude')}, {summary.reduction_percent:.1f} % fewer; with their "
+        f"signs {counted(signed, 'value')}",
+        verdict=_verdict(fewest <= 4, fewest == 5, models=solved),
+        rule=rules[0],
     )
     below_four = np.mean(result.found.q[result.counted] < 4)
     yield Claim(
-        "3.1, Fig. 3",
-        says[1],
-        f"fewest {fewest} ({counted(summary.models_at_fewest, 'model')}); with 4: "
+        where="3.1, Fig. 3",
+        says=says[1],
+        found=f"fewest {fewest} ({counted(summary.models_at_fewest, 'model')}); with 4: "
         f"{counted(summary.models_at_four, 'model')}; median {summary.median_levels:g}. Of levels occupied: fewest "
         f"{summary.fewest_occupied}, median {summary.median_occupied:g}",
-        _verdict(fewest == 4 or bool(summary.models_at_four and below_four <= 0.01), fewest in (3, 5), models=solved),
-        rules[1],
+        verdict=_verdict(
+            fewest == 4 or bool(summary.models_at_four and below_four <= 0.01), fewest in (3, 5), models=solved
+        ),
+        rule=rules[1],
     )
 
 
@@ -153,35 +156,35 @@ def _ranges(result: StudyResult) -> Iterator[Claim]:
     ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
     near, at_four = summary.range_at_four_levels, summary.models_at_four
     yield Claim(
-        "3.2, Fig. 4a",
-        "models with q = 4 have a weight range of about 21",
-        f"median {near:.1f} over {counted(at_four, 'model')}" if at_four else "no model with q = 4",
-        _verdict(abs(near / RANGE_AT_FOUR - 1) <= 0.1, abs(near / RANGE_AT_FOUR - 1) <= 0.2, models=at_four),
-        "median within 10 %; partly 20 %",
+        where="3.2, Fig. 4a",
+        says="models with q = 4 have a weight range of about 21",
+        found=f"median {near:.1f} over {counted(at_four, 'model')}" if at_four else "no model with q = 4",
+        verdict=_verdict(abs(near / RANGE_AT_FOUR - 1) <= 0.1, abs(near / RANGE_AT_FOUR - 1) <= 0.2, models=at_four),
+        rule="median within 10 %; partly 20 %",
     )
     low, high = summary.rank_correlation_interval
     enough, exists = len(q) >= ENOUGH, not math.isnan(low)
     yield Claim(
-        "3.2, Fig. 4a",
-        "the fewest levels rise with the weight range",
-        f"only {counted(len(q), 'model was', 'models were')} solved"
+        where="3.2, Fig. 4a",
+        says="the fewest levels rise with the weight range",
+        found=f"only {counted(len(q), 'model was', 'models were')} solved"
         if not enough
         else f"Spearman's rank correlation {summary.rank_correlation:.2f} (95 % interval {low:.2f} to {high:.2f})"
         if exists
         else "q or the weight range is the same in every model",
-        _verdict(low > 0.5, low > 0, models=len(q) if exists else 0),
-        "interval above 0.5; partly above 0",
+        verdict=_verdict(low > 0.5, low > 0, models=len(q) if exists else 0),
+        rule="interval above 0.5; partly above 0",
     )
     wide = q[ranges > WIDE_RANGE]
     inside = np.mean((wide >= WIDE_LEVELS[0]) & (wide <= WIDE_LEVELS[1])) if wide.size else 0.0
     yield Claim(
-        "3.2, Fig. 4a",
-        "models of a range above 60 need 10 to 40 levels",
-        f"{percent(float(inside), 0)} of {counted(wide.size, 'such model')}{_percentiles(wide)}"
+        where="3.2, Fig. 4a",
+        says="models of a range above 60 need 10 to 40 levels",
+        found=f"{percent(float(inside), 0)} of {counted(wide.size, 'such model')}{_percentiles(wide)}"
         if wide.size
         else "no model of such a range",
-        _verdict(bool(inside >= 0.95), bool(inside >= 0.8), models=wide.size),
-        "95 % of them; partly 80 %",
+        verdict=_verdict(bool(inside >= 0.95), bool(inside >= 0.8), models=wide.size),
+        rule="95 % of them; partly 80 %",
     )
 
 
@@ -192,16 +195,16 @@ def _points(result: StudyResult) -> Iterator[Claim]:
         near = q[np.abs(ranges - weight_range) <= NEAR_POINT]
         low, high = np.percentile(near, (5, 95)) if near.size else (math.nan, math.nan)
         yield Claim(
-            "Fig. 4a",
-            f"point {name}: q = {levels} at a weight range of {weight_range:g}",
-            f"{counted(near.size, 'model')} within {NEAR_POINT:g} of that range: q = {near.min()} to {near.max()}"
+            where="Fig. 4a",
+            says=f"point {name}: q = {levels} at a weight range of {weight_range:g}",
+            found=f"{counted(near.size, 'model')} within {NEAR_POINT:g} of that range: q = {near.min()} to {near.max()}"
             f"{_percentiles(near)}"
             if near.size
             else "no model of that range",
-            _verdict(
+            verdict=_verdict(
                 bool(low <= levels <= high), bool(near.size and near.min() <= levels <= near.max()), models=near.size
             ),
-            "q lies between these percentiles; partly among the models at all",
+            rule="q lies between these percentiles; partly among the models at all",
         )
 
 
@@ -211,32 +214,34 @@ def _figure_3(result: StudyResult) -> Iterator[Claim]:
         return
     counts, solved = found.quantization(best).counts()[0], int(result.counted.sum())
     elsewhere = "" if counts.sum() == 350 else " (of 5x5; the paper shows no 7x7 network)"
-
-    def alike(counts: np.ndarray) -> np.ndarray:
-        """Whether four levels hold weights as Figure 3's do. counts: (models, 4)."""
-        first = counts[:, 0] / counts.sum(axis=1)
-        return (np.abs(first - CROWD) <= 0.05) & (counts[:, 1:] <= CROWD_OTHERS).all(axis=1) & (counts > 0).all(axis=1)
-
     four = np.flatnonzero(result.counted & (found.q == 4))
-    like = alike(found.quantizer.quantize(found.networks[four].joint(), 4).counts()) if four.size else np.zeros(0, bool)
+    like = np.zeros(0, bool)
+    if four.size:
+        like = _as_in_figure_3(found.quantizer.quantize(found.networks[four].joint(), 4).counts())
     typical = four.size >= ENOUGH and like.mean() >= 0.1
     yield Claim(
-        "Fig. 3",
-        f"the first of four levels holds 296 of 350 weights, the others 30 or fewer{elsewhere}",
-        f"best model: {' / '.join(map(str, counts))} of {counts.sum()}; {like.sum()} of "
+        where="Fig. 3",
+        says=f"the first of four levels holds 296 of 350 weights, the others 30 or fewer{elsewhere}",
+        found=f"best model: {' / '.join(map(str, counts))} of {counts.sum()}; {like.sum()} of "
         f"{counted(four.size, 'model')} with q = 4 are like the paper's",
-        _verdict(best in four[like] or typical, counts[0] / counts.sum() >= 0.6, models=solved),
-        "four levels, the first within 5 points of 85 %, no other above 30: the best model, or a tenth of ten or more; "
-        "partly: the best model's first holds 60 %",
+        verdict=_verdict(best in four[like] or typical, counts[0] / counts.sum() >= 0.6, models=solved),
+        rule="four levels, the first within 5 points of 85 %, no other above 30: the best model, or a tenth of ten or "
+        "more; partly: the best model's first holds 60 %",
     )
     largest = float(np.abs(found.networks[best].joint()).max())
     yield Claim(
-        "Fig. 3",
-        f"the magnitudes of the weights reach from 0 to 12.5{elsewhere}",
-        f"best model: up to {largest:.1f}",
-        _verdict(abs(largest / 12.5 - 1) <= 0.1, abs(largest / 12.5 - 1) <= 0.2, models=solved),
-        "within 10 %; partly 20 %",
+        where="Fig. 3",
+        says=f"the magnitudes of the weights reach from 0 to 12.5{elsewhere}",
+        found=f"best model: up to {largest:.1f}",
+        verdict=_verdict(abs(largest / 12.5 - 1) <= 0.1, abs(largest / 12.5 - 1) <= 0.2, models=solved),
+        rule="within 10 %; partly 20 %",
     )
+
+
+def _as_in_figure_3(counts: np.ndarray) -> np.ndarray:
+    """Whether four levels hold weights as Figure 3's do, (models,). counts: (models, 4)."""
+    first = counts[:, 0] / counts.sum(axis=1)
+    return (np.abs(first - CROWD) <= 0.05) & (counts[:, 1:] <= CROWD_OTHERS).all(axis=1) & (counts > 0).all(axis=1)
 
 
 def _figure_5(result: StudyResult) -> Iterator[Claim]:
@@ -245,11 +250,11 @@ def _figure_5(result: StudyResult) -> Iterator[Claim]:
     grow, wider = bool((np.diff(ranges) > 0).all()), bool((np.diff(spread) > 0).all())
     listed = (", ".join(f"{value:.0f}" for value in values) for values in (ranges, spread))
     yield Claim(
-        "Fig. 5a",
-        "five starts, which it calls Seeds A to E, of growing mean and spread of the weight range",
-        "medians {}; standard deviations {}".format(*listed),
-        _of_start(_verdict(grow and wider, grow, models=zones.models), result, zones.starts),
-        "medians and standard deviations grow; partly the medians",
+        where="Fig. 5a",
+        says="five starts, which it calls Seeds A to E, of growing mean and spread of the weight range",
+        found="medians {}; standard deviations {}".format(*listed),
+        verdict=_of_start(_verdict(grow and wider, grow, models=zones.models), result, zones.starts),
+        rule="medians and standard deviations grow; partly the medians",
     )
     if zones.levels != START_LEVELS:
         return
@@ -260,11 +265,11 @@ def _figure_5(result: StudyResult) -> Iterator[Claim]:
         means = [result.zone_recognition[start].mean(axis=0) for start in (0, 2)]
         near = [zones.at_epochs[int(np.argmax(mean >= 0.9 * mean[-1]))] for mean in means]
         yield Claim(
-            "Fig. 5b, c",
-            f"with q = {START_LEVELS} its Seeds A and C improve gradually with the epochs",
-            f"they come within a tenth of their final mean at epoch {near[0]} and {near[1]}",
-            _verdict(min(near) >= GRADUAL, min(near) >= GRADUAL / 2, models=zones.models),
-            f"not before epoch {GRADUAL}; partly {GRADUAL // 2}",
+            where="Fig. 5b, c",
+            says=f"with q = {START_LEVELS} its Seeds A and C improve gradually with the epochs",
+            found=f"they come within a tenth of their final mean at epoch {near[0]} and {near[1]}",
+            verdict=_verdict(min(near) >= GRADUAL, min(near) >= GRADUAL / 2, models=zones.models),
+            rule=f"not before epoch {GRADUAL}; partly {GRADUAL // 2}",
         )
 
 
@@ -296,7 +301,7 @@ def _of_training(result: StudyResult, start: int, claim: StartClaim) -> Claim:
         found += f"; the study's own start, {result.config.init}: {percent(own, 0)} when trained"
     verdict = _of_start(_verdict(bool(full), bool(part), models=zones.models), result, [zones.starts[start]])
     says = f"with q = {START_LEVELS} its Seed {claim.letter} {says}"
-    return Claim(f"Fig. {claim.panel}", says, found, verdict, rule)
+    return Claim(where=f"Fig. {claim.panel}", says=says, found=found, verdict=verdict, rule=rule)
 
 
 def _of_start(verdict: str, result: StudyResult, starts: list[str]) -> str:
@@ -312,11 +317,12 @@ def _figure_6(result: StudyResult) -> Iterator[Claim]:
     each = ", ".join(f"{percent(at.recognition, 0)} at {at.input_volt:g} V" for at in voltages)
     all_at_each = all(at.recognition == 1 for at in voltages)
     yield Claim(
-        "Fig. 6b",
-        "the circuit of the network with the fewest levels recognises every digit at 1, 5 and 10 V",
-        f"model {result.best}: {each}; of {counted(like.size, 'model')} with as few levels {like.sum()} at all three",
-        verdict(all_at_each and like.mean() >= 0.5, voltages[-1].recognition == 1),
-        "100 % at every voltage, and so half of the models with as few levels; partly: at the highest voltage",
+        where="Fig. 6b",
+        says="the circuit of the network with the fewest levels recognises every digit at 1, 5 and 10 V",
+        found=f"model {result.best}: {each}; of {counted(like.size, 'model')} with as few levels {like.sum()} at all "
+        "three",
+        verdict=verdict(all_at_each and like.mean() >= 0.5, voltages[-1].recognition == 1),
+        rule="100 % at every voltage, and so half of the models with as few levels; partly: at the highest voltage",
     )
     gaps = np.array([np.where(np.isfinite(at.current_gap), np.abs(at.current_gap), 0) for at in voltages])
     names = [result.samples.classes[y] for y in result.samples.y]
@@ -325,25 +331,25 @@ def _figure_6(result: StudyResult) -> Iterator[Claim]:
         common = len(beyond & GAP_DIGITS) / len(beyond | GAP_DIGITS)
         largest = names[int(np.argmax(gaps[0]))]
         yield Claim(
-            "Fig. 6b",
-            "at 1 V the current gap is 27 % for the digit 9, and above 10 % for 0, 5, 6 and 9",
-            f"{percent(float(gaps[0].max()), 1)} for the digit {largest}; above 10 % for "
+            where="Fig. 6b",
+            says="at 1 V the current gap is 27 % for the digit 9, and above 10 % for 0, 5, 6 and 9",
+            found=f"{percent(float(gaps[0].max()), 1)} for the digit {largest}; above 10 % for "
             f"{', '.join(sorted(beyond)) or 'none'}",
-            verdict(common == 1 and largest == "9", common >= 0.5),
-            "the same digits, 9 the largest; partly half of "
-            "all named. The paper's diode, resistors and sign scheme are unknown",
+            verdict=verdict(common == 1 and largest == "9", common >= 0.5),
+            rule="the same digits, 9 the largest; partly half of all named. The paper's diode, resistors and sign "
+            "scheme are unknown",
         )
     rising = [name for name, digit in zip(names, gaps.T, strict=True) if not (np.diff(digit) < 0).all()]
     yield Claim(
-        "Fig. 6b",
-        "the current gap shrinks at 5 V and again at 10 V",
-        "largest "
+        where="Fig. 6b",
+        says="the current gap shrinks at 5 V and again at 10 V",
+        found="largest "
         + ", ".join(
             f"{percent(float(gap.max()), 1)} at {at.input_volt:g} V" for gap, at in zip(gaps, voltages, strict=True)
         )
         + (f"; not so for every digit: {', '.join(rising)}" if rising else "; each digit's shrinks"),
-        verdict(not rising, bool(gaps[-1].max() < gaps[0].max())),
-        "every digit's gap; partly: the largest is smaller at the highest voltage",
+        verdict=verdict(not rising, bool(gaps[-1].max() < gaps[0].max())),
+        rule="every digit's gap; partly: the largest is smaller at the highest voltage",
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fewlevels.common.checks import shown
 from fewlevels.common.machine import INSTRUCTION_SETS
 from fewlevels.common.toml import read_toml
-from fewlevels.errors import ConfigError, TrainingError
+from fewlevels.errors import ConfigError
 from fewlevels.quantization import PAPER_QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
 from fewlevels.samples.datasets import samples_of
@@ -19,14 +19,6 @@ from fewlevels.samples.samples import Samples
 from fewlevels.training.config import TrainingConfig, parse_init
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # so that products of two of them are 64-bit numbers
-
-
-def _init_must_parse(init: str) -> str:
-    try:
-        parse_init(init)
-    except TrainingError as error:
-        raise ValueError(str(error)) from None
-    return init
 
 
 class _Strict(BaseModel):
@@ -46,14 +38,18 @@ class ZonesConfig(_Strict):
     @classmethod
     def _starts_must_parse(cls, starts: list[str]) -> list[str]:
         if not starts:
-            raise ValueError("starts must name at least one start")
-        return [_init_must_parse(start) for start in starts]
+            raise ConfigError("starts must name at least one start", field="starts")
+        for start in starts:
+            parse_init(start)
+        return starts
 
     @field_validator("every_epochs")
     @classmethod
     def _last_epoch_is_seen(cls, every: int, info: Any) -> int:
         if info.data.get("epochs", every) % every:
-            raise ValueError(f"every_epochs must divide epochs ({info.data['epochs']}), got {every}")
+            raise ConfigError(
+                f"every_epochs must divide epochs ({info.data['epochs']}), got {every}", field="every_epochs"
+            )
         return every
 
     @property
@@ -87,20 +83,23 @@ class StudyConfig(_Strict):
     @field_validator("init")
     @classmethod
     def _init_is_known(cls, init: str) -> str:
-        return _init_must_parse(init)
+        parse_init(init)
+        return init
 
     @field_validator("quantizer")
     @classmethod
     def _quantizer_is_known(cls, name: str) -> str:
         if name not in PAPER_QUANTIZERS:
-            raise ValueError(f"quantizer must be one of {', '.join(PAPER_QUANTIZERS)}, got {name!r}")
+            known = ", ".join(PAPER_QUANTIZERS)
+            raise ConfigError(f"quantizer must be one of {known}, got {name!r}", field="quantizer")
         return name
 
     @field_validator("instruction_set")
     @classmethod
     def _instruction_set_is_known(cls, name: str | None) -> str | None:
         if name not in (None, *INSTRUCTION_SETS):
-            raise ValueError(f"instruction_set must be one of {', '.join(INSTRUCTION_SETS)}, got {name!r}")
+            known = ", ".join(INSTRUCTION_SETS)
+            raise ConfigError(f"instruction_set must be one of {known}, got {name!r}", field="instruction_set")
         return name
 
     @property
@@ -144,7 +143,8 @@ def _in_words(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = ZonesConfig if key.startswith("zones.") else StudyConfig
         return f"{key} is not a key of a study; the keys are {', '.join(known.model_fields)}"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return message if message.startswith(f"{key} ") else f"{key}: {message}"
+    if error["type"] == "value_error":  # one of our validators
+        refused = error["ctx"]["error"]
+        return f"{refused}" if refused.field == key else f"{key}: {refused}"
+    message = error["msg"]
     return f"{key}: {message[0].lower()}{message[1:]}, got {shown(error['input'])}"

@@ -8,46 +8,58 @@ weights.npz, weights.mat, run.json, figures/, report.html   made when all shards
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fewlevels.common.npz import npz_names, read_npz
+from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.common.npz import read_npz
 from fewlevels.errors import ConfigError, SamplesError, StoreError
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
-from fewlevels.storage.provenance import Provenance, differences, digest
+from fewlevels.storage.provenance import Provenance, differences
 from fewlevels.study.config import StudyConfig, make_config, read_config
+from fewlevels.study.groups import provenances, samples_digest
 
 
 class Store(Folder):
     """The folder of one study."""
 
-    def begin(self, config: StudyConfig, samples: Samples, groups: Mapping[str, Provenance]) -> None:
+    def begin(self, config: StudyConfig, samples: Samples) -> StudyConfig:
         """Write what is studied, or check that it is the study already there; ConfigError says what differs.
 
-        groups: of every shard of the study, by its name. Without a study.toml there may be shards of this very study.
+        Returns the configuration with its instruction set: where it names none, the folder's own or, in a new folder,
+        the best of this processor. Without a study.toml there may be shards of this very study.
         """
-        if self.is_begun:
-            differing = differences(_flat(self.config()), _flat(config))
+        there = self.config() if self.is_begun else None
+        if config.instruction_set is None:
+            known = there.instruction_set if there else None
+            config = config.model_copy(update={"instruction_set": known or INSTRUCTION_SET})
+        if there:
+            differing = differences(_flat(there), _flat(config))
             if not differing and samples_digest(self.samples()) != samples_digest(samples):
                 differing = [f"the content of {config.dataset} has changed"]
             if differing:
                 raise ConfigError(
                     f"{self.path} holds a different study: {'; '.join(differing)}; use another folder for this one"
                 )
-            return
+            return config
         require_kind(self.path, "study")
-        if others := sorted(set(self.names()) - set(groups)):
-            raise StoreError(f"{self.path} holds results that are not of this study, {others[0]} …; use another folder")
-        self.missing(groups)  # refuses what is of another study
+        if names := self.names():
+            made_of = provenances(config, samples)
+            if others := sorted(set(names) - set(made_of)):
+                raise StoreError(
+                    f"{self.path} holds results that are not of this study, {others[0]} …; use another folder"
+                )
+            for name in names:
+                self.find_shard(name, made_of[name])  # refuses what is of another study
         arrays: dict[str, np.ndarray] = {"x": samples.x, "y": samples.y, "classes": np.array(samples.classes)}
         if samples.shape:
             arrays["shape"] = np.array(samples.shape)
         self.write_npz("samples.npz", arrays)
         self.write("study.toml", config.to_toml().encode())
+        return config
 
     @property
     def is_begun(self) -> bool:
@@ -63,10 +75,9 @@ class Store(Folder):
     def samples(self) -> Samples:
         path = self.path / "samples.npz"
         try:
-            names = ["x", "y", "classes", *({"shape"} & set(npz_names(path, StoreError)))]
+            stored = read_npz(path, ("x", "y", "classes"), StoreError, optional=("shape",))
             arrays: dict[str, Any] = {
-                name: array.tolist() if name in ("classes", "shape") else array
-                for name, array in read_npz(path, names, StoreError).items()
+                name: array.tolist() if name in ("classes", "shape") else array for name, array in stored.items()
             }
             return Samples(**arrays)
         except (StoreError, SamplesError) as error:
@@ -79,8 +90,3 @@ class Store(Folder):
 def _flat(config: StudyConfig) -> Provenance:
     values = config.model_dump(exclude={"zones"})
     return values | {f"zones.{name}": value for name, value in config.zones.model_dump().items()}
-
-
-def samples_digest(samples: Samples) -> str:
-    """Of everything that samples are."""
-    return digest([samples.classes, samples.shape], samples.x, samples.y)

@@ -14,9 +14,8 @@ from fewlevels.samples.datasets import NAMES
 from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import fewest_levels
 from fewlevels.storage.columns import as_rows
-from fewlevels.storage.provenance import Provenance
+from fewlevels.storage.provenance import Provenance, digest
 from fewlevels.study.config import StudyConfig
-from fewlevels.study.folder import samples_digest
 from fewlevels.training.config import TrainingConfig
 from fewlevels.training.sgd import train, trajectory
 
@@ -64,6 +63,11 @@ def provenances(config: StudyConfig, samples: Samples) -> dict[str, Provenance]:
         for group in groups_of(config)
     }
     return {name: common | values for name, values in own.items()}
+
+
+def samples_digest(samples: Samples) -> str:
+    """Of everything that samples are."""
+    return digest([samples.classes, samples.shape], samples.x, samples.y)
 
 
 def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:

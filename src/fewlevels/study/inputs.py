@@ -12,12 +12,12 @@ from fewlevels.networks.networks import Networks
 from fewlevels.samples.datasets import DATASETS, samples_of
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
-from fewlevels.study.result import StudyResult, load_study, load_trained
+from fewlevels.study.result import SearchedStudy, load_searched, load_trained
 
 BEST = "best"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Inputs:
     """Networks, and the samples that a command works on.
 
@@ -67,17 +67,15 @@ def read_inputs(source: Path, data: str | None = None, test: str | None = None, 
     them raises.
     """
     if source.is_dir():
-        best = None
-        if model == BEST:
-            study = load_study(source)
-            config, samples, networks, best = study.config, study.samples, study.found.networks, best_of(study)
-        else:
-            config, samples, networks = load_trained(source)
+        best, study = None, load_searched(source) if model == BEST else load_trained(source)
+        if isinstance(study, SearchedStudy):
+            best = best_of(study)
+        networks, samples = study.networks, study.samples
         if data is None:
-            data = config.dataset
+            data = study.config.dataset
         else:
-            own, samples = samples, samples_of(data)
-            check_classes(own, samples)
+            samples = samples_of(data)
+            check_classes(study.samples, samples)
     elif not source.is_file():
         raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
     elif data is None:
@@ -91,7 +89,7 @@ def read_inputs(source: Path, data: str | None = None, test: str | None = None, 
         raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
     judge = None if test is None else samples_of(test, test=True)
     check_classes(samples, judge)
-    return Inputs(networks, index, samples, judge, data, test)
+    return Inputs(networks=networks, index=index, samples=samples, test=judge, data_name=data, test_name=test)
 
 
 def model_index(name: str, models: int) -> int | None:
@@ -103,7 +101,7 @@ def model_index(name: str, models: int) -> int | None:
     return int(name)
 
 
-def best_of(study: StudyResult) -> int:
+def best_of(study: SearchedStudy) -> int:
     """The index of a study's best model. Raises SearchError where none is solved."""
     if study.best < 0:
         raise SearchError("no model of this study was solved, so there is no best one; choose one with --model INDEX")

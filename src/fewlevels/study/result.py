@@ -1,9 +1,9 @@
-"""StudyResult: a complete study, read from what its folder holds."""
+"""StudyResult: a study, or as much of it as is needed, read from what its folder holds."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,8 @@ from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import FewestLevels
 from fewlevels.search.target import Target
 from fewlevels.storage.columns import as_matrix
-from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
-from fewlevels.study.finish import read_run
+from fewlevels.study.finish import Run, read_run
 from fewlevels.study.folder import Store
 from fewlevels.study.groups import Group, groups_of, provenances
 
@@ -30,24 +29,32 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class StudyResult:
-    """A complete study, as stored.
+@dataclass(frozen=True, kw_only=True)
+class TrainedStudy:
+    """The trained networks of a study."""
 
-    found: what the search found, with the trained networks. zone_ranges: (zones, models), weight range at the end of
-    training. zone_recognition: (zones, models, epochs), at zones.levels levels; zone_recognition_before: before
-    quantizing.
-    seconds: wall time of the run that completed it.
+    config: StudyConfig
+    samples: Samples
+    networks: Networks
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchedStudy:
+    """The models of a study.
+
+    found: what the search found, with the trained networks. seconds: wall time of the run that completed the study.
+    machine: where that was, and on which versions of what.
     """
 
     config: StudyConfig
     samples: Samples
     found: FewestLevels
-    zone_ranges: FloatArray
-    zone_recognition: FloatArray
-    zone_recognition_before: FloatArray
     seconds: float
     machine: dict[str, str]
+
+    @property
+    def networks(self) -> Networks:
+        return self.found.networks
 
     @property
     def counted(self) -> npt.NDArray[np.bool_]:
@@ -80,71 +87,112 @@ class StudyResult:
         return simulate(self.found.networks[model], self.found.quantization(model), self.samples, **options)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudyResult(SearchedStudy):
+    """A complete study, as stored.
+
+    zone_ranges: (zones, models), weight range at the end of training. zone_recognition: (zones, models, epochs), at
+    zones.levels levels; zone_recognition_before: before quantizing.
+    """
+
+    zone_ranges: FloatArray
+    zone_recognition: FloatArray
+    zone_recognition_before: FloatArray
+
+
 def load_study(folder: Path) -> StudyResult:
     """A complete study from its folder alone. Raises ConfigError or StoreError where it is not one."""
-    return load(Store(folder))
-
-
-def load_trained(folder: Path) -> tuple[StudyConfig, Samples, Networks]:
-    """A study's configuration, samples and trained networks alone, in two thirds of the time of `load_study`. Raises
-    what that does.
-    """
     store = Store(folder)
+    return _read(store, zones=True).complete(read_run(store))
+
+
+def load_searched(folder: Path) -> SearchedStudy:
+    """The models of a study, without the zones of Figure 5. Raises what `load_study` does."""
+    store = Store(folder)
+    return _read(store).searched(read_run(store))
+
+
+def load_trained(folder: Path) -> TrainedStudy:
+    """The trained networks of a study, in two thirds of the time of `load_study`. Raises what that does."""
+    return _read(Store(folder), only_weights=True).trained()
+
+
+def _read(store: Store, *, zones: bool = False, only_weights: bool = False) -> Collected:
     config, samples = store.config(), store.samples()
-    made_of, weights = provenances(config, samples), _no_weights(config, samples)
-    names = [f"w{layer}" for layer in range(1, len(weights) + 1)]
-    for group in groups_of(config):
-        if group.zone is None:
-            _put_weights(weights, group, store.read_shard(group.name, made_of[group.name], names))
-    return config, samples, Networks(weights)
+    groups, made_of = groups_of(config), provenances(config, samples)
+    collected = Collected(config, samples, only_weights=only_weights)
+    for group in groups:
+        if zones or group.zone is None:
+            columns = collected.columns(group)
+            collected.add(group, store.read_shard(group.name, made_of[group.name], columns))
+    return collected
 
 
-def load(store: Store) -> StudyResult:
-    config, samples = store.config(), store.samples()
-    made_of = provenances(config, samples)
-    found = _load_found(store, config, samples, made_of)
-    zones = [store.read_shard(group.name, made_of[group.name]) for group in groups_of(config) if group.zone is not None]
-    run = read_run(store)
-    return StudyResult(
-        config,
-        samples,
-        found,
-        np.stack([zone["weight_range"].to_numpy() for zone in zones]),
-        np.stack([as_matrix(zone["recognition"]) for zone in zones]),
-        np.stack([as_matrix(zone["recognition_before"]) for zone in zones]),
-        run.seconds if run else 0.0,
-        run.machine if run else {},
-    )
+class Collected:
+    """Room for the results of a study's groups, filled as their tables are read or computed.
 
+    only_weights: of the models' tables; their search is then left out.
+    """
 
-def _load_found(store: Store, config: StudyConfig, samples: Samples, made_of: Mapping[str, Provenance]) -> FewestLevels:
-    weights = _no_weights(config, samples)
-    trace = np.empty((config.models, config.q_max))
-    columns: dict[str, Any] = {"recognition": np.empty(config.models)}
-    columns |= {name: np.empty(config.models, np.intp) for name in ("q", "stable_q", "occupied")}
-    for group in groups_of(config):
+    def __init__(self, config: StudyConfig, samples: Samples, *, only_weights: bool = False) -> None:
+        self.config, self.samples = config, samples
+        models, zones = config.models, (len(config.zones.starts), config.zones.models)
+        shapes = itertools.pairwise([samples.inputs, config.hidden, len(samples.classes)])
+        self._weights = {f"w{layer}": np.empty((models, *shape)) for layer, shape in enumerate(shapes, start=1)}
+        self._search: dict[str, Any] = {}
+        if not only_weights:
+            self._search = {name: np.empty(models, np.intp) for name in ("q", "stable_q", "occupied")}
+            self._search["recognition"] = np.empty(models)
+            self._search["recognition_trace"] = np.empty((models, config.q_max))
+        epochs = len(config.zones.at_epochs)
+        self._zones = {"weight_range": np.empty(zones)}
+        self._zones |= {name: np.empty((*zones, epochs)) for name in ("recognition", "recognition_before")}
+
+    def columns(self, group: Group) -> list[str]:
+        """Those of the group's table that are wanted."""
+        return [name for name, _ in self._places(group)]
+
+    def add(self, group: Group, table: pa.Table) -> None:
+        for name, place in self._places(group):
+            column = table[name]
+            place[...] = column.to_numpy() if place.ndim == 1 else as_matrix(column).reshape(place.shape)
+
+    def trained(self) -> TrainedStudy:
+        return TrainedStudy(config=self.config, samples=self.samples, networks=Networks(tuple(self._weights.values())))
+
+    def searched(self, run: Run | None) -> SearchedStudy:
+        """run: None where that is not known."""
+        return SearchedStudy(**self._models(run))
+
+    def complete(self, run: Run | None) -> StudyResult:
+        """run: None where that is not known."""
+        return StudyResult(
+            **self._models(run),
+            zone_ranges=self._zones["weight_range"],
+            zone_recognition=self._zones["recognition"],
+            zone_recognition_before=self._zones["recognition_before"],
+        )
+
+    def _models(self, run: Run | None) -> dict[str, Any]:
+        """The fields of a SearchedStudy."""
+        found = FewestLevels(
+            networks=Networks(tuple(self._weights.values())),
+            quantizer=QUANTIZERS[self.config.quantizer],
+            target=Target(self.config.alpha),
+            **self._search,
+        )
+        return {
+            "config": self.config,
+            "samples": self.samples,
+            "found": found,
+            "seconds": run.seconds if run else 0.0,
+            "machine": run.machine if run else {},
+        }
+
+    def _places(self, group: Group) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Where each column of the group's table belongs."""
         if group.zone is not None:
-            continue
-        table, part = store.read_shard(group.name, made_of[group.name]), slice(group.models.start, group.models.stop)
-        _put_weights(weights, group, table)
-        trace[part] = as_matrix(table["recognition_trace"])
-        for name, column in columns.items():
-            column[part] = table[name].to_numpy()
-    return FewestLevels(
-        networks=Networks(weights),
-        quantizer=QUANTIZERS[config.quantizer],
-        target=Target(config.alpha),
-        recognition_trace=trace,
-        **columns,
-    )
-
-
-def _no_weights(config: StudyConfig, samples: Samples) -> tuple[FloatArray, ...]:
-    """Room for the weights of all models, one array (models, fan_in, fan_out) per layer."""
-    shapes = itertools.pairwise([samples.inputs, config.hidden, len(samples.classes)])
-    return tuple(np.empty((config.models, *shape)) for shape in shapes)
-
-
-def _put_weights(weights: tuple[FloatArray, ...], group: Group, table: pa.Table) -> None:
-    for layer, w in enumerate(weights, start=1):
-        w[group.models.start : group.models.stop] = as_matrix(table[f"w{layer}"]).reshape(-1, *w.shape[1:])
+            yield from ((name, room[group.zone]) for name, room in self._zones.items())
+        else:
+            for name, room in (self._weights | self._search).items():
+                yield name, room[group.models.start : group.models.stop]

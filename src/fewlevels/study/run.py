@@ -7,20 +7,15 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.progress import Progress
 from fewlevels.engines.engine import Engine
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.finish import finish, is_finished, read_run, this_machine
 from fewlevels.study.folder import Store
 from fewlevels.study.groups import compute, groups_of, provenances
-from fewlevels.study.result import StudyResult, load
+from fewlevels.study.result import Collected, StudyResult
 from fewlevels.training.sgd import require_instruction_set, require_trainable
-
-if TYPE_CHECKING:
-    pass
 
 
 def run_study(
@@ -39,34 +34,38 @@ def run_study(
     processor does not run the instruction set, StoreError where it cannot write.
     """
     began = time.perf_counter()
-    store, samples = Store(folder), config.samples()
+    store, samples = Store(folder, on_damaged), config.samples()
     config.training()  # what cannot be trained is refused here, before the folder is that study's
     require_trainable(samples)
     if not store.is_begun:
         require_instruction_set(config.instruction_set)
-    if config.instruction_set is None:
-        stored = store.config().instruction_set if store.is_begun else None
-        config = config.model_copy(update={"instruction_set": stored or INSTRUCTION_SET})
     with store.locked():
-        groups, made_of = {group.name: group for group in groups_of(config)}, provenances(config, samples)
-        store.begin(config, samples, made_of)
-        for path in store.discard_damaged():
-            on_damaged(path)
-        missing = [groups[name] for name in store.missing(made_of)]
+        config = store.begin(config, samples)
+        groups, made_of, collected = groups_of(config), provenances(config, samples), Collected(config, samples)
+        missing = []
+        for group in groups:
+            table = store.find_shard(group.name, made_of[group.name], collected.columns(group))
+            if table is None:
+                missing.append(group)
+            else:
+                collected.add(group, table)
         if missing:
             require_instruction_set(config.instruction_set)
-        total = sum(len(group.models) for group in groups.values())
+        total = sum(len(group.models) for group in groups)
         done = earlier = total - sum(len(group.models) for group in missing)
-        on_progress(Progress(done, 0, total, 0.0))
+        on_progress(Progress(done=done, done_now=0, total=total, seconds=0.0))
         with closing(engine.run(lambda group: compute(config, samples, group), missing)) as computed:
             for group, table in computed:
                 store.write_shard(group.name, table, made_of[group.name])
+                collected.add(group, table)
                 done += len(group.models)
-                on_progress(Progress(done, done - earlier, total, time.perf_counter() - began))
-        result = load(store)
-        if missing or not is_finished(store):
-            known = None if missing else read_run(store)
-            seconds = known.seconds if known else time.perf_counter() - began
-            run = finish(store, result.found, seconds, known.machine if known else this_machine(config.instruction_set))
+                seconds = time.perf_counter() - began
+                on_progress(Progress(done=done, done_now=done - earlier, total=total, seconds=seconds))
+        run = None if missing else read_run(store)
+        result = collected.complete(run)
+        if run is None or not is_finished(store, run):
+            seconds = run.seconds if run else time.perf_counter() - began
+            machine = run.machine if run else this_machine(config.instruction_set)
+            run = finish(store, result.found, seconds, machine)
             result = replace(result, seconds=run.seconds, machine=run.machine)
         return result

@@ -63,9 +63,10 @@ def parse_init(init: str) -> tuple[str, float, float]:
     valid = within and (first < second if kind == "uniform" else second > 0)
     if kind not in ("uniform", "normal") or not valid:
         raise TrainingError(
-            f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, got {shown(init)}"
+            f"init must be 'uniform:LOW,HIGH' with LOW < HIGH or 'normal:MEAN,SD' with SD > 0, got {shown(init)}",
+            field="init",
         )
     low, high = (first, second) if kind == "uniform" else (first, first + second)
     if max(abs(low), abs(high)) < FLOAT32_MIN or np.float32(low) == np.float32(high):
-        raise TrainingError(f"init must differ from weight to weight in float32, got {shown(init)}")
+        raise TrainingError(f"init must differ from weight to weight in float32, got {shown(init)}", field="init")
     return kind, first, second

@@ -9,15 +9,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
-from matplotlib.ticker import PercentFormatter
 
+from fewlevels.circuit.crossbar import Crossbar
 from fewlevels.circuit.network.simulation import Simulation, gap_by_cause
 from fewlevels.common.words import in_figure
-from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, in_percent, new_figure
 from fewlevels.study.circuits import CircuitOptions, simulate_model
 from fewlevels.study.claims import applies
-from fewlevels.study.result import StudyResult
+from fewlevels.study.result import SearchedStudy
 
+READINGS = {"transimpedance": "to volts (0 V input)", "buffered": "R to ground, buffer", "unbuffered": "R to ground"}
+"""What a design's reading is called in Figure 6a."""
+
+LAYER_SPACING = 9.5
 LINES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
 MOST_SHOWN = 20
 """Samples that Figure 6b shows one by one."""
@@ -27,9 +31,10 @@ WIRE_OHM = 10.0
 """Of each wire segment in the heat maps of a circuit whose wires have none."""
 
 
-def draw_circuit(result: StudyResult, model: int, options: CircuitOptions) -> dict[str, Figure]:
-    """All circuit figures of one model, by the name of their file."""
-    simulation = simulate_model(result, model, options)
+def draw_circuit(
+    result: SearchedStudy, model: int, simulation: Simulation, options: CircuitOptions
+) -> dict[str, Figure]:
+    """All circuit figures of one model, by the name of their file. simulation: of its circuit with these options."""
     with matplotlib.rc_context(STYLE):
         return {
             "figure6a_circuit": schematic(simulation),
@@ -41,62 +46,33 @@ def draw_circuit(result: StudyResult, model: int, options: CircuitOptions) -> di
 
 def schematic(simulation: Simulation) -> Figure:
     """Figure 6a: one column pair of each layer, with selector diodes and stages."""
-    figure = Figure(figsize=(WIDTH_INCHES, 2.9), layout="constrained")
+    figure = new_figure(2.9)
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_aspect("equal")
     design, crossbars = simulation.circuit.design, simulation.circuit.crossbars
     columns = 2 if design.columns.pairs else 1
     for layer, crossbar in enumerate(crossbars):
-        left = 9.5 * layer
-        for row, y in enumerate((4.2, 2.4, 0.6)):
-            axes.plot([left, left + 5.2], [y, y], color=INK, linewidth=1)
-            name = ("in", "hidden")[min(layer, 1)]
-            number = (1, 2, crossbar.word_lines)[row]
-            axes.text(left - 0.15, y, f"{name} {number}", ha="right", va="center", fontsize=7)
-            for column in range(columns):
-                _cell(axes, left + 1.2 + 2.2 * column, y)
-        axes.text(left + 0.3, 1.5, "⋮", ha="center", va="center")
-        for column in range(columns):
-            x = left + 2.1 + 2.2 * column
-            axes.plot([x, x], [3.5, -1.2], color=INK, linewidth=1)
-            if columns == 2:
-                axes.text(x + 0.12, -0.75, ("+", "\N{MINUS SIGN}")[column], fontsize=10)
-        axes.add_patch(Rectangle((left + 1.3, -2.4), 4.0, 1.2, facecolor="white", edgecolor=INK, linewidth=1))
+        left = LAYER_SPACING * layer
+        _word_and_bit_lines(axes, left, crossbar, "in" if layer == 0 else "hidden", columns=columns)
         last = layer == len(crossbars) - 1
-        reading = {
-            "transimpedance": "to volts (0 V input)",
-            "buffered": "R to ground, buffer",
-            "unbuffered": "R to ground",
-        }
-        label = "output current" if last else reading[design.reading]
-        axes.text(left + 3.3, -1.8, label, ha="center", va="center", fontsize=7.5)
-        axes.text(
-            left + 2.6,
-            4.9,
-            f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines",
-            ha="center",
-            fontsize=8,
-        )
+        _box(axes, left, "output current" if last else READINGS[design.reading])
+        title = f"layer {layer + 1}: {crossbar.word_lines} word, {crossbar.bit_lines} bit lines"
+        axes.text(left + 2.6, 4.9, title, ha="center", fontsize=8)
         if not last:
-            axes.annotate(
-                "",
-                (left + 7.6, 0.6),
-                (left + 5.3, -1.8),
-                arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"},
-            )
+            _arrow_to_next(axes, left)
             stage = "" if design.is_passive else "sigmoid, "
             axes.text(left + 6.9, -2.2, f"{stage}+{simulation.circuit.threshold_volt:g} V", ha="center", fontsize=7.5)
     axes.set_title(f"Design '{design.name}': {design.summary}")
-    axes.set(xlim=(-1.6, 9.5 * len(crossbars) - 3.4), ylim=(-2.9, 5.4))
+    axes.set(xlim=(-1.6, LAYER_SPACING * len(crossbars) - 3.4), ylim=(-2.9, 5.4))
     return figure
 
 
-def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
+def gap_by_digit(simulation: Simulation, result: SearchedStudy) -> Figure:
     """Figure 6b: the current gap and the recognition of each sample at each input voltage; of many samples, the medians
     of each class.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
+    figure = new_figure(3.2)
     axes = figure.subplots()
     y, names = result.samples.y, [result.samples.classes[y] for y in result.samples.y]
     each, what = len(y) <= MOST_SHOWN, "digit" if applies(result) else "sample"
@@ -130,16 +106,16 @@ def gap_by_digit(simulation: Simulation, result: StudyResult) -> Figure:
     )
     if sum(map(len, names)) > MOST_LETTERS:
         axes.tick_params(axis="x", rotation=45)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis)
     figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
 
-def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
+def causes(simulation: Simulation, result: SearchedStudy, model: int) -> Figure:
     """The current gap at each voltage, whole and with one cause of those that the circuit has switched off at a time:
     mean over the samples.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
+    figure = new_figure(2.8)
     axes = figure.subplots()
     unquantized = None if simulation.circuit.design.is_passive else result.found.networks[model]
     volts = [at.input_volt for at in simulation.voltages]
@@ -168,12 +144,12 @@ def causes(simulation: Simulation, result: StudyResult, model: int) -> Figure:
         ylabel="mean |current gap|",
         title=f"Against the {against} currents, with one cause switched off at a time",
     )
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis)
     figure.legend(fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
 
-def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figure:
+def heat_maps(result: SearchedStudy, model: int, options: CircuitOptions) -> Figure:
     """Cell currents and word-line voltages of the first layer with resistive wires, for the third sample; of a circuit
     without them, what WIRE_OHM in every segment would do to it.
     """
@@ -182,7 +158,7 @@ def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figur
     shown = min(2, len(result.samples) - 1)
     volt = options.input_volts[-1]
     point = circuit.run(result.samples.x[shown : shown + 1], volt, nodes=True).stages[0].point
-    figure = Figure(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
+    figure = new_figure(3.6)
     left, right = figure.subplots(1, 2)
     name = in_figure(result.samples.classes[result.samples.y[shown]])
     for axes, values, title, unit in (
@@ -206,6 +182,36 @@ def heat_maps(result: StudyResult, model: int, options: CircuitOptions) -> Figur
         fontsize=9,
     )
     return figure
+
+
+def _word_and_bit_lines(axes: Axes, left: float, crossbar: Crossbar, inputs: str, *, columns: int) -> None:
+    """The first two and the last word line of a layer, with the cells of one output's columns."""
+    for number, y in ((1, 4.2), (2, 2.4), (crossbar.word_lines, 0.6)):
+        axes.plot([left, left + 5.2], [y, y], color=INK, linewidth=1)
+        axes.text(left - 0.15, y, f"{inputs} {number}", ha="right", va="center", fontsize=7)
+        for column in range(columns):
+            _cell(axes, left + 1.2 + 2.2 * column, y)
+    axes.text(left + 0.3, 1.5, "⋮", ha="center", va="center")
+    for column in range(columns):
+        x = left + 2.1 + 2.2 * column
+        axes.plot([x, x], [3.5, -1.2], color=INK, linewidth=1)
+        if columns == 2:
+            axes.text(x + 0.12, -0.75, ("+", "\N{MINUS SIGN}")[column], fontsize=10)
+
+
+def _box(axes: Axes, left: float, label: str) -> None:
+    """What reads a layer's columns."""
+    axes.add_patch(Rectangle((left + 1.3, -2.4), 4.0, 1.2, facecolor="white", edgecolor=INK, linewidth=1))
+    axes.text(left + 3.3, -1.8, label, ha="center", va="center", fontsize=7.5)
+
+
+def _arrow_to_next(axes: Axes, left: float) -> None:
+    axes.annotate(
+        "",
+        (left + 7.6, 0.6),
+        (left + 5.3, -1.8),
+        arrowprops={"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"},
+    )
 
 
 def _cell(axes: Axes, x: float, y: float) -> None:

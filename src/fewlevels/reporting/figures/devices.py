@@ -19,7 +19,7 @@ from fewlevels.devices.separability import (
     telling_times,
     when,
 )
-from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, new_figure
 
 LINES = ("-", "--", ":", "-.")
 
@@ -37,10 +37,10 @@ def separability_figure(
     offered = [separable_levels(device, k_sigma, after) for after in times]
     with matplotlib.rc_context(STYLE):
         if not device.spread_is_known:
-            figure = Figure(figsize=(WIDTH_INCHES, 1.8), layout="constrained")
+            figure = new_figure(1.8)
             _counts(figure.subplots(), offered, needed)
             return figure
-        figure = Figure(figsize=(WIDTH_INCHES, 4.8), layout="constrained")
+        figure = new_figure(4.8)
         axes = figure.subplot_mosaic("ab;cc")
         _spreads(axes["a"], device, times)
         _counts(axes["b"], offered, needed)

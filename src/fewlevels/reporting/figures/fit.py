@@ -15,7 +15,7 @@ from fewlevels.chips.yields import Yield, measured_chip
 from fewlevels.common.words import in_figure
 from fewlevels.fitting.fit import Fit
 from fewlevels.fitting.trial import Trial
-from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, in_percent, new_figure
 
 DRAWN_CHIPS = 200
 WORST_SAMPLES = 20
@@ -43,7 +43,7 @@ SWEEPS = {
 def draw_fit(fit: Fit) -> Figure:
     """One figure of six panels, or seven with retention, that says whether the network works on the device, and why."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_INCHES, 7.8), layout="constrained")
+        figure = new_figure(7.8)
         last = "eeefff" if len(fit.against) == 2 else "eeffgg"
         panels = figure.subplot_mosaic(f"aaabbb;cccddd;{last}")
         _against_states(panels["a"], fit)
@@ -158,4 +158,4 @@ def _wanted(axes: Axes, target: float) -> None:
         1, target - 0.02, "wanted", color=INK, fontsize=7.5, ha="right", va="top", transform=axes.get_yaxis_transform()
     )
     axes.set_ylim(-0.03, 1.05)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    in_percent(axes.yaxis)

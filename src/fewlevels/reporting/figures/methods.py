@@ -8,10 +8,10 @@ from pathlib import PurePath
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from fewlevels.common.words import in_figure
-from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, STYLE, in_percent, new_figure
 
 MARKERS = "os^DvP*X<>pdh8Hx"
 LINES = ("-", "--", ":", "-.")
@@ -31,7 +31,7 @@ def levels_by_method(levels: Mapping[str, Sequence[int]], q_max: int) -> Figure:
     }
     highest_first = sorted(solved.items(), key=lambda curve: sum(curve[1]), reverse=True)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
+        figure = new_figure(3.6)
         axes = figure.subplots()
         for index, (name, shares) in enumerate(highest_first):
             axes.plot(
@@ -51,7 +51,7 @@ def levels_by_method(levels: Mapping[str, Sequence[int]], q_max: int) -> Figure:
             ylim=(-0.02, 1.03),
         )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        in_percent(axes.yaxis)
         figure.legend(loc="outside right upper")
         return figure
 

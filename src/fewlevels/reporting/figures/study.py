@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import PercentFormatter
 
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import wilson
 from fewlevels.common.words import in_figure
-from fewlevels.reporting.figures.style import ACCENT, GREY, INK, POINT, STYLE, WIDTH_INCHES
+from fewlevels.reporting.figures.style import ACCENT, GREY, INK, POINT, STYLE, in_percent, new_figure
 from fewlevels.samples.samples import Samples
 from fewlevels.search.robustness import recognition_under_flips
 from fewlevels.study.analysis import FEWEST_FOR_BAND, NEIGHBOURS, quantile_band, rank_correlation, solved_at
@@ -52,7 +51,7 @@ def draw(result: StudyResult) -> dict[str, Figure]:
 def digits_and_network(result: StudyResult) -> Figure:
     """Figure 1: the samples, the network, and one sample as its input."""
     samples = result.samples
-    figure = Figure(figsize=(WIDTH_INCHES, 3.9), layout="constrained")
+    figure = new_figure(3.9)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.3), squeeze=False)[:, 0]
     shown = min(len(samples), 10)
     for index, axes in enumerate(top.subplots(1, shown, squeeze=False)[0]):
@@ -80,7 +79,7 @@ def digits_and_network(result: StudyResult) -> Figure:
 
 def quantization(result: StudyResult) -> Figure:
     """Figure 2: the search on the best model, and its weights at 1, 2 and the fewest levels."""
-    figure = Figure(figsize=(WIDTH_INCHES, 4.6), layout="constrained")
+    figure = new_figure(4.6)
     best = result.best
     if best < 0:
         return _nothing(figure, "no model was solved")
@@ -104,7 +103,7 @@ def quantization(result: StudyResult) -> Figure:
         ylabel="recognition",
         ylim=(0, 1.08),
     )
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes[0].yaxis)
     weights = found.networks[best].joint()
     for letter, levels, panel in zip("bcd", (1, 2, q), axes[1:], strict=True):
         if levels > len(trace):  # a search of one level
@@ -118,7 +117,7 @@ def quantization(result: StudyResult) -> Figure:
 
 def weights_and_levels(result: StudyResult) -> Figure:
     """Figure 3: the best model's weights in ascending order, before and after quantizing."""
-    figure = Figure(figsize=(WIDTH_INCHES, 3.4), layout="constrained")
+    figure = new_figure(3.4)
     best = result.best
     if best < 0:
         return _nothing(figure, "no model was solved")
@@ -154,7 +153,7 @@ def levels_against_range(result: StudyResult) -> Figure:
     """Figure 4: the fewest levels against the weight range, and the weights of the models nearest the paper's points A
     and B or, where the paper says nothing of the data, of the models with the smallest and the largest range.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 6.8), layout="constrained")
+    figure = new_figure(6.8)
     used = np.flatnonzero(result.counted)
     if used.size < 4:
         return _nothing(figure, "fewer than four models were solved")
@@ -258,7 +257,7 @@ def starts(result: StudyResult) -> Figure:
     """Figure 5: weight range after training from each start, and recognition while three of them train, before
     quantizing and at a fixed number of levels.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, 5.2), layout="constrained")
+    figure = new_figure(5.2)
     axes = figure.subplots(2, 2).ravel()
     config, named = result.config.zones, applies(result)
     letters = [chr(ord("A") + start) for start in range(len(config.starts))]
@@ -274,30 +273,14 @@ def starts(result: StudyResult) -> Figure:
     axes[0].set(title=f"(a) {counted(config.models, 'model')} of each start", ylabel="weight range after training")
     chosen = sorted({0, len(letters) // 2, len(letters) - 1})
     for panel, label, start in zip(axes[1:], "bcd", chosen, strict=False):
-        quantized, before = result.zone_recognition[start], result.zone_recognition_before[start]
-        for model in quantized[:SHOWN_MODELS]:
-            panel.plot(config.at_epochs, model, color=GREY, linewidth=0.5)
-        panel.plot(config.at_epochs, before.mean(axis=0), color=INK, linestyle="--", linewidth=1.2)
-        panel.plot(config.at_epochs, quantized.mean(axis=0), color=ACCENT, linewidth=2)
-        letter = f"Start {letters[start]}"
-        if named and start in START_CLAIMS and config.levels == START_LEVELS:
-            claim = START_CLAIMS[start]
-            letter += f" (paper: Seed {claim.letter})"
-            panel.hlines(
-                claim.recognition,
-                min(claim.since_epoch, config.epochs * 0.9),
-                config.epochs,
-                color=INK,
-                linestyle=":",
-                linewidth=2,
-            )
-        panel.set(
-            title=f"({label}) {letter}, {in_figure(config.starts[start])}",
-            xlabel="epoch",
-            ylabel="recognition",
-            ylim=(0, 1.05),
-        )
-        panel.yaxis.set_major_formatter(PercentFormatter(1))
+        _one_start(panel, result, start)
+        claim = START_CLAIMS.get(start) if named and config.levels == START_LEVELS else None
+        own = f"Start {letters[start]}"
+        if claim is not None:
+            own += f" (paper: Seed {claim.letter})"
+            since = min(claim.since_epoch, config.epochs * 0.9)
+            panel.hlines(claim.recognition, since, config.epochs, color=INK, linestyle=":", linewidth=2)
+        panel.set_title(f"({label}) {own}, {in_figure(config.starts[start])}")
     for panel in axes[1 + len(chosen) :]:
         panel.set_axis_off()
     marks = [
@@ -310,9 +293,21 @@ def starts(result: StudyResult) -> Figure:
     return figure
 
 
+def _one_start(panel: Axes, result: StudyResult, start: int) -> None:
+    """Recognition while the models of one start train."""
+    quantized, before = result.zone_recognition[start], result.zone_recognition_before[start]
+    epochs = result.config.zones.at_epochs
+    for model in quantized[:SHOWN_MODELS]:
+        panel.plot(epochs, model, color=GREY, linewidth=0.5)
+    panel.plot(epochs, before.mean(axis=0), color=INK, linestyle="--", linewidth=1.2)
+    panel.plot(epochs, quantized.mean(axis=0), color=ACCENT, linewidth=2)
+    panel.set(xlabel="epoch", ylabel="recognition", ylim=(0, 1.05))
+    in_percent(panel.yaxis)
+
+
 def solved_at_each(result: StudyResult) -> Figure:
     """The fraction of trained models that keep their recognition at each number of levels, and up to it."""
-    figure = Figure(figsize=(WIDTH_INCHES, 3.0), layout="constrained")
+    figure = new_figure(3.0)
     trained = int(result.found.trained.sum())
     if trained == 0:
         return _nothing(figure, "no model trained to alpha")
@@ -338,14 +333,14 @@ def solved_at_each(result: StudyResult) -> Figure:
         title=f"{counted(trained, 'model')} reached α before quantizing; left out: "
         f"{len(result.found.trained) - trained}",
     )
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis)
     axes.legend(loc="lower right")
     return figure
 
 
 def under_flips(result: StudyResult) -> Figure:
     """The best model's recognition of flipped pixels, before and after quantizing, exact or with its 95 % interval."""
-    figure = Figure(figsize=(WIDTH_INCHES, 2.8), layout="constrained")
+    figure = new_figure(2.8)
     best, samples = result.best, result.samples
     if best < 0:
         return _nothing(figure, "no model was solved")
@@ -387,7 +382,7 @@ def under_flips(result: StudyResult) -> Figure:
     )
     if not whole:
         axes.vlines([], 0, 0, color=GREY, linewidth=3, alpha=0.6, label="95 % interval of random choices")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    in_percent(axes.yaxis)
     axes.legend(loc="lower left")
     return figure
 

@@ -6,7 +6,9 @@ import io
 from typing import Any
 
 import matplotlib
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from fewlevels.storage.folder import Folder
 
@@ -30,6 +32,16 @@ STYLE: dict[Any, Any] = {
 }
 
 WIDTH_INCHES = 7.2
+
+
+def new_figure(height_inches: float) -> Figure:
+    """An empty figure as wide as a page."""
+    return Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+
+
+def in_percent(axis: Axis) -> None:
+    """Show the shares on an axis of a panel in percent."""
+    axis.set_major_formatter(PercentFormatter(1))
 
 
 def store_figure(store: Folder, name: str, figure: Figure) -> bytes:
