@@ -160,11 +160,11 @@ def fewest_levels(
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
     quantizer = Midpoint() if quantizer is None else quantizer
+    check_classes(samples, test)
     instance("networks", networks, Networks, SearchError)
     target = Target(alpha, relative)
     q_max = whole_number("q_max", q_max, SearchError, least=1, most=MOST_LEVELS)
     jobs = jobs_or_all(jobs, SearchError)
-    check_classes(samples, test)
     check_minimise(minimise)
     layout = Layout.of(networks, share)
     sweep = Sweep(networks, samples, searchable(quantizer), layout, target, q_max=q_max, minimise=minimise, test=test)
