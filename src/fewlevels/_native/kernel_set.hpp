@@ -1,5 +1,5 @@
-// The kernels of each instruction set. A new kernel has its arguments and functions in its folder's header, a member here
-// and a line in kernel_set.cpp.
+// The kernels of each instruction set. A new kernel has its arguments and functions in its folder's header, a member
+// here and a line in kernel_set.cpp.
 #pragma once
 #include "circuit/circuit_kernels.hpp"
 #include "networks/network_kernels.hpp"

@@ -92,11 +92,11 @@ void bind_circuit(nb::module_& m) {
         "Writes each cell's current and its derivative; see circuit/cell.py.");
   m.def("columns", &solve_columns, "conductance"_a, "input"_a, "reference_ohm"_a, "law"_a, "output"_a, "foot"_a,
         "residual"_a, "converged"_a, "steps"_a, "threads"_a, "isa"_a,
-        "Solves crossbars with ideal wires; see circuit/ideal.py.");
+        "Solves crossbars with ideal wires; see circuit/solvers/ideal.py.");
   m.def("wired", &solve_wired, "conductance"_a, "word_ohm"_a, "bit_ohm"_a, "foot_ohm"_a, "law"_a,
         "word_modes"_a, "word_values"_a, "bit_modes"_a, "bit_values"_a, "tolerance"_a, "max_steps"_a,
         "max_iterations"_a, "input"_a, "u"_a.none(), "b"_a.none(), "output"_a, "counts"_a, "residual"_a, "converged"_a,
-        "threads"_a, "isa"_a, "Solves one crossbar with wires; see circuit/wired.py.");
+        "threads"_a, "isa"_a, "Solves one crossbar with wires; see circuit/solvers/wired.py.");
   m.def("transfer", &find_transfer, "conductance"_a, "word_siemens"_a, "bit_siemens"_a, "foot_siemens"_a, "found"_a,
-        "threads"_a, "isa"_a, "Writes the transfer matrix of a crossbar with wires; see circuit/transfer.py.");
+        "threads"_a, "isa"_a, "Writes the transfer matrix of a crossbar with wires; see circuit/solvers/transfer.py.");
 }

@@ -88,11 +88,13 @@ void adam_step(Array<double, 2> latent, Array<const float, 2> gradient, Array<fl
 void bind_networks(nb::module_& m) {
   m.def("train", &train_models, "x"_a, "y"_a, "w1"_a, "w2"_a, "streams"_a, "learning_rate"_a, "steps"_a,
         "snapshot_steps"_a, "snapshot_w1"_a, "snapshot_w2"_a, "isa"_a, "weight_limit"_a = 0.0f,
-        "Trains w1 and w2 in place; see training.py.");
+        "Trains w1 and w2 in place; see training/sgd.py.");
   m.def("recognise", &recognise_samples, "weights"_a, "sizes"_a, "x"_a, "y"_a, "recognised"_a, "isa"_a,
-        "margin"_a = nb::none(), "Writes which samples each network recognises, and by how much; see networks.py.");
+        "margin"_a = nb::none(),
+        "Writes which samples each network recognises, and by how much; see networks/forward.py.");
   m.def("quantized_gradient", &quantized_gradient, "sizes"_a, "weights"_a, "x"_a, "y"_a, "cross_entropy"_a, "noise"_a,
-        "streams"_a, "gradient"_a, "recognised"_a, "isa"_a, "The direction that lowers the loss; see finetuning.py.");
+        "streams"_a, "gradient"_a, "recognised"_a, "isa"_a,
+        "The direction that lowers the loss; see search/finetuning.py.");
   m.def("adam_step", &adam_step, "latent"_a, "gradient"_a, "first"_a, "second"_a, "rate"_a, "step"_a, "isa"_a,
-        "Moves latent weights in place; see finetuning.py.");
+        "Moves latent weights in place; see search/finetuning.py.");
 }

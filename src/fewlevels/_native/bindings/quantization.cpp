@@ -66,7 +66,7 @@ void screen_settings(const std::vector<int64_t>& sizes, Array<const int32_t, 1> 
             "levels do not fit");
     own_level.push_back(level[i].data()), own_threshold.push_back(data_or_null(threshold[i]));
   }
-  require(shaped(x, {c.samples, sizes[0]}) && shaped(y, {c.samples}), "samples do not fit");
+  require(shaped(x, {c.samples, sizes[0]}) && shaped(y, {c.samples}) && c.samples, "samples do not fit");
   for (int64_t s = 0; s < c.samples; ++s) require(y.data()[s] >= 0 && y.data()[s] < sizes.back(), "class out of range");
   c.sizes = sizes.data(), c.group = group.data(), c.rank = rank.data(), c.ordered = ordered.data();
   c.scale = scale.data(), c.levels = levels.data(), c.level = own_level.data(), c.threshold = own_threshold.data();
@@ -102,10 +102,11 @@ void bind_quantization(nb::module_& m) {
   m.def("quantize", &quantize_weights, "weights"_a, "low"_a, "interval"_a, "levels"_a, "magnitudes"_a, "assignment"_a,
         "values"_a, "isa"_a, "Assigns weights to levels in equal intervals; see quantization/midpoint.py.");
   m.def("assign_levels", &assign_levels, "weights"_a, "levels"_a, "thresholds"_a, "magnitudes"_a,
-        "means"_a, "assignment"_a.none(), "values"_a.none(), "squared_error"_a.none(), "isa"_a, "The level of each weight.");
+        "means"_a, "assignment"_a.none(), "values"_a.none(), "squared_error"_a.none(), "isa"_a,
+        "The level of each weight.");
   m.def("screen", &screen_settings, "sizes"_a, "group"_a, "rank"_a, "ordered"_a, "scale"_a, "levels"_a, "level"_a,
         "threshold"_a, "means"_a, "x"_a, "y"_a, "contender"_a, "isa"_a,
-        "The settings that may recognise best; see contenders.py.");
+        "The settings that may recognise best; see search/contenders.py.");
   m.def("cluster", &cluster_rows, "sorted"_a, "centres"_a, "isa"_a, "Optimal one-dimensional k-means of each row.");
   m.def("choose_levels", &choose_levels, "sorted"_a, "table"_a, "scale"_a, "chosen"_a, "squared_error"_a,
         "isa"_a,

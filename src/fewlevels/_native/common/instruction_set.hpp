@@ -1,8 +1,9 @@
 // The instruction set that this file is compiled for.
 //
-// The build compiles every kernel once per instruction set (see CMakeLists.txt), each time into a namespace of that name;
-// a set's table of kernels (kernel_set.hpp) is chosen at run time. No kernel may call an inline function of the standard
-// library: the linker could keep the copy compiled for the wider instruction set and hand it to a processor that lacks it.
+// The build compiles every kernel once per instruction set (see CMakeLists.txt), each time into a namespace of that
+// name; a set's table of kernels (kernel_set.hpp) is chosen at run time. No kernel may call an inline function of the
+// standard library: the linker could keep the copy compiled for the wider instruction set and hand it to a processor
+// that lacks it.
 #pragma once
 
 #if defined(__AVX512F__)

@@ -4,8 +4,8 @@
 //   h = sigmoid(x W1), o = sigmoid(h W2), d2 = (t - o) o (1 - o), d1 = (d2 W2') h (1 - h),
 //   W1 += rate * outer(x, d1), W2 += rate * outer(h, d2), with t one-hot.
 //
-// With many samples the state is W1 (Primal), with fewer samples than inputs X W1 (Dual). With a weight limit every update
-// ends in a projection on [-limit, limit] (Limited). W1 must then be at hand: Primal.
+// With many samples the state is W1 (Primal), with fewer samples than inputs X W1 (Dual). With a weight limit every
+// update ends in a projection on [-limit, limit] (Limited). W1 must then be at hand: Primal.
 #include "networks/training_dual.hpp"
 #include "networks/training_output.hpp"
 #include "networks/training_primal.hpp"
@@ -26,8 +26,9 @@ ALWAYS_INLINE void store_lanes(float* to, const vfloat* from, int64_t first, int
 }
 
 // Trains models first .. first + LANES - 1. Of both forms draw() makes a sample of each lane's random number r,
-// floor(r * samples / 2^32), biased by less than samples / 2^32; classes() gives the class of each lane's sample; forward()
-// leaves sigmoid(x W1) in group.h; maintain() is called before each step; copy_w1() gives W1 with all updates so far.
+// floor(r * samples / 2^32), biased by less than samples / 2^32; classes() gives the class of each lane's sample;
+// forward() leaves sigmoid(x W1) in group.h; maintain() is called before each step; copy_w1() gives W1 with all updates
+// so far.
 template <class Form, class Bound>
 void train_group(const Training& t, Group& group, Bound bound, int64_t first) {
   const int64_t w1_size = t.inputs * t.hidden, w2_size = t.hidden * t.outputs;

@@ -1,8 +1,9 @@
 // Training with P = X W1 as the state, what W1 does to each sample: cheaper where there are fewer samples than inputs.
 //
-// A step on sample s changes P[r] by (x_r . x_s) rate d1, so that a step costs samples x hidden and not inputs x hidden.
-// W1 itself is then W1_start + X' A, with A[s] the sum of the updates made on sample s. P and A take up STEPS updates
-// at a time, because storing them is the bottleneck; until then each new x W1 adds what the waiting updates would.
+// A step on sample s changes P[r] by (x_r . x_s) rate d1, so that a step costs samples x hidden and not inputs x
+// hidden. W1 itself is then W1_start + X' A, with A[s] the sum of the updates made on sample s. P and A take up STEPS
+// updates at a time, because storing them is the bottleneck; until then each new x W1 adds what the waiting updates
+// would.
 #pragma once
 #include "networks/training_group.hpp"
 

@@ -24,7 +24,8 @@ struct Bound {
 class Screen {
  public:
   Screen(const Screening& screening, Arena& arena)
-      : c(screening), settings(c, arena), tables(c, arena), pairs(c, arena), layers(c, arena), errors(c, arena) {
+      : c(screening), settings(c, arena), tables(c, arena), pairs(c, arena), layers(c, settings, arena),
+        errors(c, arena) {
     int64_t widest = 0;
     for (int64_t l = 0; l <= c.layers; ++l) widest = c.sizes[l] > widest ? c.sizes[l] : widest;
     outputs = c.sizes[c.layers];
@@ -69,8 +70,8 @@ class Screen {
   Errors errors;
   Setting block[BLOCK];
   int64_t outputs, stride, favourite, keeping;
-  double ahead[BLOCK], *glanced;
   double *signals, *next, *difference;  // (vectors of the widest layer * WIDE,)
+  double* glanced;                      // (BLOCK, as many), signals of the settings of a block
   vdouble *own_outputs, *runners_up;    // (samples,), of the setting at hand
   int32_t *order, *rival;               // (samples,): the order of trying them; the output nearest to a sample's own
   Kept* kept;                           // (keeping,)
@@ -95,15 +96,17 @@ class Screen {
     }
   }
 
-  // What the first sample and its rival say of settings, without a branch, so that many are under way at once. Only where
-  // a setting recognises all samples does one sample rule out most of the others.
+  // What the first sample says of settings: first how far it lies ahead of its rival, without a branch, so that many
+  // settings are under way at once. Only where a setting recognises all samples does one sample rule out most others.
   void glance(int64_t n, Bound* upper) {
     for (int64_t b = 0; b < n; ++b) upper[b] = {c.samples, INFINITY};
     const int64_t sample = order[0], own = c.y[sample], other = rival[sample], width = vectors(c.sizes[1]);
-    if (sure.count < c.samples || c.layers != 2 || !tables.available(sample) || !pairs.available(own, other)) return;
+    if (sure.count < c.samples || c.layers != 2 || outputs == 1) return;
+    if (!tables.available(sample) || !pairs.available(own, other)) return;
     const Table hidden = tables.of(sample), pair = pairs.of(own, other);
     if (!pairs.available(own, own)) return;
     const Table one = pairs.of(own, own);
+    double ahead[BLOCK];
     const double error = 2.0 * errors.of_output(sample), slack = errors.of_margin(sample) + 2.0 * ROUGH;
     for (int64_t b = 0; b < n; ++b) {
       hidden.sums(block[b], c.group[0], signals);
@@ -143,7 +146,8 @@ class Screen {
       const bool failed = ahead < -2.0 * error;
       upper.count -= failed;
       lower.count += ahead > 2.0 * error + errors.tie(sample);
-      const bool beaten = upper.count < sure.count || (upper.count == sure.count && ahead + 2.0 * error < ahead_of_sure);
+      const bool too_near = ahead + 2.0 * error < ahead_of_sure;
+      const bool beaten = upper.count < sure.count || (upper.count == sure.count && too_near);
       if (failed || beaten) promote(at);
       if (beaten) return remember_rival(sample, output, runner_up);
     }

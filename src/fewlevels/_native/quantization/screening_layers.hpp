@@ -8,13 +8,12 @@ namespace {
 
 class Layers {
  public:
-  Layers(const Screening& screening, Arena& arena) : c(screening) {
-    int64_t total = 0, most_cuts = 0;
+  Layers(const Screening& screening, const Settings& settings, Arena& arena) : c(screening) {
+    int64_t total = 0;
     for (int64_t l = 0; l < c.layers; ++l) total += c.sizes[l] * vectors(c.sizes[l + 1]);
-    for (int64_t i = 0; i < c.numbers; ++i) most_cuts = c.levels[i] > most_cuts ? c.levels[i] : most_cuts;
     begin = arena.take<int64_t>(c.layers), column = arena.take<int64_t>(c.layers), made = arena.take<bool>(c.layers);
     rank = arena.take<vdouble>(total), weight = arena.take<vdouble>(total);
-    jump = arena.take<vdouble>(most_cuts + 1), from = arena.take<vdouble>(most_cuts + 1);
+    jump = arena.take<vdouble>(settings.most_cuts + 1), from = arena.take<vdouble>(settings.most_cuts);
     if (!arena.memory) return;
     for (int64_t l = 0, at = 0, k = 0; l < c.layers; ++l) {
       begin[l] = at, column[l] = k;
@@ -55,7 +54,7 @@ class Layers {
   int64_t *begin, *column;  // (layers,): where a layer begins in `weight`, and its first column
   bool* made;               // (layers,)
   vdouble *rank, *weight;   // each layer (inputs, vectors of units)
-  vdouble *jump, *from;     // (cuts + 1,), of the units of one vector: the first level and its jumps, and their positions
+  vdouble *jump, *from;     // of the units of one vector: the first level and its jumps, and the positions of these
 
   template <int N>
   ALWAYS_INLINE static void product(const double* in, const vdouble* w, int64_t rows, int64_t width, double* out) {

@@ -20,6 +20,7 @@ struct Setting {
 
 class Settings {
  public:
+  int64_t most_cuts;     // at any number of levels
   int64_t cuts;          // of each group: levels less one
   double largest_level;  // in the unit of the weights
   double level_error;    // what rounding may leave in a level
@@ -68,10 +69,10 @@ class Settings {
     }
     level_error += 4.0 * ULP * largest_level;
     for (int64_t s = 0; s < c.settings; ++s) first_alike[s] = (int32_t)s;
-    if (cuts < 3 && (c.means || !cuts)) find_alike();
+    if (cuts <= MOST_CUTS_ALIKE && (c.means || !cuts)) find_alike();
   }
 
-  // The first setting that leads to the same weights.
+  // The first setting that leads to the same weights, as far as that was looked for.
   int64_t first_like(int64_t setting) const { return first_alike[setting]; }
 
   void take(int64_t setting, Setting* one) const {
@@ -87,8 +88,8 @@ class Settings {
       for (int64_t k = 0; k < cuts; ++k) positions[k] = own[k * c.settings];
       for (int64_t k = 0; k < cuts; ++k) {
         const int64_t begin = positions[k], end = k + 1 < cuts ? positions[k + 1] : r.n;
-        const double value = c.means ? (r.sum[end] - r.sum[begin]) * reciprocal[end - begin]  // 0 where it holds nothing
-                                     : level[(k + 1) * c.settings];
+        const double mean = (r.sum[end] - r.sum[begin]) * reciprocal[end - begin];  // 0 where it holds nothing
+        const double value = c.means ? mean : level[(k + 1) * c.settings];
         jumps[k + 1] = (value - last) * scale;
         last = value;
       }
@@ -97,7 +98,9 @@ class Settings {
 
  private:
   const Screening& c;
-  int64_t model, number, most_cuts, slots;
+  static constexpr int64_t MOST_CUTS_ALIKE = 2;  // with more cuts less than 3 % of settings are like another
+
+  int64_t model, number, slots;
   Ranks* ranks;          // (groups,)
   double* reciprocal;    // (weights + 1,)
   int32_t* position;     // (groups, cuts, settings), where levels jump
