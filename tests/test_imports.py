@@ -24,6 +24,7 @@ FOLDERS = (
     "circuit",
     "devices",
     "search",
+    "torch",
     "chips",
     "fitting",
     "study",

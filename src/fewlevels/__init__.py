@@ -19,6 +19,11 @@ _PUBLIC = {
     "load_samples": "samples.files",
     "Networks": "networks.networks",
     "load_networks": "networks.files",
+    "Network": "networks.network",
+    "load_network": "networks.importers.load",
+    "from_torch": "networks.importers.torch",
+    "from_keras": "networks.importers.keras",
+    "from_sklearn": "networks.importers.sklearn",
     "TrainingConfig": "training.config",
     "train": "training.sgd",
     "trajectory": "training.sgd",
@@ -99,6 +104,11 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     from fewlevels.fitting.fit import Fit as Fit, fit_network as fit_network
     from fewlevels.fitting.problem import FitConfig as FitConfig
     from fewlevels.networks.files import load_networks as load_networks
+    from fewlevels.networks.importers.keras import from_keras as from_keras
+    from fewlevels.networks.importers.load import load_network as load_network
+    from fewlevels.networks.importers.sklearn import from_sklearn as from_sklearn
+    from fewlevels.networks.importers.torch import from_torch as from_torch
+    from fewlevels.networks.network import Network as Network
     from fewlevels.networks.networks import Networks as Networks
     from fewlevels.quantization import (
         Binary as Binary,

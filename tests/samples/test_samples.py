@@ -162,7 +162,7 @@ def test_an_npz_may_name_its_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "named"),
     [
-        ({"X": X}, ["X and y", "holds X"]),
+        ({"X": X}, ["X and y", "no labels"]),
         ({"x": X, "labels": Y}, ["X and y", "labels, x"]),
         ({}, ["X and y", "nothing"]),
         ({"X": X * 1j, "y": Y}, ["complex128"]),

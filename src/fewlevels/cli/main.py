@@ -14,6 +14,7 @@ from fewlevels.cli.circuit import netlist, simulate, verify
 from fewlevels.cli.devices import devices
 from fewlevels.cli.fit import fit
 from fewlevels.cli.interrupt import INTERRUPTED, leave, leaving_soon
+from fewlevels.cli.network import network
 from fewlevels.cli.options import Command
 from fewlevels.cli.output import ShownStream
 from fewlevels.cli.search import search
@@ -51,7 +52,7 @@ def _root(
     pass
 
 
-for command in (study, report, show, simulate, netlist, verify, search, devices, fit):
+for command in (study, report, show, simulate, netlist, verify, search, devices, fit, network):
     app.command(cls=Command)(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,15 @@ class Samples:
     """Labelled inputs of a classifier.
 
     x: (samples, inputs), float64, finite. y: (samples,), int32, the index of each sample's class.
-    classes: the name of each class. shape: (rows, columns) of an image, None where the inputs are not one.
+    classes: the name of each class. shape: of one sample, as (rows, columns) of an image; None where its inputs have no
+    order but one after the other.
     Raises SamplesError where these do not fit together.
     """
 
     x: FloatArray
     y: npt.NDArray[np.integer[Any]]
     classes: tuple[str, ...]
-    shape: tuple[int, int] | None = None
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         x, y = real_array("x", self.x, SamplesError).copy(), _labels(self.y)
@@ -47,12 +49,11 @@ class Samples:
         if y.min() < 0 or y.max() >= len(self.classes):
             raise SamplesError(f"y must be 0 to {len(self.classes) - 1}, got {y.min()} to {y.max()}")
         if self.shape is not None:
-            rows_columns = isinstance(self.shape, list | tuple) and len(self.shape) == 2
-            if not (rows_columns and all(is_whole(n) and n >= 1 for n in self.shape)):
-                raise SamplesError(f"shape must be (rows, columns) of an image, got {shown(self.shape)}")
-            if self.shape[0] * self.shape[1] != x.shape[1]:
+            if not (isinstance(self.shape, list | tuple) and all(is_whole(n) and n >= 1 for n in self.shape)):
+                raise SamplesError(f"shape must be that of one sample, as (rows, columns), got {shown(self.shape)}")
+            if math.prod(self.shape) != x.shape[1]:
                 raise SamplesError(f"shape {self.shape} does not hold {x.shape[1]} inputs")
-            object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
+            object.__setattr__(self, "shape", tuple(map(int, self.shape)))
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "y", np.ascontiguousarray(y, dtype=np.int32))
@@ -76,7 +77,7 @@ def _labels(y: object) -> npt.NDArray[Any]:
 
 
 def named_samples(
-    name: str, x: npt.NDArray[Any], y: npt.NDArray[Any], classes: tuple[str, ...], shape: tuple[int, int] | None
+    name: str, x: npt.NDArray[Any], y: npt.NDArray[Any], classes: tuple[str, ...], shape: tuple[int, ...] | None
 ) -> Samples:
     """Samples that were read from a file. An error names the file."""
     try:

@@ -400,8 +400,10 @@ def _sorted_weights(axes: Axes, result: StudyResult, weights: np.ndarray, levels
 
 def _shape(samples: Samples) -> tuple[int, int]:
     """Rows and columns to show a sample in: its image's, else a square where the inputs fill one, else a line."""
+    if samples.shape is not None and len(samples.shape) == 2:
+        return samples.shape[0], samples.shape[1]
     side = math.isqrt(samples.inputs)
-    return samples.shape or ((side, side) if side**2 == samples.inputs else (1, samples.inputs))
+    return (side, side) if side**2 == samples.inputs else (1, samples.inputs)
 
 
 def _image(axes: Axes, pixels: np.ndarray, name: str) -> None:

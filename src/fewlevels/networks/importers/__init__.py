@@ -1,0 +1,1 @@
+"""Importers: networks from files and from frameworks, a file a kind."""

@@ -1,0 +1,143 @@
+"""Plain chains of dense layers: arrays in `.npz`, `.safetensors` or `.pt`, whose activations are named beside them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.common.extras import require
+from fewlevels.common.files import name_of
+from fewlevels.common.npz import listed, npz_names, read_npz
+from fewlevels.common.words import printable
+from fewlevels.errors import NetworksError
+from fewlevels.networks.builder import chain
+from fewlevels.networks.importers.onnx import LIBRARIES
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+FREE_BYTES = 2**25
+"""Bytes that however small a file may unpack to."""
+
+MOST_UNPACKED = 50
+"""Times its size that a larger file may unpack to; weights of three values alone, in double precision, take 30."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+HOW = "one for each layer, or two: of the hidden layers and of the last, as relu,softmax"
+
+
+def read_npz_chain(path: Path, activations: Sequence[str]) -> ModelProto:
+    """W1, W2 …, each (fan_in, fan_out), with b1, b2 … where there are biases, and `activations`, names, where these are
+    not given here. Without any they are sigmoids, as the paper's. Raises NetworksError where they do not fit together.
+    """
+    require("networks", LIBRARIES, "a network of one .npz", NetworksError)
+    names = npz_names(path, NetworksError)
+    _require_unpacked_in_measure(path)
+    layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
+    known = {*layers, *(f"b{layer}" for layer in range(1, len(layers) + 1)), "activations"}
+    if not layers or set(names) - known:
+        raise NetworksError(
+            f"{name_of(path)} must hold W1, W2 …, b1, b2 … where there are biases, and activations; it holds "
+            f"{listed(names)}"
+        )
+    arrays = read_npz(path, names, NetworksError)
+    if not activations and "activations" in arrays:
+        stored = arrays["activations"]
+        if stored.dtype.kind != "U" or stored.ndim != 1:
+            raise NetworksError(f"{name_of(path)}: activations must be a list of names, got {stored.dtype}")
+        activations = [str(name) for name in stored]
+    biases = [arrays.get(f"b{layer}") for layer in range(1, len(layers) + 1)]
+    return _chain([arrays[name] for name in layers], biases, activations or ["sigmoid"] * len(layers), name_of(path))
+
+
+def _require_unpacked_in_measure(path: Path) -> None:
+    """Raises NetworksError for a small file that would fill the memory."""
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > FREE_BYTES + MOST_UNPACKED * size:
+        raise NetworksError(f"{name_of(path)} has {size} bytes and unpacks to {unpacked}, more than is read")
+
+
+def read_safetensors(path: Path, activations: Sequence[str]) -> ModelProto:
+    """Weights (fan_out, fan_in) and biases by PyTorch's names, of dense layers one after the other. Raises
+    NetworksError for any other file.
+    """
+    require("networks", (*LIBRARIES, "safetensors"), "a .safetensors", NetworksError)
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dictionary
+    except Exception as error:  # of safetensors and NumPy: many kinds for damaged files and types NumPy has not
+        raise NetworksError(f"{name_of(path)} is no .safetensors, or is damaged: {printable(error)}") from None
+    return chain_of_state(arrays, activations, name_of(path))
+
+
+def chain_of_state(arrays: Arrays, activations: Sequence[str], name: str) -> ModelProto:
+    """A plain chain of PyTorch's layers by their names: X.weight, (fan_out, fan_in), and X.bias."""
+    if not activations:
+        raise NetworksError(
+            f"{name} does not say which activations follow its layers; name them with --activation, {HOW}"
+        )
+    stems = sorted({_stem(key, name) for key in arrays}, key=_natural)
+    weights, biases = [], []
+    for stem in stems:
+        weight, bias = arrays.get(f"{stem}.weight"), arrays.get(f"{stem}.bias")
+        if weight is None or weight.ndim != 2:
+            shape = "none" if weight is None else str(weight.shape)
+            raise NetworksError(
+                f"{name}: {printable(stem)!r} is no dense layer, its weight is {shape}; export the model to ONNX"
+            )
+        weights.append(weight.T)
+        biases.append(bias)
+    return _chain(weights, biases, activations, name, stems)
+
+
+def _stem(key: str, name: str) -> str:
+    if not key.endswith((".weight", ".bias")):
+        raise NetworksError(
+            f"{name}: {printable(key)!r} is no weight or bias of a dense layer; export the model to ONNX"
+        )
+    return key.rpartition(".")[0]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Numbers in a name sort as numbers."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def _chain(
+    weights: Sequence[npt.NDArray[Any]],
+    biases: Sequence[npt.NDArray[Any] | None],
+    activations: Sequence[str],
+    name: str,
+    names: Sequence[str] | None = None,
+) -> ModelProto:
+    activations = list(activations)
+    if len(activations) == 2 and len(weights) > 2:
+        activations = [activations[0]] * (len(weights) - 1) + activations[1:]
+    if len(activations) != len(weights):
+        raise NetworksError(
+            f"{name} has {len(weights)} layers and {len(activations)} activations are named; name {HOW}"
+        )
+    for number, (w, b) in enumerate(zip(weights, biases, strict=True), start=1):
+        if w.ndim != 2 or 0 in w.shape or w.dtype.kind not in "fiu":
+            raise NetworksError(f"{name}: the weights of layer {number} must be real, (fan_in, fan_out), got {w.shape}")
+        if number > 1 and w.shape[0] != weights[number - 2].shape[1]:
+            raise NetworksError(
+                f"{name}: layer {number} takes {w.shape[0]} inputs and layer {number - 1} gives "
+                f"{weights[number - 2].shape[1]}"
+            )
+        if b is not None and (b.shape != w.shape[1:] or b.dtype.kind not in "fiu"):
+            raise NetworksError(f"{name}: the bias of layer {number} must be real, ({w.shape[1]},), got {b.shape}")
+    dtype = np.float64 if any(w.dtype == np.float64 for w in weights) else np.float32
+    return chain(weights, biases, activations, dtype, names)
