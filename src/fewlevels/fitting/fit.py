@@ -35,7 +35,7 @@ class Fit:
     trials: all of them. recognition: of the network before quantizing. needed_states: the fewest that keep alpha
     without any variation, None where none does. separable: the states that the device offers, as far as they can be
     told apart; None where that is not known. limits: the yield with one imperfection switched off at a time. against:
-    the yield against 'spread_factor' (or 'spread_percent' of the window, where no spread is known), 'stuck_rate' and,
+    the yield against 'spread_factor' (or 'spread_window_percent', where no spread is known), 'stuck_rate' and,
     with retention, 'after_seconds'. advice: what would make it feasible, each computed. assumptions: what the device's
     description lacks.
     """
@@ -70,33 +70,38 @@ class Fit:
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON."""
         best, config = self.best, self.problem.config
-        offered = None if self.separable is None else self.separable.to_json()["count"]
+        offered = None if self.separable is None else self.separable.to_json()["separable_levels"]
         return {
             "feasible": self.feasible,
             "certain": self.certain,
-            "q": best.states,
+            "states": best.states,
             **_plain(best.found),
             "yield_target": config.yield_target,
             "alpha": config.alpha,
-            "needed_levels": self.needed_states,
+            "needed_states": self.needed_states,
             "separable_levels": offered,
             "limiting_factor": self.limiting_factor,
             "device": self.problem.device.name,
             "scheme": config.scheme,
             "placement": best.placement,
-            "level_siemens": best.mapping.level_siemens.tolist(),
+            "state_siemens": best.mapping.level_siemens.tolist(),
             "recognition_before_quantizing": self.recognition,
-            "recognition": best.recognition,
-            "recognition_mean": float(best.found.recognition.mean()),
-            "recognition_interval": list(best.found.recognition_interval),
-            "pulses_per_chip": float(best.found.pulses.mean()),
-            "missed_per_chip": float(best.found.missed.mean()),
+            "recognition_without_variation": best.recognition,
+            "chip_recognition_mean": float(best.found.recognition.mean()),
+            "chip_recognition_mean_interval": list(best.found.recognition_interval),
+            "pulses_per_chip_mean": float(best.found.pulses.mean()),
+            "missed_per_chip_mean": float(best.found.missed.mean()),
             "chips": config.chips,
             "after_seconds": config.conditions.after_seconds,
             "without": {name: _plain(found) for name, found in self.limits.items()},
             "trials": [
-                {"q": t.states, "placement": t.placement, "recognition": t.recognition, **_plain(t.found)}
-                for t in self.trials
+                {
+                    "states": trial.states,
+                    "placement": trial.placement,
+                    "recognition_without_variation": trial.recognition,
+                    **_plain(trial.found),
+                }
+                for trial in self.trials
             ],
             "against": {
                 name: [{"value": value, **_plain(found)} for value, found in points]
@@ -229,13 +234,13 @@ def _imperfections(problem: Problem) -> Iterator[tuple[str, Problem]]:
     if conditions.after_seconds is not None:
         yield "drift", under(after_seconds=None)
     if device.read_noise > 0:
-        yield "read noise", replace(problem, device=replace(device, read_noise=0.0))
+        yield "read_noise", replace(problem, device=replace(device, read_noise=0.0))
     if device.stuck_on_rate + device.stuck_off_rate > 0 or conditions.stuck_rate:
-        yield "stuck devices", under(stuck_rate=0.0)
+        yield "stuck_devices", under(stuck_rate=0.0)
     if config.wire_ohm > 0:
         yield "wires", replace(problem, config=replace(config, wire_ohm=0.0))
     if device.cell is not None:
-        yield "cell nonlinearity", replace(problem, device=replace(device, nonlinearity=None, selector=None))
+        yield "cell_nonlinearity", replace(problem, device=replace(device, nonlinearity=None, selector=None))
 
 
 def _sweeps(problem: Problem) -> Iterator[tuple[str, list[tuple[float, Problem]]]]:
@@ -251,7 +256,7 @@ def _sweeps(problem: Problem) -> Iterator[tuple[str, list[tuple[float, Problem]]
         yield "spread_factor", [(times, at("sigma_factor", times * factor)) for times in SPREAD_FACTORS]
     elif device.lowest_siemens is not None:
         rough = replace(problem, device=assumed_spread(device))
-        yield "spread_percent", [(percent, at("sigma_factor", percent, rough)) for percent in SPREAD_PERCENTS]
+        yield "spread_window_percent", [(percent, at("sigma_factor", percent, rough)) for percent in SPREAD_PERCENTS]
     yield "stuck_rate", [(rate, at("stuck_rate", rate)) for rate in STUCK_RATES]
     if (retention := device.retention) is not None:
         first, last = retention.first_seconds, retention.last_seconds
@@ -282,4 +287,4 @@ def _assumed(problem: Problem) -> Iterator[str]:
 
 
 def _plain(found: Yield) -> dict[str, object]:
-    return {"yield": found.value, "yield_interval": list(found.interval), "margin_median": found.median_margin}
+    return {"yield": found.value, "yield_interval": list(found.interval), "chip_margin_median": found.median_margin}
