@@ -130,7 +130,7 @@ class Scripted(Estimator):
         ({3: 0.8, 4: 0.9}, {3: 0.8, 4: 0.85}, 4, 0.85),  # none: the highest yield
     ],
 )
-def test_the_answer_is_decided_by_chips_that_chose_nothing(
+def test_the_answer_is_decided_by_chips_that_chose_no_candidate(
     unfinished: Networks, at_first: dict[int, float], confirmed: dict[int, float], states: int, value: float
 ) -> None:
     estimate = Scripted(at_first, confirmed)
