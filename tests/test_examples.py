@@ -33,13 +33,13 @@ def answer(folder: Path) -> dict[str, object]:
 def test_both_examples_end_as_the_readme_says(folder: Path) -> None:
     run("1_taox_four_levels.sh", folder)
     taox = answer(folder / "taox")
-    assert taox["feasible"] and taox["q"] == 3 < taox["separable_levels"] == 4  # type: ignore[operator]
+    assert taox["feasible"] and taox["states"] == 3 < taox["separable_levels"] == 4  # type: ignore[operator]
     run("2_wan_after_a_day.sh", folder)
     wan, tuned = answer(folder / "wan"), answer(folder / "wan_finetuned")
-    assert not wan["feasible"] and wan["limiting_factor"] == "spread" and wan["needed_levels"] == 4
-    assert wan["q"] == 8 and 0.40 < wan["yield"] < 0.46  # type: ignore[operator]
+    assert not wan["feasible"] and wan["limiting_factor"] == "spread" and wan["needed_states"] == 4
+    assert wan["states"] == 8 and 0.40 < wan["yield"] < 0.46  # type: ignore[operator]
     assert 3.2 < wan["separable_levels"] < 3.3  # type: ignore[operator]
-    assert tuned["feasible"] and tuned["q"] == 2
+    assert tuned["feasible"] and tuned["states"] == 2
     page = (EXAMPLES.parent / "docs" / "fit.md").read_text(encoding="utf-8")
     snippet = page.split("```python\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-c", snippet], cwd=folder, capture_output=True, text=True)

@@ -47,20 +47,21 @@ def test_the_reference_of_a_bias_column_is_not_programmed() -> None:
     assert all(mask.all() for mask in mapped("offset-column").programmed)
 
 
+@pytest.mark.parametrize("header", ["state", "level"], ids=["of today", "of version 0.1.0"])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_table_comes_back_as_it_was_written(scheme: str, tmp_path: Path) -> None:
+def test_a_table_comes_back_as_it_was_written(scheme: str, header: str, tmp_path: Path) -> None:
     mapping, path = mapped(scheme), tmp_path / "mapping.csv"
-    path.write_text(mapping.to_csv())
+    path.write_text(mapping.to_csv().replace(",state,", f",{header},"))
     for got, target in zip(mapping.read_csv(path), mapping.target_siemens, strict=True):
         assert np.array_equal(got, target)
 
 
-def test_a_table_names_every_device_with_its_level() -> None:
+def test_a_table_names_every_device_with_its_state() -> None:
     lines = mapped().to_csv().splitlines()
-    assert lines[0] == "layer,row,column,polarity,level,target_siemens,target_ohm"
+    assert lines[0] == "layer,row,column,polarity,state,target_siemens,target_ohm"
     assert len(lines) == 1 + 2 * (W1.size + W2.size)
-    layer, row, column, polarity, level, siemens, ohm = lines[1].split(",")
-    assert (layer, row, column, polarity, level) == ("1", "0", "0", "+", "2")
+    layer, row, column, polarity, state, siemens, ohm = lines[1].split(",")
+    assert (layer, row, column, polarity, state) == ("1", "0", "0", "+", "2")
     assert float(siemens) == pytest.approx(9e-6, rel=1e-12) and float(ohm) == pytest.approx(1 / 9e-6, rel=1e-12)
 
 

@@ -17,8 +17,8 @@ def test_the_list_names_every_device_and_what_it_offers():
     assert "5.3" in rows["wan2022_rram"] and "3.2 (2 days)" in rows["wan2022_rram"]
     listed = {device["name"]: device for device in json.loads(run("devices", "--json").stdout)}
     assert tuple(sorted(listed)) == device_names()
-    assert [round(found["count"], 1) for found in listed["milo2021_hfo2"]["separable_levels"]] == [9.4]
-    assert listed["rao2023"]["separable_levels"][0]["basis"] == "stated"
+    assert [round(found["separable_levels"], 1) for found in listed["milo2021_hfo2"]["separability"]] == [9.4]
+    assert listed["rao2023"]["separability"][0]["basis"] == "stated"
 
 
 def test_one_device_is_set_against_what_a_network_needs(tmp_path):
@@ -45,8 +45,8 @@ def test_a_device_of_ones_own_is_read_from_its_file(tmp_path):
     )
     found = json.loads(run("devices", mine, "--json").stdout)
     assert found["level_siemens"] == [1e-6, 5e-6, 6e-6]
-    assert [at["count"] for at in found["separable_levels"]] == [2]  # 6 uS is five spreads of 0.2 uS from 5 uS
-    assert found["separable_levels"][0]["level_siemens"] == [1e-6, 6e-6]  # further apart than 1 and 5 uS
+    assert [at["separable_levels"] for at in found["separability"]] == [2]  # 6 uS is five spreads of 0.2 uS from 5 uS
+    assert found["separability"][0]["level_siemens"] == [1e-6, 6e-6]  # further apart than 1 and 5 uS
 
 
 def test_a_table_of_levels_is_shown_with_how_it_was_read(tmp_path):

@@ -19,7 +19,7 @@ from tests.study.test_run import contents
 from tests.support.terminal import stderr_on_a_terminal
 
 FEWLEVELS = str(Path(sys.executable).with_name("fewlevels"))
-KEYS = {"feasible", "q", "yield", "yield_interval", "separable_levels", "limiting_factor", "seconds"}
+KEYS = {"feasible", "states", "yield", "yield_interval", "separable_levels", "limiting_factor", "wall_seconds"}
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def test_a_network_of_the_user_s_own_gets_an_answer(network: Path, tmp_path: Pat
     done = run(*options, "--out", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert set(answer) >= KEYS and answer["feasible"] is True and answer["q"] == 2
+    assert set(answer) >= KEYS and answer["feasible"] is True and answer["states"] == 2
     assert answer["separable_levels"] > 30
     assert {p.name for p in tmp_path.iterdir()} >= {"fit.json", "mapping.csv", "network.npz", "report.html", "figures"}
     text = run(*options, "--out", tmp_path)
@@ -68,7 +68,7 @@ def test_a_device_of_the_user_s_own_gets_an_answer(network: Path, tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert answer["device"] == "mine" and set(answer["level_siemens"]) <= {1e-6, 2e-5, 8e-5}
+    assert answer["device"] == "mine" and set(answer["state_siemens"]) <= {1e-6, 2e-5, 8e-5}
 
 
 def test_a_fit_killed_with_sigkill_goes_on_and_ends_with_the_same_bytes(network: Path, tmp_path: Path) -> None:

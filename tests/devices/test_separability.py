@@ -224,7 +224,7 @@ def test_without_spread_any_number_of_levels_fits():
     device = window(PolynomialSpread())
     found = separable_levels(device)
     assert compare(4, found) == "needs 4, offers any number as programmed"
-    assert found.count == math.inf and found.level_siemens is None and found.to_json()["count"] is None
+    assert found.count == math.inf and found.level_siemens is None and found.to_json()["separable_levels"] is None
     np.testing.assert_allclose(equal_error_levels(device, 3), (1e-6, 51e-6, 101e-6), rtol=1e-12)
 
 

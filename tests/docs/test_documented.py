@@ -122,10 +122,10 @@ def test_every_key_of_the_summary_is_documented(folder: Path) -> None:
 def test_every_key_of_a_fit_is_documented(folder: Path) -> None:
     fits = [stored(path) for path in folder.parent.glob("fit_*/fit.json")]
     assert len(fits) == 2
-    assert {key for fit in fits for key in keys(fit)} | {"seconds"} == documented("fit.json")
+    assert {key for fit in fits for key in keys(fit)} | {"wall_seconds"} == documented("fit.json")
     for part in ("without", "against"):
         assert all(f"`{name}`" in FORMATS for fit in fits for name in fit[part])
-    assert "`read noise`" in FORMATS and {"read noise", "wires"} <= {name for fit in fits for name in fit["without"]}
+    assert "`read_noise`" in FORMATS and {"read_noise", "wires"} <= {name for fit in fits for name in fit["without"]}
     for path in folder.parent.glob("fit_*/request.json"):
         assert set(keys(stored(path))) == documented("request.json")
 

@@ -28,7 +28,7 @@ from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.store import stored_fit
 from fewlevels.fitting.trial import PILOTS
 from fewlevels.reporting.figures.fit import draw_fit
-from fewlevels.reporting.fit import remarks, sentence, write_fit_report
+from fewlevels.reporting.fit import answer, remarks, sentence, write_fit_report
 from fewlevels.search.finetuning_config import FinetuningConfig
 
 SAMPLES = load_digits(5)
@@ -130,7 +130,7 @@ class Scripted(Estimator):
         ({3: 0.8, 4: 0.9}, {3: 0.8, 4: 0.85}, 4, 0.85),  # none: the highest yield
     ],
 )
-def test_the_answer_is_decided_by_chips_that_chose_nothing(
+def test_the_answer_is_decided_by_chips_that_chose_no_candidate(
     unfinished: Networks, at_first: dict[int, float], confirmed: dict[int, float], states: int, value: float
 ) -> None:
     estimate = Scripted(at_first, confirmed)
@@ -294,11 +294,12 @@ def test_a_fine_tuned_network_that_is_offered_does_fit(unfinished: Networks) -> 
 def test_what_is_switched_off_is_what_limits(network: Networks) -> None:
     faulty = replace(CALM, stuck_on_rate=0.05, read_noise=0.001)
     fit = fit_network(network, SAMPLES, faulty, QUICK)
-    assert set(fit.limits) == {"spread", "read noise", "stuck devices"}
-    assert fit.limiting_factor == "stuck devices"
-    without = fit.limits["stuck devices"].value
+    assert set(fit.limits) == {"spread", "read_noise", "stuck_devices"}
+    assert fit.limiting_factor == "stuck_devices"
+    without = fit.limits["stuck_devices"].value
     assert without > fit.best.found.value
     assert not fit.feasible and f"without stuck devices {100 * without:.1f} %" in fit.advice.sentences[0]
+    assert "limiting factor: stuck devices" in answer(fit)
 
 
 def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
@@ -313,7 +314,7 @@ def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
     conditions = Conditions(after_seconds=100.0)
     config = replace(QUICK, chips=10, most_states=2, wire_ohm=50.0, conditions=conditions)
     fit = fit_network(network, three, device, config)
-    assert set(fit.limits) == {"spread", "drift", "wires", "cell nonlinearity"}
+    assert set(fit.limits) == {"spread", "drift", "wires", "cell_nonlinearity"}
 
     def again(device: Device, wire_ohm: float, conditions: Conditions) -> np.ndarray:
         mapping = map_network(
@@ -330,7 +331,7 @@ def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
         "spread": again(device, 50.0, replace(conditions, sigma_factor=0.0)),
         "drift": again(device, 50.0, Conditions()),
         "wires": again(device, 0.0, conditions),
-        "cell nonlinearity": again(replace(device, nonlinearity=None), 50.0, conditions),
+        "cell_nonlinearity": again(replace(device, nonlinearity=None), 50.0, conditions),
     }
     for name, margin in expected.items():
         assert np.array_equal(fit.limits[name].margin, margin)
@@ -352,7 +353,7 @@ def test_the_yield_is_told_against_spread_faults_and_time(network: Networks) -> 
     spreads = [found.value for _, found in fit.against["spread_factor"]]
     assert spreads[0] == 1.0 and spreads == sorted(spreads, reverse=True)
     unknown = fit_network(network, SAMPLES, load_device("lee2018_taox"), QUICK)
-    assert set(unknown.against) == {"spread_percent", "stuck_rate"}
+    assert set(unknown.against) == {"spread_window_percent", "stuck_rate"}
     assert any(each.startswith("it would bear a spread of") for each in remarks(unknown))
 
 
@@ -437,7 +438,7 @@ def test_the_files_of_a_fit_hold_what_it_found(network: Networks, tmp_path: Path
     for name, points in fit_network(network, SAMPLES, CALM, QUICK).against.items():
         assert [found.value for _, found in fit.against[name]] == [found.value for _, found in points]
     stored = json.loads((tmp_path / "fit.json").read_text())
-    assert stored["feasible"] is True and stored["q"] == 2 and stored["yield"] == fit.best.found.value
+    assert stored["feasible"] is True and stored["states"] == 2 and stored["yield"] == fit.best.found.value
     with np.load(tmp_path / "network.npz") as arrays:
         assert Networks.from_weights([arrays["W1"], arrays["W2"]]).recognition(SAMPLES)[0] == 1.0
     targets = fit.best.mapping.read_csv(tmp_path / "mapping.csv")
@@ -515,12 +516,12 @@ def test_a_report_shows_the_answer(imperfect: Fit, tmp_path: Path) -> None:
     assert sentence(fit).replace("'", "&#39;") in page and "Fits: wan2022_rram" in page
     rows = re.findall("<td>(.*)</td><td>(.*) %</td><td>(.*)</td></tr>", page)
     assert rows == [
-        (name, f"{100 * found.value:.1f}", f"{found.median_margin:.3f}")
+        (name.replace("_", " "), f"{100 * found.value:.1f}", f"{found.median_margin:.3f}")
         for name, found in {"(as it is)": fit.best.found, **fit.limits}.items()
     ]
     assert len({row[1:] for row in rows}) == len(rows) == 4
     assert "mine.npz" in page and "fewlevels fit --out here" in page
-    assert f"Limiting factor: {fit.limiting_factor}." in page
+    assert f"Limiting factor: {fit.limiting_factor.replace('_', ' ')}." in page
     assert (tmp_path / "figures" / "fit.svg").stat().st_size > 10_000
 
 
@@ -564,5 +565,5 @@ def test_settings_that_cannot_be_are_refused(values: dict[str, float]) -> None:
 
 def test_an_answer_is_plain_json(network: Networks) -> None:
     fit: Fit = fit_network(network, SAMPLES, TABLE, QUICK)
-    answer = json.loads(json.dumps(fit.as_dict(), allow_nan=False))
-    assert {"feasible", "q", "yield", "yield_interval", "separable_levels", "limiting_factor"} <= set(answer)
+    plain = json.loads(json.dumps(fit.as_dict(), allow_nan=False))
+    assert {"feasible", "states", "yield", "yield_interval", "separable_levels", "limiting_factor"} <= set(plain)

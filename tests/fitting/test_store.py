@@ -65,16 +65,39 @@ def test_an_edited_request_is_refused_by_what_differs(folder: Path, network: Net
     request = json.loads((folder / "request.json").read_text())
     for changed, said in (
         (request | {"seed": 2}, "holds a different fit: seed is 2 there and 1 here; use another folder"),
-        (request | {"network": "x"}, "holds a different fit: the network has changed; use"),
+        (request | {"network_digest": "x"}, "holds a different fit: the network has changed; use"),
         (
-            {key: value for key, value in request.items() if key not in ("alpha", "data")},
-            "holds a different fit: alpha is not told there; data is not told there; use",
+            {key: value for key, value in request.items() if key not in ("alpha", "data_digest")},
+            "holds a different fit: alpha is not told there; data_digest is not told there; use",
         ),
-        ({}, "alpha is not told there; .* samples is not told there"),
+        ({}, "alpha is not told there; .* judge_digest is not told there"),
     ):
         (folder / "request.json").write_text(json.dumps(changed))
         with pytest.raises(ConfigError, match=said):
             stored_fit(network, SAMPLES, device, CONFIG, folder)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_fit_whose_request_has_the_keys_of_version_0_1_0_goes_on(
+    finished: bool, folder: Path, whole: Path, network: Networks, device: Device
+) -> None:
+    request = json.loads((folder / "request.json").read_text())
+    now = {"fewlevels_version": "version", "device_digest": "device_content"}
+    now |= {"network_digest": "network", "judge_digest": "samples", "data_digest": "data"}
+    old = {now.get(key, key): value for key, value in request.items()}
+    assert set(old) - set(request) == set(now.values())
+    (folder / "request.json").write_text(json.dumps(old, indent=1))
+    if not finished:
+        (folder / "fit.json").unlink()
+    for other, said in (({"seed": 2}, "seed is 1 there and 2 here"), ({"chips": 31}, "chips is 30 there and 31 here")):
+        with pytest.raises(ConfigError, match=f"holds a different fit: {said}; use another folder"):
+            stored_fit(network, SAMPLES, device, replace(CONFIG, **other), folder)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="holds a different fit: the network has changed; use another folder"):
+        stored_fit(Networks([2 * w for w in network.weights]), SAMPLES, device, CONFIG, folder)
+    shards = {path: path.stat().st_mtime_ns for path in (folder / "shards").iterdir()}
+    stored_fit(network, SAMPLES, device, CONFIG, folder)
+    assert {path: path.stat().st_mtime_ns for path in (folder / "shards").iterdir()} == shards
+    assert contents(folder) == contents(whole)
 
 
 def test_a_finished_fit_without_its_chips_is_not_written_over(

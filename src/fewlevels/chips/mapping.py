@@ -46,13 +46,17 @@ PLACES = (
 
 
 class Row(NamedTuple):
-    """One device to program. row, column: of the weight in its layer, from 0; polarity: '+', '-' or 'reference'."""
+    """One device to program.
+
+    row, column: of the weight in its layer, from 0. polarity: '+', '-' or 'reference'. state: which of the mapping's
+    conductances it is programmed to, from 0 at the lowest.
+    """
 
     layer: int
     row: int
     column: int
     polarity: str
-    level: int
+    state: int
     target_siemens: float
     target_ohm: float
 
@@ -89,7 +93,7 @@ class Mapping:
                 row=row,
                 column=column,
                 polarity=polarity,
-                level=int(np.searchsorted(self.level_siemens, siemens)),
+                state=int(np.searchsorted(self.level_siemens, siemens)),
                 target_siemens=siemens,
                 target_ohm=1 / siemens,
             )

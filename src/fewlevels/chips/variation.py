@@ -64,13 +64,18 @@ class Chips:
 
 
 def draw_chips(mapping: Mapping, device: Device, chips: Sequence[int], conditions: Conditions, *, seed: int) -> Chips:
-    """The chips of these numbers. A chip depends on seed and number only, and its luck is the same under all
-    conditions, so that what differs between two conditions is their doing.
+    """Draw the conductances of all devices of some chips.
 
-    A device is programmed to its mean + sigma z. Later it has drifted to the mean of that time, and its spread has
-    grown to that time's; a power law takes its error along, where exponents differ by the device's own exponent.
-    A negative draw is an open device.
-    Raises DeviceError where the device was not measured there, or for a tolerance as wide as its window.
+    chips: their numbers. A chip's random numbers depend on `seed` and its number only. They are the same under all
+    conditions, so two results differ by their conditions alone.
+
+    A device is programmed to its mean plus sigma z, where z is a standard normal number. Later its mean and its spread
+    are those of that time. Where the spread has grown, a second random error is added to the error of programming.
+    A power law instead multiplies the programmed conductance, and its error with it. Where exponents differ from device
+    to device, each device has its own. A negative draw is an open device.
+
+    Raises DeviceError where the device was not measured at a target or at that time, where a tolerance is as wide as
+    its window, and where devices are stuck but no window is known.
     """
     devices = _Devices(mapping, device, conditions, seed=seed)
     layers = tuple(np.empty((len(chips), *t.shape)) for t in mapping.target_siemens)

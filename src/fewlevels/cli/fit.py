@@ -115,7 +115,7 @@ def fit(
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)
     report = write_fit_report(found, out, asked, _command(ctx, config))
     if as_json:
-        print(json.dumps({**found.as_dict(), "seconds": time.perf_counter() - began}, indent=1))
+        print(json.dumps({**found.as_dict(), "wall_seconds": time.perf_counter() - began}, indent=1))
         return
     print(*answer(found), sep="\n")
     if found.advice.finetuned is not None:

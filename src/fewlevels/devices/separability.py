@@ -47,10 +47,10 @@ class SeparableLevels:
         levels = self.level_siemens
         return {
             "after_seconds": self.after_seconds,
-            "count": self.count if math.isfinite(self.count) else None,
+            "separable_levels": self.count if math.isfinite(self.count) else None,
             "basis": self.basis,
             "level_siemens": None if levels is None else levels.tolist(),
-            "reached_sigma": self.reached_sigma,
+            "reached_k_sigma": self.reached_sigma,
         }
 
     def __str__(self) -> str:

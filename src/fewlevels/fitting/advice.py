@@ -49,8 +49,8 @@ def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, li
             f"the {percent(config.alpha)} asked for: ask for less, or train it better"
         )
     elif limiting in limits and limiting != "spread":
-        share = percent(limits[limiting].value, 1)
-        sentences.append(f"without {limiting} {share} of chips recognise with {counted(best.states, 'state')}")
+        share, name = percent(limits[limiting].value, 1), limiting.replace("_", " ")
+        sentences.append(f"without {name} {share} of chips recognise with {counted(best.states, 'state')}")
     if device.spread_is_known and limiting not in ("network", "levels"):
         sentences.append(_less_spread(problem, best, estimate))
     if device.level_siemens is not None:

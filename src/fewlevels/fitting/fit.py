@@ -29,15 +29,18 @@ STUCK_RATES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """The answer. best: the trial with the fewest states that is feasible, or else the one of the highest yield among
-    those that recognise without variation; its yield is of chips that chose nothing.
+    """The answer.
 
-    trials: all of them. recognition: of the network before quantizing. needed_states: the fewest that keep alpha
-    without any variation, None where none does. separable: the states that the device offers, as far as they can be
-    told apart; None where that is not known. limits: the yield with one imperfection switched off at a time. against:
-    the yield against 'spread_factor' (or 'spread_percent' of the window, where no spread is known), 'stuck_rate' and,
-    with retention, 'after_seconds'. advice: what would make it feasible, each computed. assumptions: what the device's
-    description lacks.
+    best: the trial that is the answer. Its yield is that of confirming chips. They had no part in choosing the
+    candidate, but they decide whether its number of states is accepted.
+    trials: one for each number of states, the fewest first. Their yields are of the chips before the confirming ones.
+    recognition: of the network before quantizing.
+    needed_states: the fewest states that reach alpha without any variation; None where none do.
+    separable: the levels of the device that can be told apart; None where that is not known.
+    limits: the yield with one imperfection switched off, by its name.
+    against: values and the yield at each. The names are 'spread_factor' (or, where no spread is known,
+    'spread_window_percent'), 'stuck_rate' and, with retention, 'after_seconds'.
+    advice: what would make it feasible. assumptions: what the device's description lacks.
     """
 
     problem: Problem
@@ -63,40 +66,49 @@ class Fit:
 
     @property
     def limiting_factor(self) -> str:
-        """'network' where it misses alpha before quantizing, 'levels' where every number of states does without
-        variation; else what costs most yield, and at equal yield most margin; 'none' where nothing costs any."""
+        """The imperfection that costs most: the name in `limits` with the highest yield.
+
+        At equal yield it is the one with the largest median margin. It is 'none' where no yield and no margin is higher
+        than with all imperfections. Where no number of states reaches alpha without variation, it is 'levels' if the
+        network reaches alpha before quantizing, and 'network' if it does not.
+        """
         return limiting_factor(self.problem, self.best, self.recognition, self.needed_states, self.limits)
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON."""
         best, config = self.best, self.problem.config
-        offered = None if self.separable is None else self.separable.to_json()["count"]
+        offered = None if self.separable is None else self.separable.to_json()["separable_levels"]
         return {
             "feasible": self.feasible,
             "certain": self.certain,
-            "q": best.states,
+            "states": best.states,
             **_plain(best.found),
             "yield_target": config.yield_target,
             "alpha": config.alpha,
-            "needed_levels": self.needed_states,
+            "needed_states": self.needed_states,
             "separable_levels": offered,
             "limiting_factor": self.limiting_factor,
             "device": self.problem.device.name,
             "scheme": config.scheme,
             "placement": best.placement,
-            "level_siemens": best.mapping.level_siemens.tolist(),
+            "state_siemens": best.mapping.level_siemens.tolist(),
             "recognition_before_quantizing": self.recognition,
-            "recognition": best.recognition,
-            "recognition_mean": float(best.found.recognition.mean()),
-            "recognition_interval": list(best.found.recognition_interval),
-            "pulses_per_chip": float(best.found.pulses.mean()),
-            "missed_per_chip": float(best.found.missed.mean()),
+            "recognition_without_variation": best.recognition,
+            "chip_recognition_mean": float(best.found.recognition.mean()),
+            "chip_recognition_mean_interval": list(best.found.recognition_interval),
+            "pulses_per_chip_mean": float(best.found.pulses.mean()),
+            "missed_per_chip_mean": float(best.found.missed.mean()),
             "chips": config.chips,
             "after_seconds": config.conditions.after_seconds,
             "without": {name: _plain(found) for name, found in self.limits.items()},
             "trials": [
-                {"q": t.states, "placement": t.placement, "recognition": t.recognition, **_plain(t.found)}
-                for t in self.trials
+                {
+                    "states": trial.states,
+                    "placement": trial.placement,
+                    "recognition_without_variation": trial.recognition,
+                    **_plain(trial.found),
+                }
+                for trial in self.trials
             ],
             "against": {
                 name: [{"value": value, **_plain(found)} for value, found in points]
@@ -117,11 +129,16 @@ def fit_network(
     estimate: Estimator | None = None,
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> Fit:
-    """Try one network with 2, 3 … states per device, and say with how few enough chips recognise the samples.
+    """Try one network with 2, 3 … states per device, and find how few are enough.
 
-    data: samples on which settings are chosen and fine-tuning trains; the same where None. estimate: stands in for the
-    Monte Carlo, to store it. For each number of states the likeliest candidates run on pilot chips and the best one on
-    `chips` others; the fewest states that yield enough there and on as many chips again are the answer.
+    For each number of states the likeliest candidates run on pilot chips. The best of them runs on `config.chips` other
+    chips, and its yield there must reach the target. It must do so again on as many confirming chips. The fewest states
+    that pass both are the answer. Where none do, the answer is the number of states with the highest yield. Numbers
+    that reach alpha without variation come before those that do not.
+
+    samples: what chips are judged on. data: what settings are chosen on and fine-tuning trains on; None for `samples`.
+    config: what is asked; None for the defaults. estimate: makes yields; a fit's store gives one that keeps them.
+    on_trial: called with each trial.
     Raises DeviceError where the device lacks what is asked or an input is more than a full one, MappingError where the
     network cannot be put on it, NetworksError where the samples do not fit it.
     """
@@ -185,7 +202,7 @@ def limiting_factor(
 
 
 def _trials(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial], None]) -> list[Trial]:
-    """The trial with each number of states that the network can be put on the device with, the fewest first."""
+    """A trial for each number of states that the network can be put on the device with, the fewest first."""
     config, numbers = problem.config, range(2, problem.most_states + 1)
     estimate.expect("trying states", len(numbers) * (PILOTS + config.chips))
     trials: dict[int, Trial] = {}
@@ -201,7 +218,11 @@ def _trials(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial], N
 
 
 def _best(problem: Problem, trials: list[Trial], estimate: Estimator) -> Trial:
-    """The fewest states that yield enough, twice; else the highest yield. Its yield is of chips that chose nothing."""
+    """The trial with the fewest states that yield enough twice; else the one with the highest yield.
+
+    Its yield is of the confirming chips. They had no part in choosing the candidate, but they decide whether its number
+    of states is accepted.
+    """
     target = problem.config.yield_target
     estimate.expect("confirming", problem.config.chips)
     for trial in trials:
@@ -217,7 +238,7 @@ def _enough(recognition: float, config: FitConfig) -> bool:
 
 
 def _imperfections(problem: Problem) -> Iterator[tuple[str, Problem]]:
-    """Each that is there, with the problem where it alone is switched off."""
+    """The name of each imperfection that is there, with the problem where it alone is switched off."""
     device, config = problem.device, problem.config
     conditions = config.conditions
 
@@ -229,17 +250,17 @@ def _imperfections(problem: Problem) -> Iterator[tuple[str, Problem]]:
     if conditions.after_seconds is not None:
         yield "drift", under(after_seconds=None)
     if device.read_noise > 0:
-        yield "read noise", replace(problem, device=replace(device, read_noise=0.0))
+        yield "read_noise", replace(problem, device=replace(device, read_noise=0.0))
     if device.stuck_on_rate + device.stuck_off_rate > 0 or conditions.stuck_rate:
-        yield "stuck devices", under(stuck_rate=0.0)
+        yield "stuck_devices", under(stuck_rate=0.0)
     if config.wire_ohm > 0:
         yield "wires", replace(problem, config=replace(config, wire_ohm=0.0))
     if device.cell is not None:
-        yield "cell nonlinearity", replace(problem, device=replace(device, nonlinearity=None, selector=None))
+        yield "cell_nonlinearity", replace(problem, device=replace(device, nonlinearity=None, selector=None))
 
 
 def _sweeps(problem: Problem) -> Iterator[tuple[str, list[tuple[float, Problem]]]]:
-    """What the yield is drawn against, with the problem at each value."""
+    """The name of each quantity that the yield is computed against, with its values and the problem at each."""
     config, device = problem.config, problem.device
 
     def at(condition: str, value: float, of: Problem = problem) -> Problem:
@@ -251,7 +272,7 @@ def _sweeps(problem: Problem) -> Iterator[tuple[str, list[tuple[float, Problem]]
         yield "spread_factor", [(times, at("sigma_factor", times * factor)) for times in SPREAD_FACTORS]
     elif device.lowest_siemens is not None:
         rough = replace(problem, device=assumed_spread(device))
-        yield "spread_percent", [(percent, at("sigma_factor", percent, rough)) for percent in SPREAD_PERCENTS]
+        yield "spread_window_percent", [(percent, at("sigma_factor", percent, rough)) for percent in SPREAD_PERCENTS]
     yield "stuck_rate", [(rate, at("stuck_rate", rate)) for rate in STUCK_RATES]
     if (retention := device.retention) is not None:
         first, last = retention.first_seconds, retention.last_seconds
@@ -282,4 +303,5 @@ def _assumed(problem: Problem) -> Iterator[str]:
 
 
 def _plain(found: Yield) -> dict[str, object]:
-    return {"yield": found.value, "yield_interval": list(found.interval), "margin_median": found.median_margin}
+    """The numbers of a yield that fit.json holds."""
+    return {"yield": found.value, "yield_interval": list(found.interval), "chip_margin_median": found.median_margin}

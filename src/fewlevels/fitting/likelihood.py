@@ -1,4 +1,4 @@
-"""Likelihood: by how much margins exceed what the device's spread does to them, to first order."""
+"""Likelihood: how likely chips are to recognise, to first order and without drawing any."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 
 SAMPLES = 256
+"""The most samples that are looked at."""
+
 ASSUMED_SPREAD = 0.01
-"""Of a device's window: what is taken where no spread is known."""
+"""The standard deviation that is taken where no spread is known, as a fraction of the device's window."""
 
 SMALLEST_SPREAD = 1e-4
-"""Of a device's window: keeps margins in order where nothing spreads."""
+"""A standard deviation that every device has besides its own, as a fraction of its window. It keeps candidates in the
+order of their margins where nothing spreads."""
 
 
 def likelihood(problem: Problem, values: FloatArray, top_siemens: FloatArray) -> FloatArray:
-    """How likely chips of quantized networks are to recognise, (candidates,): a figure to compare candidates by.
+    """A figure to compare candidates by, (candidates,). The larger it is, the likelier their chips are to recognise.
 
-    values: (candidates, weights). top_siemens: (candidates,), of each one's largest weight.
-    The variance of every device is carried through the layers by their first derivatives; each difference of an own and
-    another output is then a normal variable. At alpha = 1 the logarithm of the probability that all are positive, as if
-    independent; below, the samples expected to be recognised. At most SAMPLES of the samples are looked at, evenly
-    taken. Stuck devices and wires do not count here.
+    values: the quantized weights, (candidates, weights). top_siemens: the conductance of each candidate's largest
+    weight, (candidates,).
+
+    The variance of every device is carried through the layers by their first derivatives. The own output minus another
+    one is then taken for a normal variable. A sample is recognised where all these differences are positive. They are
+    treated as if they were independent. At alpha = 1 the figure is the logarithm of the probability that all samples
+    are recognised. Below, it is the expected number of recognised samples.
+    At most SAMPLES of the problem's data are looked at, evenly spaced. Stuck devices and wires are left out.
     """
     from scipy.special import log_ndtr
 
@@ -72,7 +78,7 @@ def assumed_spread(device: Device) -> Device:
 
 @dataclass(frozen=True)
 class _Devices:
-    """What devices make of the quantized weights of candidates, values: (candidates, weights)."""
+    """The devices of candidates. values, top_siemens: as for `likelihood`."""
 
     problem: Problem
     values: FloatArray
@@ -89,7 +95,7 @@ class _Devices:
         return columns.device_map(self.values[:, None, None], lowest, self.top_siemens[:, None, None])
 
     def _mean_and_variance(self, siemens: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Of the conductance of devices that are programmed to this one."""
+        """Mean (S) and variance (S²) of the conductance of devices that are programmed to `siemens`, same shape."""
         device, conditions = self.problem.device, self.problem.config.conditions
         device = device if device.spread_is_known else assumed_spread(device)
         assert device.lowest_siemens is not None and device.highest_siemens is not None

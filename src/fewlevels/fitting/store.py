@@ -80,40 +80,54 @@ def stored_fit(
 
 
 DIGESTS = {
-    "device_content": "the device's description",
-    "network": "the network",
-    "samples": "what chips are judged on",
-    "data": "what settings are chosen on",
+    "device_digest": "the device's description",
+    "network_digest": "the network",
+    "judge_digest": "what chips are judged on",
+    "data_digest": "what settings are chosen on",
 }
 """What request.json holds a digest of, and what it is called."""
 
+OLD_KEYS = {
+    "version": "fewlevels_version",
+    "device_content": "device_digest",
+    "network": "network_digest",
+    "samples": "judge_digest",
+    "data": "data_digest",
+}
+"""Keys of a request.json that fewlevels 0.1.0 wrote, and what they are called now."""
+
 
 def _begin(store: Folder, problem: Problem) -> None:
-    """Write what is asked, or check that it is what the folder holds chips of; ConfigError says what differs."""
+    """Write what is asked. ConfigError says what differs where the folder holds chips of another fit."""
     device, samples, data = problem.device, problem.samples, problem.data
     asked = asdict(problem.config)
     asked |= asked.pop("conditions")
     asked |= {
-        "version": __version__,
+        "fewlevels_version": __version__,
         "device": device.name,
-        "device_content": digest(device.content),
-        "network": digest(None, *problem.network.weights),
-        "samples": digest(samples.classes, samples.x, samples.y),
-        "data": digest(data.classes, data.x, data.y),
+        "device_digest": digest(device.content),
+        "network_digest": digest(None, *problem.network.weights),
+        "judge_digest": digest(samples.classes, samples.x, samples.y),
+        "data_digest": digest(data.classes, data.x, data.y),
     }
     path = store.path / "request.json"
-    if not path.exists() or not (store.names() or (store.path / "fit.json").exists()):
-        store.write(path.name, json.dumps(asked, indent=1).encode())
-        return
+    if path.exists() and (store.names() or (store.path / "fit.json").exists()):
+        _check_same(path, asked)
+    store.write(path.name, json.dumps(asked, indent=1).encode())
+
+
+def _check_same(path: Path, asked: dict[str, object]) -> None:
+    """Raises ConfigError where the request that is stored differs, StoreError where it cannot be read."""
     try:
         stored = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         stored = None
     if not isinstance(stored, dict):
         raise StoreError(f"{path} is damaged; remove it to go on with the same fit, or use another folder")
+    stored = {OLD_KEYS.get(key, key): value for key, value in stored.items()}
     differing = [_in_words(key, value, stored) for key, value in asked.items() if stored.get(key, _MISSING) != value]
     if differing:
-        raise ConfigError(f"{store.path} holds a different fit: {'; '.join(differing)}; use another folder for this")
+        raise ConfigError(f"{path.parent} holds a different fit: {'; '.join(differing)}; use another folder for this")
 
 
 _MISSING = object()

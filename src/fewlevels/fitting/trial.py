@@ -78,6 +78,6 @@ def try_candidates(problem: Problem, candidates: list[Candidate], states: int, e
 
 
 def confirm(problem: Problem, trial: Trial, estimate: Estimator) -> Trial:
-    """The same trial on as many chips again, which had no say in its choice."""
+    """The same trial on as many new chips, which had no part in choosing its candidate."""
     chips = problem.config.chips
     return replace(trial, found=estimate(problem, trial.mapping, range(chips, 2 * chips)))

@@ -43,7 +43,9 @@ def describe(device: Device, offered: list[SeparableLevels], k_sigma: float) -> 
     for section, laws in LAWS.items():
         if (part := getattr(device, section)) is not None:
             plain[section] = {"law": next(law for law in laws if isinstance(part, laws[law])), **plain[section]}
-    return {**plain, "k_sigma": k_sigma, "separable_levels": [found.to_json() for found in offered]}
+    if (fit := plain["iv_fit"]) is not None:
+        plain["iv_fit"] = {"nonlinearity": fit.pop("law"), **fit}
+    return {**plain, "k_sigma": k_sigma, "separability": [found.to_json() for found in offered]}
 
 
 def table(library: list[Device], k_sigma: float) -> str:

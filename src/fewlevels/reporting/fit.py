@@ -41,7 +41,7 @@ def remarks(fit: Fit) -> list[str]:
     config, found, said = fit.problem.config, fit.best.found, []
     if not fit.certain:
         said.append(f"not certain: the interval of the yield holds {config.yield_target:.4g}; more chips narrow it")
-    if points := fit.against.get("spread_percent"):
+    if points := fit.against.get("spread_window_percent"):
         borne = [percent for percent, each in points if each.value >= config.yield_target]
         said.append(
             f"it would bear a spread of {max(borne, default=0):g} % of the window"
@@ -60,9 +60,10 @@ def remarks(fit: Fit) -> list[str]:
 def answer(fit: Fit) -> list[str]:
     """All that is said of a fit on a terminal, line by line."""
     recognition, (low, high) = fit.best.found.recognition.mean(), fit.best.found.recognition_interval
+    limiting = fit.limiting_factor.replace("_", " ")
     return [
         f"{'fits' if fit.feasible else 'does not fit'}: {sentence(fit)}",
-        f"limiting factor: {fit.limiting_factor}",
+        f"limiting factor: {limiting}",
         f"expected recognition of a chip: {recognition:.2%} ({low:.2%} to {high:.2%})",
         *(f"- {line}" for line in (*remarks(fit), *fit.advice.sentences, *fit.assumptions)),
     ]

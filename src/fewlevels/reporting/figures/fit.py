@@ -33,7 +33,7 @@ BELOW: dict[str, Any] = {
 }
 SWEEPS = {
     "spread_factor": ("Yield and spread", "spread, times the device's"),
-    "spread_percent": ("Yield and a spread that is not given", "spread, were it so many % of the window"),
+    "spread_window_percent": ("Yield and a spread that is not given", "spread, were it so many % of the window"),
     "stuck_rate": ("Yield and faults", "share of stuck devices"),
     "after_seconds": ("Yield and time", "time after programming (s)"),
 }
