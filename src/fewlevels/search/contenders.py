@@ -22,7 +22,7 @@ from fewlevels.quantization.layout import Layout
 from fewlevels.quantization.protocol import check_levels, check_weights
 from fewlevels.samples.samples import Samples
 
-SCREENED = 16
+SCREENED = 8
 """Models screened together: the thresholds of all their settings are a few MB."""
 
 LARGEST_EXPONENT = 1000
