@@ -24,7 +24,8 @@ EXPECTED = "a glyph text file or a .npz with X and y"
 def load_samples(path: str | Path) -> Samples:
     """Samples from a glyph file (text) or from a NumPy `.npz` with X and y.
 
-    X: (samples, inputs) or (samples, rows, columns), real. y: (samples,), integers from 0, or names.
+    X: (samples, inputs) or (samples, rows, columns), real. y: (samples,), integers from 0, or names. As the samples.npz
+    of a study does, a file can hold `classes`, the names of these integers, and `shape`, (rows, columns).
     Raises SamplesError where the file cannot be read or its content does not fit.
     """
     if not isinstance(path, str | Path):
@@ -39,7 +40,7 @@ def load_samples(path: str | Path) -> Samples:
 def _load_npz(path: Path) -> Samples:
     if not {"X", "y"} <= set(held := npz_names(path, SamplesError)):
         raise SamplesError(f"{name_of(path)} must hold X and y, it holds {listed(held)}")
-    arrays = read_npz(path, ("X", "y"), SamplesError)
+    arrays = read_npz(path, ("X", "y"), SamplesError, optional=("classes", "shape"))
     x, y = arrays["X"], arrays["y"]
     if x.dtype.kind not in "buif" or x.ndim not in (2, 3) or x.size == 0:
         raise SamplesError(
@@ -47,6 +48,8 @@ def _load_npz(path: Path) -> Samples:
             f"{x.dtype} {x.shape}"
         )
     shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
+    if "shape" in arrays:
+        shape = arrays["shape"].tolist()
     if y.ndim != 1 or y.dtype.kind not in "buiU" or y.size == 0:
         raise SamplesError(f"{path}: y must be a list of class numbers or names, got {y.dtype} {y.shape}")
     x = x.reshape(len(x), -1)
@@ -55,4 +58,5 @@ def _load_npz(path: Path) -> Samples:
         return named_samples(str(path), x, indices, tuple(map(str, labels)), shape)
     if y.max() >= MOST_CLASSES:
         raise SamplesError(f"{path}: class numbers must be 0 to {MOST_CLASSES - 1}, got {y.max()}")
-    return named_samples(str(path), x, y, tuple(map(str, range(int(y.max()) + 1))), shape)
+    classes = arrays["classes"].tolist() if "classes" in arrays else tuple(map(str, range(int(y.max()) + 1)))
+    return named_samples(str(path), x, y, classes, shape)
