@@ -59,7 +59,7 @@ for dataset in ("digits5", "digits7"):
     page += f"| input | recognition | smallest margin | {digits} |\n{'|---' * (3 + len(result.samples.classes))}|\n"
     for at in simulate_model(result, best, options).voltages:
         gaps = " | ".join(f"{gap:.1%}" for gap in np.abs(at.current_gap))
-        page += f"| {at.input_volt:g} V | {at.recognition:.0%} | {at.margin:.3f} | {gaps} |\n"
+        page += f"| {at.input_volt:g} V | {at.recognition:.0%} | {at.current_margin:.3f} | {gaps} |\n"
     page += "\n| Figure 6b says | this network | verdict |\n|---|---|---|\n"
     page += "".join(f"| {c.says} | {c.found} | {c.verdict} |\n" for c in claims(result) if c.where == "Fig. 6b")
     page += f"\n![Figure 6b, {dataset}]({dataset}/figure6b_current_gap.png)\n"

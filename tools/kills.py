@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 KILLS_IN_A_ROW = 10
-WALL_TIME = re.compile(rb'(?<="seconds": )[0-9.]+|(?<=<td>wall time</td><td>)[0-9.]+')
+WALL_TIME = re.compile(rb'(?<="wall_seconds": )[0-9.]+|(?<=<td>wall time</td><td>)[0-9.]+')
 """In run.json and in report.html."""
 
 LOOK_SECONDS = 0.0005

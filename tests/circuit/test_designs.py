@@ -130,4 +130,4 @@ def test_the_table_of_resistances_counts_every_device(design: str) -> None:
     resting = 0 if table.rest_ohm is None else sum(table.devices)
     assert sum(table.devices) + resting + references == devices
     held = np.concatenate([1 / crossbar.conductance_siemens.ravel() for crossbar in circuit.crossbars])
-    assert all(np.isclose(held, ohm, rtol=1e-9).any() for ohm in table.ohm)
+    assert all(np.isclose(held, ohm, rtol=1e-9).any() for ohm in table.resistance_ohm)

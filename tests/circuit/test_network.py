@@ -52,8 +52,8 @@ def test_levels_become_resistors_linearly_in_conductance() -> None:
     network = fl.Networks.from_weights([np.array([[1.0, -4.0], [2.0, 2.0]])])
     circuit = NetworkCircuit.from_networks(network, window=Window(r_min_ohm=1000, r_max_ohm=1e12))
     table = circuit.resistances()
-    assert table.level == (4, 2, 1) and table.devices == (1, 2, 1) and table.rest_ohm == 1e12
-    np.testing.assert_allclose(table.ohm, [1000, 2000, 4000], rtol=1e-8)
+    assert table.weight == (4, 2, 1) and table.devices == (1, 2, 1) and table.rest_ohm == 1e12
+    np.testing.assert_allclose(table.resistance_ohm, [1000, 2000, 4000], rtol=1e-8)
     pair = circuit.crossbars[0].conductance_siemens[0]
     np.testing.assert_allclose(pair, [0.25e-3, 1e-12, 1e-12, 1e-3], rtol=1e-8)
     assert "at rest" in str(table) and "2 kohm" in str(table)
@@ -63,12 +63,12 @@ def test_single_devices_count_weights_from_the_smallest() -> None:
     network = fl.Networks.from_weights([np.array([[1.0, -4.0], [2.0, 2.0]])])
     window = Window(r_min_ohm=1000, r_max_ohm=1e12)
     table = NetworkCircuit.from_networks(network, design="paper-transimpedance", window=window).resistances()
-    assert table.level == (2, 1, -4) and table.rest_ohm is None
-    np.testing.assert_allclose(table.ohm, [1000, 1200, 1e12], rtol=1e-8)
+    assert table.weight == (2, 1, -4) and table.rest_ohm is None
+    np.testing.assert_allclose(table.resistance_ohm, [1000, 1200, 1e12], rtol=1e-8)
 
 
 def test_as_many_resistors_as_occupied_levels(search: fl.FewestLevels, model: int, network: fl.Networks) -> None:
-    assert len(NetworkCircuit.from_networks(network).resistances().ohm) == search.occupied[model]
+    assert len(NetworkCircuit.from_networks(network).resistances().resistance_ohm) == search.occupied[model]
 
 
 def test_a_chosen_network_recognises_all_digits_and_its_gap_falls_with_the_voltage(
@@ -76,7 +76,7 @@ def test_a_chosen_network_recognises_all_digits_and_its_gap_falls_with_the_volta
 ) -> None:
     found = simulate(search.networks[model], search.quantization(model), samples)
     assert [at.recognition for at in found.voltages] == [1, 1, 1]
-    assert all(at.margin > 0 for at in found.voltages)
+    assert all(at.current_margin > 0 for at in found.voltages)
     gaps = [at.current_gap.max() for at in found.voltages]
     assert gaps[0] > gaps[1] > gaps[2] > 0
 
@@ -85,10 +85,10 @@ def test_a_simulation_becomes_json(search: fl.FewestLevels, model: int, samples:
     found = simulate(search.networks[model], search.quantization(model), samples, draws=5, design="paper-passive")
     stored = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert stored["q"] == search.q[model] and stored["engine"] == "native"
-    assert len(stored["resistances_ohm"]) == len(found.resistances.ohm)
+    assert len(stored["resistances"]["resistance_ohm"]) == len(found.resistances.resistance_ohm)
     for at in stored["voltages"]:
-        assert {"input_volt", "recognition", "current_gap", "margin", "residual"} <= set(at)
-        assert len(at["current_gap"]) == len(samples) and len(at["draws_recognition"]) == 5
+        assert {"input_volt", "recognition", "current_gap", "current_margin", "residual"} <= set(at)
+        assert len(at["current_gap"]) == len(samples) and len(at["draw_recognition"]) == 5
     assert isinstance(found, Simulation)
 
 
@@ -197,7 +197,7 @@ def test_the_netlist_of_the_whole_network_gives_what_it_says_it_expects(
 def test_both_engines_agree_stage_by_stage(design: str, network: fl.Networks, samples: fl.Samples) -> None:
     circuit = NetworkCircuit.from_networks(network, design=design)
     agreement = verify(circuit, samples.x[:2], input_volts=[1.0])
-    assert agreement.passed and agreement.ngspice
+    assert agreement.passed and agreement.ngspice_version
     assert [layer for _, layer, _ in agreement.rows] == ([2] if design == "paper-passive" else [1, 2])
     assert not verify(circuit, samples.x[:2], input_volts=[1.0], tolerance=-1.0).passed
 

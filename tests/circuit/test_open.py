@@ -88,7 +88,7 @@ def test_weights_of_zero_may_rest_at_open_devices() -> None:
     assert circuit.crossbars[0].conductance_siemens[1].tolist() == [5e-4, 0, 0, 0]
     np.testing.assert_allclose(circuit.run(np.ones((1, 2)), 1.0).output_ampere, [[7.5e-4, -1e-3]], rtol=1e-14)
     table = circuit.resistances()
-    assert table.ohm == (1000, 2000, 4000, math.inf) and str(table).count("open") == 2
+    assert table.resistance_ohm == (1000, 2000, 4000, math.inf) and str(table).count("open") == 2
 
 
 def test_a_simulation_with_open_devices_becomes_json() -> None:
@@ -98,4 +98,4 @@ def test_a_simulation_with_open_devices_becomes_json() -> None:
     found = simulate(networks[0], search.quantization(0), samples, input_volts=[1.0])
     opened = replace(found, circuit=replace(found.circuit, window=Window(r_max_ohm=math.inf)))
     opened = replace(opened, resistances=opened.circuit.resistances())
-    assert json.loads(json.dumps(opened.as_dict(), allow_nan=False))["resistance_table"]["rest_ohm"] is None
+    assert json.loads(json.dumps(opened.as_dict(), allow_nan=False))["resistances"]["rest_ohm"] is None

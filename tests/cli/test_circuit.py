@@ -14,8 +14,8 @@ from fewlevels.errors import SearchError
 from fewlevels.study.circuits import CircuitOptions, choose_model, simulate_model
 from tests.cli.test_cli import run
 
-KEYS = {"model", "q", "resistances_ohm", "engine", "voltages"}
-VOLTAGE_KEYS = {"input_volt", "recognition", "current_gap", "margin", "residual"}
+KEYS = {"model", "q", "resistances", "engine", "voltages"}
+VOLTAGE_KEYS = {"input_volt", "recognition", "current_gap", "current_margin", "residual"}
 needs_ngspice = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
 
 
@@ -34,8 +34,10 @@ def test_best_is_the_largest_margin_among_the_fewest_levels(small_study):
     used = found.trained & found.solved
     rivals = np.flatnonzero(used & (found.q == found.q[used].min()))
     assert best in rivals
-    margins = [min(at.margin for at in simulate_model(result, int(rival), options).voltages) for rival in rivals]
-    assert min(at.margin for at in simulate_model(result, best, options).voltages) == max(margins)
+    margins = [
+        min(at.current_margin for at in simulate_model(result, int(rival), options).voltages) for rival in rivals
+    ]
+    assert min(at.current_margin for at in simulate_model(result, best, options).voltages) == max(margins)
 
 
 def test_a_model_that_is_not_there_is_refused(small_study):
@@ -53,14 +55,14 @@ def test_simulate_prints_json_with_its_keys_and_stores_the_resistors(folder):
     assert set(values) >= KEYS
     assert [at["input_volt"] for at in values["voltages"]] == [1, 5]
     assert all(set(at) >= VOLTAGE_KEYS and len(at["current_gap"]) == 10 for at in values["voltages"])
-    assert all(len(at["draws_recognition"]) == 20 for at in values["voltages"])
+    assert all(len(at["draw_recognition"]) == 20 for at in values["voltages"])
     assert json.loads((folder / "circuit.json").read_text(encoding="utf-8")) == values
     with open(folder / "resistances.csv", encoding="utf-8", newline="") as file:
         stored = list(csv.DictReader(file))
     written = [row["resistance_ohm"] for row in stored[:-1]]
-    assert [float(ohm) for ohm in written] == pytest.approx(values["resistances_ohm"], rel=1e-11)
+    assert [float(ohm) for ohm in written] == pytest.approx(values["resistances"]["resistance_ohm"], rel=1e-11)
     assert written[0] == "10000"  # not 9999.999999999998
-    assert min(values["resistances_ohm"]) == pytest.approx(10e3, rel=1e-12)
+    assert min(values["resistances"]["resistance_ohm"]) == pytest.approx(10e3, rel=1e-12)
 
 
 def test_the_same_seed_draws_the_same_circuits(folder):

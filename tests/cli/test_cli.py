@@ -25,17 +25,17 @@ from tests.support.terminal import stderr_on_a_terminal
 SMALL = ["--seeds", "2", "--repeats", "40", "--epochs", "40", "--q-max", "12", "--jobs", "2"]
 KEYS = {
     "models",
-    "trained",
-    "solved",
-    "fewest_levels",
-    "occupied_at_fewest",
-    "fewest_occupied",
-    "range_at_fewest_levels",
-    "median_levels",
-    "median_occupied",
+    "trained_fraction",
+    "solved_fraction",
+    "q_min",
+    "best_model_occupied",
+    "occupied_min",
+    "weight_range_at_q_min_median",
+    "q_median",
+    "occupied_median",
     "rank_correlation",
     "reduction_percent",
-    "seconds",
+    "wall_seconds",
 }
 
 
@@ -415,7 +415,7 @@ def own_study(tmp_path_factory):
 def test_a_users_own_npz_is_studied(own_study):
     values = json.loads(run("show", own_study[0], "--json").stdout)
     assert values["weights"] == 6 * 8 + 8 * 3
-    assert values["solved"] > 0.5
+    assert values["solved_fraction"] > 0.5
 
 
 def test_every_option_reaches_the_studys_configuration(own_study):

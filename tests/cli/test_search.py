@@ -17,14 +17,14 @@ from tests.cli.test_cli import run
 
 KEYS = {
     "method",
-    "solved",
+    "solved_fraction",
     "q_min",
     "q_median",
     "q_p95",
     "distinct_weights_median",
-    "states_per_device_median",
-    "recognition_before",
-    "recognition_after",
+    "differential_pair_states_median",
+    "recognition_before_quantizing_mean",
+    "recognition_mean",
 }
 
 
@@ -46,8 +46,8 @@ def test_search_compares_methods_on_the_studys_networks_and_the_report_shows_the
     solved = found.trained & found.solved
     assert rows["paper"]["q_median"] == np.median(found.q[solved])
     assert rows["clipped"]["q_median"] <= rows["paper"]["q_median"]
-    assert rows["qat:ternary"]["states_per_device_median"] == 2
-    assert rows["paper"]["recognition_after"] == rows["paper"]["recognition_before"] == 1
+    assert rows["qat:ternary"]["differential_pair_states_median"] == 2
+    assert rows["paper"]["recognition_mean"] == rows["paper"]["recognition_before_quantizing_mean"] == 1
     assert run("report", folder).returncode == 0
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Fewer levels by other methods" in page
@@ -66,7 +66,7 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
     searched = fewlevels.fewest_levels(networks, digits, quantizer=fewlevels.Clipped(), q_max=6, minimise="distinct")
     np.testing.assert_array_equal(stored["q"][0], searched.q)
     np.testing.assert_array_equal(stored["recognition_trace"][0], searched.recognition_trace)
-    np.testing.assert_array_equal(stored["margin_trace"][0], searched.margin_trace)
+    np.testing.assert_array_equal(stored["output_margin_trace"][0], searched.margin_trace)
     for method in range(2):
         solved = stored["q"][method] > 0
         quantized = fewlevels.Networks((stored["W1"][method, solved], stored["W2"][method, solved]))
@@ -74,10 +74,12 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
         assert np.isnan(stored["W1"][method, ~solved]).all()
     trained = networks.recognition(digits) == 1
     values = json.loads((folder / "search.json").read_text(encoding="utf-8"))
-    assert values["q"] == {name: q[trained].tolist() for name, q in zip(stored["methods"], stored["q"], strict=True)}
+    assert values["q_of_trained"] == {
+        name: q[trained].tolist() for name, q in zip(stored["methods"], stored["q"], strict=True)
+    }
     for row in values["methods"]:
         (cells,) = (line.split() for line in done.stdout.splitlines() if line.startswith(f"{row['method']} "))
-        assert cells[1:4] == [f"{row['solved']:.2%}", "100.00%", "100.00%"]
+        assert cells[1:4] == [f"{row['solved_fraction']:.2%}", "100.00%", "100.00%"]
         assert cells[4:] == [
             f"{row[key]:g}"
             for key in (
@@ -86,8 +88,8 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
                 "q_p95",
                 "occupied_median",
                 "distinct_weights_median",
-                "states_per_device_median",
-                "states_per_device_offset_column_median",
+                "differential_pair_states_median",
+                "offset_column_states_median",
             )
         ]
 
@@ -160,12 +162,12 @@ def test_held_out_samples_judge_and_alpha_can_be_relative(tmp_path):
         networks, training, quantizer=fewlevels.KMeans(), q_max=8, alpha=0.985, relative=True, test=test
     )
     stored = json.loads((tmp_path / "search.json").read_text(encoding="utf-8"))
-    assert stored["q"]["kmeans"] == found.q.tolist()
+    assert stored["q_of_trained"]["kmeans"] == found.q.tolist()
     assert (stored["data"], stored["test"], stored["relative"]) == ("digits8", "digits8", True)
     (row,) = stored["methods"]
     solved = found.solved
-    assert row["recognition_before"] == pytest.approx(networks.recognition(test)[solved].mean())
-    assert row["recognition_after"] == pytest.approx(found.all_quantized().recognition(test).mean())
+    assert row["recognition_before_quantizing_mean"] == pytest.approx(networks.recognition(test)[solved].mean())
+    assert row["recognition_mean"] == pytest.approx(found.all_quantized().recognition(test).mean())
 
 
 def test_data_replaces_a_studys_own_samples(folder, tmp_path, small_study):
@@ -188,7 +190,7 @@ def test_data_replaces_a_studys_own_samples(folder, tmp_path, small_study):
         small_study[1].found.networks, noisy, quantizer=fewlevels.Clipped(), q_max=16, alpha=0.8
     )
     stored = json.loads(done.stdout)
-    assert stored["trained"] == found.trained.sum()
+    assert stored["models_trained"] == found.trained.sum()
     assert stored["methods"][0]["q_median"] == np.median(found.q[found.trained & found.solved])
 
 
@@ -204,7 +206,7 @@ def test_a_damaged_search_is_named_by_the_report(folder, tmp_path):
         {},
         {**whole, "methods": 3},
         {**whole, "methods": [{}]},
-        {**whole, "q": {"paper": ["2"]}},
+        {**whole, "q_of_trained": {"paper": ["2"]}},
     ):
         file.write_text(damaged if isinstance(damaged, str) else json.dumps(damaged), encoding="utf-8")
         with pytest.raises(StoreError, match=r"search\.json is damaged; remove it, or run the command again"):
@@ -272,13 +274,13 @@ def test_a_network_that_recognises_nothing_is_unsolved_and_said_to_be(tmp_path):
         in done.stdout
     )
     stored = json.loads((tmp_path / "out" / "search.json").read_text(encoding="utf-8"))
-    assert (stored["models"], stored["trained"], stored["recognise_nothing"]) == (2, 1, 1)
-    assert len(stored["q"]["paper"]) == 1
+    assert (stored["models"], stored["models_trained"], stored["models_recognising_nothing"]) == (2, 1, 1)
+    assert len(stored["q_of_trained"]["paper"]) == 1
     np.savez(tmp_path / "net.npz", W1=w1[1], W2=w2[1])
     blind = run(*options, "--out", tmp_path / "blind")
     assert blind.returncode == 0, blind.stderr
     (row,) = json.loads((tmp_path / "blind" / "search.json").read_text(encoding="utf-8"))["methods"]
-    assert row == {"method": "paper", "solved": 0.0, **dict.fromkeys(set(row) - {"method", "solved"})}
+    assert row == {"method": "paper", "solved_fraction": 0.0, **dict.fromkeys(set(row) - {"method", "solved_fraction"})}
 
 
 @pytest.fixture

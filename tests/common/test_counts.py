@@ -22,5 +22,5 @@ def test_an_irregular_plural_is_given():
 def test_a_summary_counts_one_model_in_the_singular():
     summary = summarise(handmade_study([4, 5, 6, 7]))
     assert dict(summary_rows(summary))["fewest levels requested, q"] == "4 (1 model)"
-    two = dataclasses.replace(summary, models_at_fewest=2)
+    two = dataclasses.replace(summary, models_at_q_min=2)
     assert dict(summary_rows(two))["fewest levels requested, q"] == "4 (2 models)"

@@ -243,14 +243,14 @@ def test_a_configuration_that_cannot_be_is_refused(text: str, says: str, tmp_pat
 
 
 def test_damaged_samples_of_a_study_are_told_and_not_believed(tmp_path: Path) -> None:
-    good = {"x": npy(X), "y": npy(Y), "classes": npy(np.array(list("abcd")))}
+    good = {"X": npy(X), "y": npy(Y), "classes": npy(np.array(list("abcd")))}
     archive(tmp_path / "samples.npz", **good)
     assert Store(tmp_path).samples().classes == ("a", "b", "c", "d")
-    for name, content in (("x", npy(X, shape=(2**40, 4))), ("classes", npy(np.array(1.0))), ("y", npy(X)), ("x", b"")):
+    for name, content in (("X", npy(X, shape=(2**40, 4))), ("classes", npy(np.array(1.0))), ("y", npy(X)), ("X", b"")):
         archive(tmp_path / "samples.npz", **{**good, name: content})
         with refused("samples.npz cannot be read", "put it back"):
             Store(tmp_path).samples()
-    archive(tmp_path / "samples.npz", x=npy(X))
+    archive(tmp_path / "samples.npz", X=npy(X))
     with refused("holds no y"):
         Store(tmp_path).samples()
 

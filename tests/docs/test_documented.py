@@ -27,7 +27,7 @@ from tools.help_pages import PAGE, commands_of, page
 
 DOCS = Path(__file__).parents[2] / "docs"
 FORMATS = (DOCS / "formats.md").read_text(encoding="utf-8")
-NAMED = {"files": "FILE", "q": "METHOD", "without": "NAME", "against": "NAME"}
+NAMED = {"file_checksums": "FILE", "q_of_trained": "METHOD", "without": "NAME", "against": "NAME"}
 """Keys whose own keys are names that differ from file to file, and what stands for these on the page."""
 
 SECTIONS = ("spread", "retention", "nonlinearity", "selector")

@@ -158,7 +158,7 @@ def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
     _, result = small_study
     nothing = dataclasses.replace(result.found, q=np.zeros_like(result.found.q))
     summary = summarise(dataclasses.replace(result, found=nothing))
-    assert summary_json(summary)["median_levels"] is None
+    assert summary_json(summary)["q_median"] is None
     assert summary_json(summary)["rank_correlation_interval"] == [None, None]
     assert dict(summary_rows(summary))["median of levels requested, q"] == "none"
     for figure in figures.draw(dataclasses.replace(result, found=nothing)).values():
@@ -199,13 +199,13 @@ def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):
 def test_an_agreement_is_shown_with_the_circuit_it_is_of_and_a_damaged_one_is_named(report):
     stored = {
         "model": 7,
-        "ngspice": "39",
+        "ngspice_version": "39",
         "tolerance": 1e-9,
         "design": "single",
         "r_min_ohm": 2e4,
         "wire_ohm": 3.0,
         "off_pixels": "threshold",
-        "rows": [{"input_volt": 5.0, "layer": 2, "difference": 3.21e-11}],
+        "rows": [{"input_volt": 5.0, "layer": 2, "relative_difference": 3.21e-11}],
     }
     file = report.parent / "agreement.json"
     try:

@@ -119,39 +119,39 @@ def test_a_comparison_s_table_by_hand() -> None:
     assert found.rows() == [
         {
             "method": "a",
-            "solved": 1.0,
-            "recognition_before": pytest.approx(0.9),
-            "recognition_after": pytest.approx(0.85),
+            "solved_fraction": 1.0,
+            "recognition_before_quantizing_mean": pytest.approx(0.9),
+            "recognition_mean": pytest.approx(0.85),
             "q_min": 2,
             "q_median": 3.0,
             "q_p95": pytest.approx(4.8),
             "occupied_median": 2.0,
             "distinct_weights_median": 5.0,
-            "states_per_device_median": 3.0,
-            "states_per_device_offset_column_median": 9.0,
+            "differential_pair_states_median": 3.0,
+            "offset_column_states_median": 9.0,
         },
-        {"method": "b", "solved": 0.0}
+        {"method": "b", "solved_fraction": 0.0}
         | dict.fromkeys(
             (
-                "recognition_before",
-                "recognition_after",
+                "recognition_before_quantizing_mean",
+                "recognition_mean",
                 "q_min",
                 "q_median",
                 "q_p95",
                 "occupied_median",
                 "distinct_weights_median",
-                "states_per_device_median",
-                "states_per_device_offset_column_median",
+                "differential_pair_states_median",
+                "offset_column_states_median",
             )
         ),
     ]
     assert found.levels() == {"a": [2, 3, 5], "b": [0, 0, 0]}
     # relative to its own 0.7, network 3 is trained: the trained fraction changes, and so does what is solved
     relative = dataclasses.replace(found, target=Target(0.8, relative=True))
-    assert [row["solved"] for row in relative.rows()] == [1.0, 0.25] and relative.rows()[0]["q_min"] == 1
+    assert [row["solved_fraction"] for row in relative.rows()] == [1.0, 0.25] and relative.rows()[0]["q_min"] == 1
     few = dataclasses.replace(found, results=(result("a", [2, 0, 0, 0], [0.9] * 4, counts),), minimise="distinct")
-    assert few.rows()[0]["solved"] == pytest.approx(1 / 3) and few.to_json()["trained"] == 3
-    assert few.to_json()["minimises"] == "distinct signed weights"
+    assert few.rows()[0]["solved_fraction"] == pytest.approx(1 / 3) and few.to_json()["models_trained"] == 3
+    assert few.to_json()["minimise"] == "distinct"
 
 
 def test_a_searched_method_is_a_search() -> None:
@@ -268,5 +268,9 @@ def test_no_trained_network_is_a_table_of_dashes_and_an_empty_figure() -> None:
     found = compare_methods(
         NETWORKS, Samples(DIGITS.x[:, ::-1], DIGITS.y, DIGITS.classes), parse_methods("paper"), q_max=2
     )
-    assert not found.trained.any() and found.rows()[0]["solved"] == 0 and found.rows()[0]["recognition_after"] is None
+    assert (
+        not found.trained.any()
+        and found.rows()[0]["solved_fraction"] == 0
+        and found.rows()[0]["recognition_mean"] is None
+    )
     levels_by_method(found.levels(), 2).canvas.draw()

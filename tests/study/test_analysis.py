@@ -99,13 +99,13 @@ def test_the_summary_counts_every_model(small_study):
     trained = found.recognition == 1
     both = trained & (found.q > 0)
     assert summary.models == 200
-    assert summary.trained == trained.mean()
-    assert summary.solved == both.mean()
-    assert summary.untrained_but_solved == (~trained & (found.q > 0)).mean()
-    assert summary.fewest_levels == found.q[both].min()
-    assert summary.models_at_fewest == (found.q[both] == found.q[both].min()).sum()
-    assert summary.median_levels == np.median(found.q[both])
-    assert summary.reduction_percent == pytest.approx(100 * (1 - summary.fewest_levels / 350), rel=1e-12)
+    assert summary.trained_fraction == trained.mean()
+    assert summary.solved_fraction == both.mean()
+    assert summary.untrained_but_solved_fraction == (~trained & (found.q > 0)).mean()
+    assert summary.q_min == found.q[both].min()
+    assert summary.models_at_q_min == (found.q[both] == found.q[both].min()).sum()
+    assert summary.q_median == np.median(found.q[both])
+    assert summary.reduction_percent == pytest.approx(100 * (1 - summary.q_min / 350), rel=1e-12)
     expected = stats.spearmanr(found.networks.weight_range()[both], found.q[both]).statistic
     assert summary.rank_correlation == pytest.approx(expected, rel=1e-12)
 
@@ -122,13 +122,13 @@ def test_every_number_of_the_summary_is_over_the_models_it_names():
         occupied=np.array([4, 2, 4, 8, 2, 0, 5, 4, 6, 3]),
     )
     summary = summarise(result)
-    assert (summary.models, summary.weights, summary.seconds) == (10, 350, 12.5)
-    assert (summary.trained, summary.solved, summary.untrained_but_solved) == (0.8, 0.7, 0.2)
-    assert (summary.fewest_levels, summary.models_at_fewest, summary.models_at_four) == (3, 2, 3)
-    assert (summary.fewest_occupied, summary.models_at_fewest_occupied, summary.with_empty_levels) == (2, 2, 4 / 7)
-    assert (summary.range_at_fewest_levels, summary.range_at_four_levels) == (13, 22)
-    assert (summary.median_levels, summary.median_occupied, summary.median_stable_levels) == (4, 4, 7.5)
-    assert (summary.best_model in (1, 4), summary.occupied_at_fewest) == (True, 2)
+    assert (summary.models, summary.weights, summary.wall_seconds) == (10, 350, 12.5)
+    assert (summary.trained_fraction, summary.solved_fraction, summary.untrained_but_solved_fraction) == (0.8, 0.7, 0.2)
+    assert (summary.q_min, summary.models_at_q_min, summary.models_at_q_4) == (3, 2, 3)
+    assert (summary.occupied_min, summary.models_at_occupied_min, summary.with_empty_levels_fraction) == (2, 2, 4 / 7)
+    assert (summary.weight_range_at_q_min_median, summary.weight_range_at_q_4_median) == (13, 22)
+    assert (summary.q_median, summary.occupied_median, summary.stable_q_median) == (4, 4, 7.5)
+    assert (summary.best_model in (1, 4), summary.best_model_occupied) == (True, 2)
     assert summary.reduction_percent == pytest.approx(100 * 347 / 350, rel=1e-12)
     used = [0, 1, 2, 3, 4, 8, 9]
     expected = stats.spearmanr(np.array(ranges)[used], np.array(q)[used]).statistic
@@ -194,7 +194,7 @@ def test_the_claims_on_the_circuit_are_of_the_best_model(small_study):
     voltages = result.circuit(result.best).voltages
     assert recognises.found.startswith(f"model {result.best}: ")
     assert [f"{100 * at.recognition:.0f} % at {at.input_volt:g} V" in recognises.found for at in voltages] == [True] * 3
-    recognising = sum(result.circuit(model).margin > 0 for model in result.fewest)
+    recognising = sum(result.circuit(model).current_margin > 0 for model in result.fewest)
     assert recognises.found.endswith(f" {recognising} at all three")
     all_ten = all(at.recognised.all() for at in voltages) and recognising >= len(result.fewest) / 2
     assert (recognises.verdict == "reproduced") == all_ten

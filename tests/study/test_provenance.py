@@ -104,7 +104,7 @@ def test_fewer_zones_leave_the_others_as_they_are_and_other_starts_are_refused(s
 
 
 def test_samples_of_another_study_are_refused(study):
-    np.savez(study / "samples.npz", x=1 - load_digits(5).x, y=load_digits(5).y, classes=load_digits(5).classes)
+    np.savez(study / "samples.npz", X=1 - load_digits(5).x, y=load_digits(5).y, classes=load_digits(5).classes)
     with pytest.raises(ConfigError, match="the content of the samples has changed"):
         load_study(study)
 
@@ -237,12 +237,12 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["missing", "truncated", "emptied", "altered"])
 @pytest.mark.parametrize("name", ["weights.npz", "weights.mat", "run.json"])
 def test_damage_to_what_a_study_leaves_is_mended_by_the_same_command(study, name, how):
-    before, seconds = contents(study), load_study(study).seconds
+    before, wall_seconds = contents(study), load_study(study).wall_seconds
     damage(study / name, how)
     again = run_study(make_config(TINY, "test"), study, Nothing(1))
     assert contents(study) == before
-    assert json.loads((study / "run.json").read_bytes())["files"].keys() == {"weights.npz", "weights.mat"}
-    assert name == "run.json" or again.seconds == seconds
+    assert json.loads((study / "run.json").read_bytes())["file_checksums"].keys() == {"weights.npz", "weights.mat"}
+    assert name == "run.json" or again.wall_seconds == wall_seconds
 
 
 def test_weights_too_large_for_matlab_are_left_out_and_that_is_said_once(study, monkeypatch, recwarn):

@@ -151,12 +151,12 @@ def test_a_damaged_shard_is_named_and_computed_again(tmp_path, damage):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("content", [b"", b'{"seconds": 1', b"{}", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b'{"wall_seconds": 1', b"{}", b"[]", b"\xff"])
 def test_a_damaged_record_of_the_run_hides_no_result_and_is_written_again(tmp_path, content):
     config = make_config(TINY, "test")
     run_study(config, tmp_path, Threads(1))
     (tmp_path / "run.json").write_bytes(content)
-    assert load_study(tmp_path).seconds == 0
+    assert load_study(tmp_path).wall_seconds == 0
     assert run_study(config, tmp_path, Threads(1)).machine["fewlevels"]
 
 
@@ -187,15 +187,17 @@ def test_a_finished_study_computes_nothing_again(tmp_path):
 def test_a_study_is_finished_once_and_is_finished_where_only_that_is_missing(tmp_path):
     config = make_config(TINY, "test")
     run_study(config, tmp_path, Threads(1))
-    (tmp_path / "run.json").write_text('{"seconds": 4321.5, "machine": {"processor": "another"}}', encoding="utf-8")
+    (tmp_path / "run.json").write_text(
+        '{"wall_seconds": 4321.5, "machine": {"processor": "another"}}', encoding="utf-8"
+    )
     again = run_study(config, tmp_path, Threads(1))
-    assert (again.seconds, again.machine) == (4321.5, {"processor": "another"})
+    assert (again.wall_seconds, again.machine) == (4321.5, {"processor": "another"})
     finish = [tmp_path / name for name in ("weights.npz", "weights.mat", "run.json")]
     for path in finish:
         path.unlink()
     finished = run_study(config, tmp_path, Threads(1))
     assert all(path.is_file() for path in finish)
-    assert finished.seconds < 4321
+    assert finished.wall_seconds < 4321
     assert set(finished.machine) > {"processor", "numpy"}
 
 

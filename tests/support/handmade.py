@@ -63,7 +63,7 @@ def handmade_study(
         config=config,
         samples=load_digits(5),
         found=FewestLevels(networks=networks, quantizer=Midpoint(), target=Target(1.0), q=levels, **(fields | found)),
-        seconds=12.5,
+        wall_seconds=12.5,
         machine={"processor": "by hand"},
         zone_ranges=np.outer([1, 2, 3, 4, 5], [10.0, 11.0]) if zone_ranges is None else zone_ranges,
         zone_recognition=half_of_them if zone_recognition is None else zone_recognition,

@@ -62,9 +62,9 @@ def simulate(
     of_draws = "  draws that recognise all" if draws else ""
     print(f"\n{'input':>7}  recognition  largest gap  smallest margin  residual{of_draws}")
     for at in simulation.voltages:
-        drawn = f"  {percent((at.draws_recognition == 1).mean())}" if draws else ""
-        recognition, gap = percent(at.recognition, 0), percent(at.largest_gap)
-        print(f"{at.input_volt:>5g} V  {recognition:>11}  {gap:>11}  {at.margin:>15.4f}  {at.residual:>8.1e}{drawn}")
+        drawn = f"  {percent((at.draw_recognition == 1).mean())}" if draws else ""
+        recognition, gap, margin = percent(at.recognition, 0), percent(at.largest_gap), at.current_margin
+        print(f"{at.input_volt:>5g} V  {recognition:>11}  {gap:>11}  {margin:>15.4f}  {at.residual:>8.1e}{drawn}")
     print(f"\nstored: {folder / 'circuit.json'}, {folder / 'resistances.csv'}")
     return None
 
@@ -112,7 +112,8 @@ def verify(
     index = choose_model(result, model, options)
     agreement = verify_model(result, index, options, tolerance)
     store_agreement(folder, index, options, agreement)
-    print(f"model {index}, native against ngspice {agreement.ngspice}\n  input  layer  largest relative difference")
+    print(f"model {index}, native against ngspice {agreement.ngspice_version}")
+    print("  input  layer  largest relative difference")
     for volt, layer, difference in agreement.rows:
         print(f"{volt:>5g} V  {layer:>5}  {difference:.2e}")
     print("agreed" if agreement.passed else f"differs by more than {tolerance:g}")

@@ -13,6 +13,7 @@ import numpy as np
 from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
 from fewlevels.errors import StoreError
+from fewlevels.quantization.sharing import COUNTS
 from fewlevels.reporting.text import aligned
 from fewlevels.search.methods import MethodComparison
 from fewlevels.storage.folder import Folder, checksum
@@ -21,16 +22,16 @@ from fewlevels.study.inputs import part_of
 
 COLUMNS = {
     "method": "\nmethod",
-    "solved": "\nsolved",
-    "recognition_before": "recognition\nbefore",
-    "recognition_after": "recognition\nafter",
+    "solved_fraction": "\nsolved",
+    "recognition_before_quantizing_mean": "recognition\nbefore",
+    "recognition_mean": "recognition\nafter",
     "q_min": "fewest\nlevels",
     "q_median": "median\nlevels",
     "q_p95": "95th pct\nlevels",
     "occupied_median": "median\noccupied",
     "distinct_weights_median": "median distinct\nweights",
-    "states_per_device_median": "median states,\npair",
-    "states_per_device_offset_column_median": "median states,\noffset column",
+    "differential_pair_states_median": "median states,\npair",
+    "offset_column_states_median": "median states,\noffset column",
 }
 """The two lines above each column of a comparison's table."""
 
@@ -44,20 +45,20 @@ def sentences(stored: dict[str, Any]) -> list[str]:
     """What was compared, on which samples, and what the table shows, from `describe`."""
     data, test, alpha = stored["data"], stored["test"], f"{100 * stored['alpha']:g} %"
     own = f"each to keep {alpha} of its own recognition before quantizing"
-    aim = own if stored["relative"] else f"{stored['trained']} of them trained to {alpha}"
+    aim = own if stored["relative"] else f"{stored['models_trained']} of them trained to {alpha}"
     choosing = "settings are chosen and fine-tuning trains"
     if test is None:
         judged = f"Recognition is of {part_of(data, 'training')}, on which {choosing} too."
     else:
         judged = f"Recognition is of the held-out {part_of(test, 'test')}; {choosing} on {part_of(data, 'training')}."
-    nothing = stored.get("recognise_nothing", 0)
+    nothing = stored["models_recognising_nothing"]
     unsolved = [
         f"Before quantizing {nothing} of them {'recognises' if nothing == 1 else 'recognise'} nothing: there is "
         "nothing to keep, and no method solves them."
     ]
     return [
         f"{counted(stored['models'], 'network')}, {aim}; levels are shared by {stored['share']}, at most "
-        f"{stored['q_max']}, and a search finds the fewest {stored['minimises']}.",
+        f"{stored['q_max']}, and a search finds the fewest {COUNTS[stored['minimise']]}.",
         judged,
         *(unsolved if nothing else []),
         "The table is over the networks that a method solves; recognition is a mean.",
@@ -77,23 +78,23 @@ def cell(key: str, value: Any) -> str:
     """A value of a row as it is shown; '-' where there is none."""
     if value is None or isinstance(value, str):
         return printable(value or "-")
-    return f"{value:.2%}" if key == "solved" or key.startswith("recognition") else f"{value:g}"
+    return f"{value:.2%}" if key == "solved_fraction" or key.startswith("recognition") else f"{value:g}"
 
 
 def checked(stored: Any) -> dict[str, Any]:
     """A stored comparison, gone through; raises one of Python's own errors where some of it is not there."""
     sentences(stored), table(stored)
-    for name, q in stored["q"].items():
+    for name, q in stored["q_of_trained"].items():
         if not all(isinstance(number, int) for number in (stored["q_max"], *q)):
             raise TypeError(f"levels of {name} are not whole numbers")
-    if not isinstance(stored["npz_checksum"], str):
-        raise TypeError("npz_checksum is no text")
+    if not isinstance(stored["file_checksums"]["search.npz"], str):
+        raise TypeError("the checksum of search.npz is no text")
     return dict(stored)
 
 
 def require_whole(folder: Path, stored: dict[str, Any]) -> None:
     """Raises StoreError where search.npz is not the one that search.json was written with."""
-    if Folder(folder).checksum_of("search.npz") != stored["npz_checksum"]:
+    if Folder(folder).checksum_of("search.npz") != stored["file_checksums"]["search.npz"]:
         raise StoreError(
             f"{folder / 'search.npz'} is missing, damaged or of another search than search.json beside it; run the "
             "search again, or remove both"
@@ -128,7 +129,11 @@ def store_comparison(
 
     store, name = Folder(folder), "levels_by_method"
     figure, certificate = levels_by_method(comparison.levels(), comparison.q_max), _certificate(comparison)
-    stored = {**describe(comparison, data, test), "q": comparison.levels(), "npz_checksum": checksum(certificate)}
+    stored = {
+        **describe(comparison, data, test),
+        "q_of_trained": comparison.levels(),
+        "file_checksums": {"search.npz": checksum(certificate)},
+    }
     store.write("search.npz", certificate)
     store.write("search.json", json.dumps(stored, indent=1).encode())
     on_stored()
@@ -138,10 +143,13 @@ def store_comparison(
 
 def _certificate(comparison: MethodComparison) -> bytes:
     results = comparison.results
-    arrays = {"methods": np.array([result.method.name for result in results]), "recognition": comparison.recognition}
-    arrays |= {
-        name: np.stack([getattr(result, name) for result in results])
-        for name in ("q", "stable_q", "recognition_trace", "margin_trace")
+    arrays = {
+        "methods": np.array([result.method.name for result in results]),
+        "recognition_before_quantizing": comparison.recognition,
+        "q": np.stack([result.q for result in results]),
+        "stable_q": np.stack([result.stable_q for result in results]),
+        "recognition_trace": np.stack([result.recognition_trace for result in results]),
+        "output_margin_trace": np.stack([result.margin_trace for result in results]),
     }
     for layer in range(len(results[0].networks.weights)):
         weights = np.full((len(results), len(comparison.recognition), *results[0].networks.shapes[layer]), np.nan)

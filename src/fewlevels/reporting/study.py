@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from fewlevels.circuit.network.simulation import Simulation
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
-from fewlevels.errors import StoreError
+from fewlevels.errors import FewlevelsWarning, StoreError
 from fewlevels.reporting import comparison
 from fewlevels.reporting.page import image_data, render
 from fewlevels.storage.folder import Folder
@@ -39,6 +40,8 @@ CAPTIONS = {
     "where every choice of pixels is tried.",
 }
 CIRCUIT = ("figure6a_circuit", "figure6b_current_gap", "current_gap_by_cause", "currents_and_voltages_with_wires")
+BEFORE = {"search.json": ("minimises", "search"), "agreement.json": ("ngspice", "verify")}
+"""Of each file that another command stores: a key that only version 0.1.0 wrote, and the command."""
 
 
 def write_report(folder: Path, result: StudyResult) -> Path:
@@ -62,7 +65,7 @@ def write_report(folder: Path, result: StudyResult) -> Path:
             circuit = simulate_model(result, result.best, options)
             drawn |= draw_circuit(result, result.best, circuit, options)
         if compared is not None:
-            drawn["levels_by_method"] = levels_by_method(compared["q"], compared["q_max"])
+            drawn["levels_by_method"] = levels_by_method(compared["q_of_trained"], compared["q_max"])
         images = {name: image_data(store_figure(store, name, figure)) for name, figure in drawn.items()}
         agreement = _stored(folder, "agreement.json", _agreement)
         store.write("report.html", _page(result, images, circuit, compared, agreement))
@@ -72,37 +75,35 @@ def write_report(folder: Path, result: StudyResult) -> Path:
 def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     """The summary as a table a person reads: (quantity, value)."""
     low, high = summary.rank_correlation_interval
-    solved, models = summary.fewest_levels > 0, partial(counted, noun="model")
+    solved, models = summary.q_min > 0, partial(counted, noun="model")
+    at_four = f"{summary.models_at_q_4}; {_number(summary.weight_range_at_q_4_median)}"
     return [
         ("models", f"{summary.models}"),
         ("weights in each", f"{summary.weights}"),
-        ("trained to alpha before quantizing", percent(summary.trained)),
-        ("solved: also at alpha with q levels", percent(summary.solved)),
-        ("not trained to alpha, yet at alpha quantized", percent(summary.untrained_but_solved)),
-        (
-            "fewest levels requested, q",
-            f"{summary.fewest_levels} ({models(summary.models_at_fewest)})" if solved else "none",
-        ),
+        ("trained to alpha before quantizing", percent(summary.trained_fraction)),
+        ("solved: also at alpha with q levels", percent(summary.solved_fraction)),
+        ("not trained to alpha, yet at alpha quantized", percent(summary.untrained_but_solved_fraction)),
+        ("fewest levels requested, q", f"{summary.q_min} ({models(summary.models_at_q_min)})" if solved else "none"),
         (
             "fewest levels occupied, of a model at its q",
-            f"{summary.fewest_occupied} ({models(summary.models_at_fewest_occupied)})" if solved else "none",
+            f"{summary.occupied_min} ({models(summary.models_at_occupied_min)})" if solved else "none",
         ),
-        ("best model; levels it occupies", f"{summary.best_model}; {summary.occupied_at_fewest}" if solved else "none"),
-        ("weight range at the fewest levels, median", _number(summary.range_at_fewest_levels)),
         (
-            "models with q = 4; their median weight range",
-            f"{summary.models_at_four}; {_number(summary.range_at_four_levels)}" if summary.models_at_four else "none",
+            "best model; levels it occupies",
+            f"{summary.best_model}; {summary.best_model_occupied}" if solved else "none",
         ),
-        ("median of levels requested, q", _number(summary.median_levels)),
-        ("median of levels occupied at q", _number(summary.median_occupied)),
-        ("models that leave some of their q levels empty", percent(summary.with_empty_levels)),
-        ("median of the q from which all larger ones pass", _number(summary.median_stable_levels)),
+        ("weight range at the fewest levels, median", _number(summary.weight_range_at_q_min_median)),
+        ("models with q = 4; their median weight range", at_four if summary.models_at_q_4 else "none"),
+        ("median of levels requested, q", _number(summary.q_median)),
+        ("median of levels occupied at q", _number(summary.occupied_median)),
+        ("models that leave some of their q levels empty", percent(summary.with_empty_levels_fraction)),
+        ("median of the q from which all larger ones pass", _number(summary.stable_q_median)),
         (
             "rank correlation of q and weight range",
             "none" if math.isnan(low) else f"{summary.rank_correlation:.3f} (95 % interval {low:.3f} to {high:.3f})",
         ),
         ("reduction, from weights to levels", percent(summary.reduction_percent / 100, 1)),
-        ("wall time", f"{summary.seconds:.1f} s"),
+        ("wall time", f"{summary.wall_seconds:.1f} s"),
     ]
 
 
@@ -122,14 +123,23 @@ def _number(value: float) -> str:
 
 
 def _stored(folder: Path, name: str, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
-    """What `fewlevels verify` or `fewlevels search` stored, if it was run, as `read` gives it. Raises StoreError where
-    it cannot be read, or where `read` raises one of Python's own errors for it.
+    """What `fewlevels verify` or `fewlevels search` stored, if it was run, as `read` gives it. None, with a warning,
+    where version 0.1.0 stored it. Raises StoreError where it cannot be read, or where `read` raises one of Python's own
+    errors for it.
     """
-    file = folder / name
+    file, (old_key, command) = folder / name, BEFORE[name]
     if not file.exists():
         return None
     try:
-        return read(json.loads(file.read_text(encoding="utf-8")))
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if old_key in stored:
+            warnings.warn(
+                f"{file} is of an earlier version and left out of the report; run 'fewlevels {command} {folder}' again",
+                FewlevelsWarning,
+                stacklevel=2,
+            )
+            return None
+        return read(stored)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise StoreError(f"{file} is damaged; remove it, or run the command again that wrote it") from None
 
@@ -137,11 +147,11 @@ def _stored(folder: Path, name: str, read: Callable[[Any], dict[str, Any]]) -> d
 def _agreement(stored: Any) -> dict[str, Any]:
     """What `fewlevels verify` stored, in words: of which circuit, and its rows."""
     of = (
-        f"Against ngspice {stored['ngspice']}: model {stored['model']}, design '{stored['design']}', smallest "
+        f"Against ngspice {stored['ngspice_version']}: model {stored['model']}, design '{stored['design']}', smallest "
         f"resistor {stored['r_min_ohm']:g} Ω, {stored['wire_ohm']:g} Ω in every wire segment, inputs of 0 held at "
         f"{stored['off_pixels']}."
     )
-    rows = [(f"{r['input_volt']:g} V", r["layer"], f"{r['difference']:.1e}") for r in stored["rows"]]
+    rows = [(f"{r['input_volt']:g} V", r["layer"], f"{r['relative_difference']:.1e}") for r in stored["rows"]]
     return {"of": of, "rows": rows}
 
 

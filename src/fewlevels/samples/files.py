@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ class Data:
 def load_samples(path: str | Path) -> Samples:
     """Labelled samples of a file: glyphs as text, a NumPy `.npz` with X and y, or any other that `load_data` reads.
 
-    X: (samples, …), real. y: (samples,), integers from 0, or names. Raises SamplesError where the file cannot be read,
-    its content does not fit, or it holds no labels.
+    X: (samples, …), real. y: (samples,), integers from 0, or names. As the samples.npz of a study does, a .npz can hold
+    `classes`, the names of these integers, and `shape`, of one sample.
+    Raises SamplesError where the file cannot be read, its content does not fit, or it holds no labels.
     """
     return load_data(path).samples(str(path))
 
@@ -95,8 +97,13 @@ def _of_npz(path: Path) -> Data:
     held = npz_names(path, SamplesError)
     if "X" not in held:
         raise SamplesError(f"{name_of(path)} must hold X and y, or X alone without labels; it holds {listed(held)}")
-    arrays = read_npz(path, [name for name in ("X", "y") if name in held], SamplesError)
-    return _labelled(str(path), arrays["X"], arrays.get("y"))
+    arrays = read_npz(path, ("X",), SamplesError, optional=("y", "classes", "shape"))
+    x, shape = arrays["X"], tuple(arrays.get("shape", np.empty(0, int)).ravel().tolist())
+    if shape and x.ndim == 2 and math.prod(shape) == x.shape[1]:
+        x = x.reshape(len(x), *shape)
+    found = _labelled(str(path), x, arrays.get("y"))
+    classes = tuple(map(str, arrays.get("classes", np.empty(0, str)).ravel().tolist()))
+    return replace(found, classes=classes) if found.y is not None and len(classes) > found.y.max() else found
 
 
 def _npy(path: Path) -> npt.NDArray[Any]:

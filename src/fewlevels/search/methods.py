@@ -88,7 +88,7 @@ class MethodComparison:
         return {result.method.name: result.q[self.trained].tolist() for result in self.results}
 
     def rows(self) -> list[dict[str, object]]:
-        """One row a method: `method`, `solved` (a fraction of the trained networks), and over the solved ones the mean
+        """One row a method: `method`, `solved_fraction` of the trained networks, and over the solved ones the mean
         recognition before and after quantizing, quantiles of q and the medians of what the hardware needs; None where
         nothing is solved.
         """
@@ -98,13 +98,13 @@ class MethodComparison:
         """Plain numbers and lists, ready for `json.dumps`."""
         return {
             "models": len(self.trained),
-            "trained": int(self.trained.sum()),
-            "recognise_nothing": int((self.recognition == 0).sum()),
+            "models_trained": int(self.trained.sum()),
+            "models_recognising_nothing": int((self.recognition == 0).sum()),
             "alpha": self.alpha,
             "relative": self.relative,
             "q_max": self.q_max,
             "share": self.share,
-            "minimises": COUNTS[self.minimise],
+            "minimise": self.minimise,
             "methods": self.rows(),
         }
 
@@ -119,16 +119,16 @@ class MethodComparison:
 
         return {
             "method": result.method.name,
-            "solved": float(these.sum() / max(self.trained.sum(), 1)),
-            "recognition_before": of(np.mean, self.recognition),
-            "recognition_after": of(np.mean, result.recognition),
+            "solved_fraction": float(these.sum() / max(self.trained.sum(), 1)),
+            "recognition_before_quantizing_mean": of(np.mean, self.recognition),
+            "recognition_mean": of(np.mean, result.recognition),
             "q_min": int(result.q[these].min()) if these.any() else None,
             "q_median": of(np.median, result.q),
             "q_p95": of(np.quantile, result.q, 0.95),
             "occupied_median": median("occupied"),
             "distinct_weights_median": median("distinct"),
-            "states_per_device_median": median("differential-pair"),
-            "states_per_device_offset_column_median": median("offset-column"),
+            "differential_pair_states_median": median("differential-pair"),
+            "offset_column_states_median": median("offset-column"),
         }
 
 

@@ -23,37 +23,37 @@ class Summary:
     """A study in numbers; the names are the keys of `fewlevels show --json`.
 
     Statistics of q are over the models that reached alpha before quantizing and again with q levels.
-    trained: fraction of all models that reached alpha before quantizing. solved: fraction of all models that also
-    reach it quantized. Levels are those requested, q, unless they are said to be occupied: those that hold a weight at
-    that q. occupied_at_fewest: of the best model. fewest_occupied: of any model. with_empty_levels: fraction of the
-    counted models that leave some of their q levels empty.
-    range_at_fewest_levels: median weight range of the models with the fewest levels.
+    trained_fraction: of all models, those that reached alpha before quantizing. solved_fraction: of all models, those
+    that also reach it quantized. q counts requested levels; occupied ones hold a weight at that q. occupied_min: of any
+    model. with_empty_levels_fraction: of the counted models, those that leave some of their q levels empty.
+    weight_range_at_q_min_median: over the models with the fewest levels.
     rank_correlation: Spearman's, of q with the weight range; NaN where fewer than four models are solved.
-    reduction_percent: 100 (1 - fewest / weights), as the paper counts it (350 -> 4 is 98.9 %).
+    reduction_percent: 100 (1 - q_min / weights), as the paper counts it (350 -> 4 is 98.9 %).
+    wall_seconds: of the run that completed the study.
     """
 
     models: int
     weights: int
-    trained: float
-    solved: float
-    untrained_but_solved: float
-    fewest_levels: int
-    models_at_fewest: int
-    models_at_four: int
-    occupied_at_fewest: int
-    fewest_occupied: int
-    models_at_fewest_occupied: int
-    range_at_fewest_levels: float
-    range_at_four_levels: float
-    median_levels: float
-    median_occupied: float
-    with_empty_levels: float
-    median_stable_levels: float
+    trained_fraction: float
+    solved_fraction: float
+    untrained_but_solved_fraction: float
+    q_min: int
+    models_at_q_min: int
+    models_at_q_4: int
+    best_model_occupied: int
+    occupied_min: int
+    models_at_occupied_min: int
+    weight_range_at_q_min_median: float
+    weight_range_at_q_4_median: float
+    q_median: float
+    occupied_median: float
+    with_empty_levels_fraction: float
+    stable_q_median: float
     rank_correlation: float
     rank_correlation_interval: tuple[float, float]
     reduction_percent: float
     best_model: int
-    seconds: float
+    wall_seconds: float
 
 
 def summarise(result: SearchedStudy) -> Summary:
@@ -61,31 +61,31 @@ def summarise(result: SearchedStudy) -> Summary:
     found = result.found
     ranges, used = found.networks.weight_range(), result.counted
     q, occupied, weights = found.q[used], found.occupied[used], found.networks.joint().shape[1]
-    fewest, fewest_occupied = (int(levels.min()) if q.size else 0 for levels in (q, occupied))
+    q_min, occupied_min = (int(levels.min()) if q.size else 0 for levels in (q, occupied))
     correlation, interval = rank_correlation(ranges[used], q)
     return Summary(
         models=len(found.networks),
         weights=weights,
-        trained=float(found.trained.mean()),
-        solved=float(used.mean()),
-        untrained_but_solved=float((found.solved & ~found.trained).mean()),
-        fewest_levels=fewest,
-        models_at_fewest=int((q == fewest).sum()),
-        models_at_four=int((q == 4).sum()),
-        occupied_at_fewest=int(found.occupied[result.best]) if q.size else 0,
-        fewest_occupied=fewest_occupied,
-        models_at_fewest_occupied=int((occupied == fewest_occupied).sum()),
-        range_at_fewest_levels=_median(ranges[used][q == fewest]),
-        range_at_four_levels=_median(ranges[used][q == 4]),
-        median_levels=_median(q),
-        median_occupied=_median(occupied),
-        with_empty_levels=float((occupied < q).mean()) if q.size else math.nan,
-        median_stable_levels=_median(found.stable_q[used][found.stable_q[used] > 0]),
+        trained_fraction=float(found.trained.mean()),
+        solved_fraction=float(used.mean()),
+        untrained_but_solved_fraction=float((found.solved & ~found.trained).mean()),
+        q_min=q_min,
+        models_at_q_min=int((q == q_min).sum()),
+        models_at_q_4=int((q == 4).sum()),
+        best_model_occupied=int(found.occupied[result.best]) if q.size else 0,
+        occupied_min=occupied_min,
+        models_at_occupied_min=int((occupied == occupied_min).sum()),
+        weight_range_at_q_min_median=_median(ranges[used][q == q_min]),
+        weight_range_at_q_4_median=_median(ranges[used][q == 4]),
+        q_median=_median(q),
+        occupied_median=_median(occupied),
+        with_empty_levels_fraction=float((occupied < q).mean()) if q.size else math.nan,
+        stable_q_median=_median(found.stable_q[used][found.stable_q[used] > 0]),
         rank_correlation=correlation,
         rank_correlation_interval=interval,
-        reduction_percent=100 * (1 - fewest / weights) if q.size else math.nan,
+        reduction_percent=100 * (1 - q_min / weights) if q.size else math.nan,
         best_model=result.best,
-        seconds=result.seconds,
+        wall_seconds=result.wall_seconds,
     )
 
 

@@ -62,7 +62,7 @@ def choose_model(result: SearchedStudy, model: str, options: CircuitOptions) -> 
     best = best_of(result)
     if options == CircuitOptions():
         return best
-    margins = [simulate_model(result, candidate, options).margin for candidate in result.fewest]
+    margins = [simulate_model(result, candidate, options).current_margin for candidate in result.fewest]
     return int(result.fewest[np.argmax(margins)])
 
 
@@ -73,8 +73,8 @@ def store_simulation(folder: Path, model: int, simulation: Simulation) -> None:
     table, text = simulation.resistances, io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["weight", "resistance_ohm", "devices"])
-    for level, ohm, devices in zip(table.level, table.ohm, table.devices, strict=True):
-        rows.writerow([f"{level:.12g}", f"{ohm:.12g}", devices])
+    for weight, ohm, devices in zip(table.weight, table.resistance_ohm, table.devices, strict=True):
+        rows.writerow([f"{weight:.12g}", f"{ohm:.12g}", devices])
     if table.rest_ohm is not None:
         rows.writerow(["at rest", f"{table.rest_ohm:.12g}", sum(table.devices)])
     store.write("resistances.csv", text.getvalue().encode())
@@ -88,11 +88,13 @@ def verify_model(result: SearchedStudy, model: int, options: CircuitOptions, tol
 
 def store_agreement(folder: Path, model: int, options: CircuitOptions, agreement: Agreement) -> None:
     """Write agreement.json into a study's folder, for its report."""
-    rows = [dict(zip(("input_volt", "layer", "difference"), row, strict=True)) for row in agreement.rows]
+    rows = [dict(zip(("input_volt", "layer", "relative_difference"), row, strict=True)) for row in agreement.rows]
+    circuit = asdict(options)
     found = {
         "model": model,
-        **asdict(options),
-        "ngspice": agreement.ngspice,
+        "input_volt": circuit.pop("input_volts"),
+        **circuit,
+        "ngspice_version": agreement.ngspice_version,
         "tolerance": agreement.tolerance,
         "rows": rows,
     }

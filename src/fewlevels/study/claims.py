@@ -108,16 +108,16 @@ def _training(result: StudyResult) -> Iterator[Claim]:
     yield Claim(
         where="3.1",
         says="every model is trained to 100 % before it is quantized",
-        found=f"{percent(summary.trained)} of {counted(summary.models, 'model')} at 100 %; the others are left out "
-        "below",
-        verdict=_verdict(summary.trained == 1, summary.trained >= 0.9, models=summary.models),
+        found=f"{percent(summary.trained_fraction)} of {counted(summary.models, 'model')} at 100 %; the others are "
+        "left out below",
+        verdict=_verdict(summary.trained_fraction == 1, summary.trained_fraction >= 0.9, models=summary.models),
         rule="all models; partly from 90 %",
     )
 
 
 def _levels(result: StudyResult) -> Iterator[Claim]:
     summary, best = summarise(result), result.best
-    fewest, weights = summary.fewest_levels, summary.weights
+    fewest, weights = summary.q_min, summary.weights
     reduction = {350: "98.9 %", 590: "99.3 %"}[weights]
     says = (f"{weights} weights become 4 values, {reduction} fewer", "the best networks keep 100 % with four levels")
     rules = (
@@ -141,11 +141,11 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
     yield Claim(
         where="3.1, Fig. 3",
         says=says[1],
-        found=f"fewest {fewest} ({counted(summary.models_at_fewest, 'model')}); with 4: "
-        f"{counted(summary.models_at_four, 'model')}; median {summary.median_levels:g}. Of levels occupied: fewest "
-        f"{summary.fewest_occupied}, median {summary.median_occupied:g}",
+        found=f"fewest {fewest} ({counted(summary.models_at_q_min, 'model')}); with 4: "
+        f"{counted(summary.models_at_q_4, 'model')}; median {summary.q_median:g}. Of levels occupied: fewest "
+        f"{summary.occupied_min}, median {summary.occupied_median:g}",
         verdict=_verdict(
-            fewest == 4 or bool(summary.models_at_four and below_four <= 0.01), fewest in (3, 5), models=solved
+            fewest == 4 or bool(summary.models_at_q_4 and below_four <= 0.01), fewest in (3, 5), models=solved
         ),
         rule=rules[1],
     )
@@ -154,7 +154,7 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
 def _ranges(result: StudyResult) -> Iterator[Claim]:
     summary, used = summarise(result), result.counted
     ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
-    near, at_four = summary.range_at_four_levels, summary.models_at_four
+    near, at_four = summary.weight_range_at_q_4_median, summary.models_at_q_4
     yield Claim(
         where="3.2, Fig. 4a",
         says="models with q = 4 have a weight range of about 21",

@@ -21,32 +21,36 @@ MAT_VARIABLE_BYTES = 2_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """run.json. seconds: wall time of the run that completed the study. machine: where that was. files: the checksum of
-    each file of weights."""
+    """run.json. wall_seconds: of the run that completed the study. machine: where that was. file_checksums: of the
+    files of weights."""
 
-    seconds: float
+    wall_seconds: float
     machine: dict[str, str]
-    files: dict[str, str]
+    file_checksums: dict[str, str]
 
 
 def read_run(store: Store) -> Run | None:
-    """When and where the study ran, as `finish` wrote it; None where that is missing or damaged."""
+    """When and where the study ran, as `finish` wrote it; None where that is missing or damaged.
+
+    Version 0.1.0 called the keys `seconds` and `files`.
+    """
     try:
         run = json.loads((store.path / "run.json").read_text(encoding="utf-8"))
-        files = dict(run.get("files", {}))
-        return Run(seconds=float(run["seconds"]), machine=dict(run["machine"]), files=files)
+        wall_seconds = float(run["seconds"] if "seconds" in run else run["wall_seconds"])
+        checksums = dict(run.get("file_checksums", run.get("files", {})))
+        return Run(wall_seconds=wall_seconds, machine=dict(run["machine"]), file_checksums=checksums)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
 def is_finished(store: Store, run: Run) -> bool:
     """Whether the weights that `finish` wrote in this run are there, undamaged."""
-    return "weights.npz" in run.files and all(
-        store.checksum_of(name) == expected for name, expected in run.files.items()
+    return "weights.npz" in run.file_checksums and all(
+        store.checksum_of(name) == expected for name, expected in run.file_checksums.items()
     )
 
 
-def finish(store: Store, found: FewestLevels, seconds: float, machine: dict[str, str]) -> Run:
+def finish(store: Store, found: FewestLevels, wall_seconds: float, machine: dict[str, str]) -> Run:
     """Write the weights for NumPy and MATLAB, and run.json.
 
     Warns where weights.mat is left out because an array is too large for it.
@@ -68,8 +72,8 @@ def finish(store: Store, found: FewestLevels, seconds: float, machine: dict[str,
         )
     for name, content in contents.items():
         store.write(name, content)
-    files = {name: checksum(content) for name, content in contents.items()}
-    run = Run(seconds=round(seconds, 1), machine=machine, files=files)
+    checksums = {name: checksum(content) for name, content in contents.items()}
+    run = Run(wall_seconds=round(wall_seconds, 1), machine=machine, file_checksums=checksums)
     store.write("run.json", json.dumps(asdict(run), indent=1).encode())
     return run
 

@@ -8,8 +8,6 @@ weights.npz, weights.mat, run.json, figures/, report.html   made when all shards
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fewlevels.common.machine import INSTRUCTION_SET
@@ -54,7 +52,7 @@ class Store(Folder):
                 )
             for name in names:
                 self.find_shard(name, made_of[name])  # refuses what is of another study
-        arrays: dict[str, np.ndarray] = {"x": samples.x, "y": samples.y, "classes": np.array(samples.classes)}
+        arrays: dict[str, np.ndarray] = {"X": samples.x, "y": samples.y, "classes": np.array(samples.classes)}
         if samples.shape:
             arrays["shape"] = np.array(samples.shape)
         self.write_npz("samples.npz", arrays)
@@ -73,13 +71,15 @@ class Store(Folder):
         return make_config(read_config(path), str(path))
 
     def samples(self) -> Samples:
+        """What the study ran on. Version 0.1.0 called the inputs x. Raises StoreError where they cannot be read."""
         path = self.path / "samples.npz"
         try:
-            stored = read_npz(path, ("x", "y", "classes"), StoreError, optional=("shape",))
-            arrays: dict[str, Any] = {
-                name: array.tolist() if name in ("classes", "shape") else array for name, array in stored.items()
-            }
-            return Samples(**arrays)
+            stored = read_npz(path, ("y", "classes"), StoreError, optional=("X", "x", "shape"))
+            if not {"X", "x"} & stored.keys():
+                raise StoreError("it holds no X")
+            x = stored["X"] if "X" in stored else stored["x"]
+            shape = stored["shape"].tolist() if "shape" in stored else None
+            return Samples(x, stored["y"], classes=stored["classes"].tolist(), shape=shape)
         except (StoreError, SamplesError) as error:
             raise StoreError(
                 f"{path} cannot be read: {error}; without it nothing says what the results are of: put "

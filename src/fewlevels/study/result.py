@@ -42,14 +42,14 @@ class TrainedStudy:
 class SearchedStudy:
     """The models of a study.
 
-    found: what the search found, with the trained networks. seconds: wall time of the run that completed the study.
+    found: what the search found, with the trained networks. wall_seconds: of the run that completed the study.
     machine: where that was, and on which versions of what.
     """
 
     config: StudyConfig
     samples: Samples
     found: FewestLevels
-    seconds: float
+    wall_seconds: float
     machine: dict[str, str]
 
     @property
@@ -78,7 +78,7 @@ class SearchedStudy:
         """The least margin over voltages and samples of the circuit of each of these models, as `simulate` builds it by
         default; positive where it recognises every sample at every voltage.
         """
-        return np.array([self.circuit(model).margin for model in self.fewest])
+        return np.array([self.circuit(model).current_margin for model in self.fewest])
 
     def circuit(self, model: int, **options: Any) -> Simulation:
         """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
@@ -185,7 +185,7 @@ class Collected:
             "config": self.config,
             "samples": self.samples,
             "found": found,
-            "seconds": run.seconds if run else 0.0,
+            "wall_seconds": run.wall_seconds if run else 0.0,
             "machine": run.machine if run else {},
         }
 

@@ -64,8 +64,8 @@ def run_study(
         run = None if missing else read_run(store)
         result = collected.complete(run)
         if run is None or not is_finished(store, run):
-            seconds = run.seconds if run else time.perf_counter() - began
+            wall_seconds = run.wall_seconds if run else time.perf_counter() - began
             machine = run.machine if run else this_machine(config.instruction_set)
-            run = finish(store, result.found, seconds, machine)
-            result = replace(result, seconds=run.seconds, machine=run.machine)
+            run = finish(store, result.found, wall_seconds, machine)
+            result = replace(result, wall_seconds=run.wall_seconds, machine=run.machine)
         return result

@@ -42,25 +42,25 @@ class Window:
 class ResistanceTable:
     """What a device person takes away: the few resistor values that a network needs.
 
-    level: the weight that a resistor stands for, or its magnitude where the other device of a pair rests. ohm: its
-    resistance. devices: how many carry it. rest_ohm: what the other device of each pair rests at; None where none
-    rests.
+    weight: what a resistor stands for, or its magnitude where the other device of a pair rests. resistance_ohm: of that
+    resistor, infinite where it is open. devices: how many carry it. rest_ohm: what the other device of each pair rests
+    at; None where none rests.
     """
 
-    level: tuple[float, ...]
-    ohm: tuple[float, ...]
+    weight: tuple[float, ...]
+    resistance_ohm: tuple[float, ...]
     devices: tuple[int, ...]
     rest_ohm: float | None
 
     @classmethod
     def of(cls, carried: FloatArray, device_map: DeviceMap, rest_ohm: float | None) -> ResistanceTable:
         """The table of devices that carry this, any shape, from the largest conductance down."""
-        levels, devices = np.unique(carried, return_counts=True)
-        siemens = device_map.conductance(levels)
-        ohms = np.divide(1, siemens, out=np.full(len(levels), math.inf), where=siemens > 0)
+        weights, devices = np.unique(carried, return_counts=True)
+        siemens = device_map.conductance(weights)
+        ohms = np.divide(1, siemens, out=np.full(len(weights), math.inf), where=siemens > 0)
         return cls(
-            level=tuple(map(float, levels[::-1])),
-            ohm=tuple(map(float, ohms[::-1])),
+            weight=tuple(map(float, weights[::-1])),
+            resistance_ohm=tuple(map(float, ohms[::-1])),
             devices=tuple(map(int, devices[::-1])),
             rest_ohm=rest_ohm,
         )
@@ -68,8 +68,8 @@ class ResistanceTable:
     def __str__(self) -> str:
         lines = [f"{'level':>12}  {'resistance':>14}  devices"]
         lines += [
-            f"{level:12.6g}  {engineering(ohm):>14}  {devices}"
-            for level, ohm, devices in zip(self.level, self.ohm, self.devices, strict=True)
+            f"{weight:12.6g}  {engineering(ohm):>14}  {devices}"
+            for weight, ohm, devices in zip(self.weight, self.resistance_ohm, self.devices, strict=True)
         ]
         if self.rest_ohm is not None:
             lines.append(f"{'at rest':>12}  {engineering(self.rest_ohm):>14}  {sum(self.devices)}")

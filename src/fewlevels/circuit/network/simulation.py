@@ -35,18 +35,18 @@ class AtVoltage:
     """One network circuit at one input voltage.
 
     recognised: (samples,), whether the own output's current is strictly the largest. recognition: their share.
-    current_gap: (samples,), against (V - Vth) / R at the own output (paper, Figure 6b). margin: the least over samples
-    of own minus largest other output, in currents of one device of R_min at the input voltage. residual: of the solver.
-    draws_recognition: (draws,), the recognition of each drawn circuit; empty without draws.
+    current_gap: (samples,), against (V - Vth) / R at the own output (paper, Figure 6b). current_margin: the least over
+    samples of own minus largest other output, in currents of one device of R_min at the input voltage. residual: of the
+    solver. draw_recognition: (draws,), the recognition of each drawn circuit; empty without draws.
     """
 
     input_volt: float
     recognition: float
     recognised: npt.NDArray[np.bool_]
     current_gap: FloatArray
-    margin: float
+    current_margin: float
     residual: float
-    draws_recognition: FloatArray
+    draw_recognition: FloatArray
 
     @property
     def largest_gap(self) -> float:
@@ -66,18 +66,17 @@ class Simulation:
     voltages: tuple[AtVoltage, ...]
 
     @property
-    def margin(self) -> float:
-        """The least margin over the voltages."""
-        return min(at.margin for at in self.voltages)
+    def current_margin(self) -> float:
+        """The least of all voltages."""
+        return min(at.current_margin for at in self.voltages)
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON; a value that is not finite is None."""
-        ohms, rest = [_finite(ohm) for ohm in self.resistances.ohm], self.resistances.rest_ohm
-        table = asdict(self.resistances) | {"ohm": ohms, "rest_ohm": None if rest is None else _finite(rest)}
+        ohms, rest = [_finite(ohm) for ohm in self.resistances.resistance_ohm], self.resistances.rest_ohm
+        finite = {"resistance_ohm": ohms, "rest_ohm": None if rest is None else _finite(rest)}
         return {
             "q": self.requested_levels,
-            "resistances_ohm": ohms,
-            "resistance_table": table,
+            "resistances": asdict(self.resistances) | finite,
             "engine": self.engine,
             "design": self.circuit.design.name,
             "r_min_ohm": self.circuit.window.r_min_ohm,
@@ -86,9 +85,9 @@ class Simulation:
                     "input_volt": at.input_volt,
                     "recognition": at.recognition,
                     "current_gap": [_finite(gap) for gap in at.current_gap],
-                    "margin": at.margin,
+                    "current_margin": at.current_margin,
                     "residual": _finite(at.residual),
-                    "draws_recognition": at.draws_recognition.tolist(),
+                    "draw_recognition": at.draw_recognition.tolist(),
                 }
                 for at in self.voltages
             ],
@@ -163,9 +162,9 @@ def at_voltage(
         recognition=float((ahead > 0).mean()),
         recognised=ahead > 0,
         current_gap=current_gap(point.output_ampere, point.computed_ampere, y),
-        margin=float(ahead.min()),
+        current_margin=float(ahead.min()),
         residual=point.residual,
-        draws_recognition=draws,
+        draw_recognition=draws,
     )
 
 
@@ -230,7 +229,7 @@ class Agreement:
 
     rows: tuple[tuple[float, int, float], ...]
     tolerance: float
-    ngspice: str
+    ngspice_version: str
 
     @property
     def passed(self) -> bool:
