@@ -60,7 +60,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[5, 7])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figures", type=Path)
+    parser.add_argument("--searches", action="store_true", help="time the searches of one set, and nothing else")
     options = parser.parse_args()
+    digits = fl.load_digits(options.sizes[0])
+    if options.searches:
+        searched_by_name = search_speeds(
+            fl.train(digits, STARTS["paper"], models=options.models), digits, options.repeats
+        )
+        return table(f"searches of {options.models} networks to q = 16, one thread", searched_by_name)
     results: dict[str, object] = {"version": fl.__version__, "machine": platform.processor(), "models": options.models}
     networks = {
         (size, start): fl.train(fl.load_digits(size), config, models=options.models)
@@ -80,7 +87,6 @@ def main() -> None:
             results[f"{name}, {part}"] = rows
             table(f"{name}, {part}", rows)
     first = next(iter(networks.values()))
-    digits = fl.load_digits(options.sizes[0])
     searched = timed(
         lambda: fl.fewest_levels(first, digits, quantizer=fl.DeadZone(), q_max=options.q_max), options.repeats
     )
