@@ -195,6 +195,8 @@ class Network:
         )
         if fits:
             return given
+        if len(shape) == 1 and given.ndim > 2:  # a network of flat inputs takes images row after row
+            given = given.reshape(len(given), -1)
         if given.ndim == 2 and None not in shape and given.shape[1] == int(np.prod([size or 1 for size in shape])):
             return given.reshape(len(given), *(size or 1 for size in shape))
         if given.ndim == 2 and shape.count(None) == 1:
