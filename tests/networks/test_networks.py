@@ -244,12 +244,13 @@ def test_a_square_layer_that_recognises_only_when_transposed_is_refused_where_fi
         read_inputs(tmp_path / "net.npz", str(tmp_path / "data.npz"))
 
 
-def test_a_one_output_classifier_is_told_how_to_become_two_outputs() -> None:
+def test_a_one_output_classifier_tells_class_1_where_its_output_is_above_0_before_its_sigmoid() -> None:
     rng = np.random.default_rng(4)
     w1, w2, x = rng.normal(size=(5, 3)), rng.normal(size=(3, 1)), rng.normal(size=(40, 5))
     above = 1 / (1 + np.exp(-(x @ w1))) @ w2 > 0
     samples = Samples(x, above[:, 0].astype(int), ("no", "yes"))
     assert 0 < above.mean() < 1
-    with pytest.raises(NetworksError, match=r"save two outputs of a one-output classifier, numpy.hstack\(\[-W, W\]\)"):
-        Networks.from_weights([w1, w2]).recognition(samples)
+    assert Networks.from_weights([w1, w2]).recognition(samples).tolist() == [1.0]
     assert Networks.from_weights([w1, np.hstack([-w2, w2])]).recognition(samples).tolist() == [1.0]
+    with pytest.raises(NetworksError, match="5 inputs and 1 outputs cannot tell samples of 5 inputs and 3 classes"):
+        Networks.from_weights([w1, w2]).recognition(Samples(x[:3], np.arange(3), ("a", "b", "c")))

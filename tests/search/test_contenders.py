@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from fewlevels import Clipped, DeadZone, KMeans, Midpoint, Samples, fewest_levels, load_digits
+from fewlevels import Clipped, DeadZone, KMeans, Midpoint, Networks, Samples, fewest_levels, load_digits
 from fewlevels.common.arrays import FloatArray
 from fewlevels.networks.forward import recognised
 from fewlevels.quantization import PowersOfTwo
@@ -136,7 +136,7 @@ def test_what_cannot_be_screened_is_searched_setting_by_setting() -> None:
     tiny = joint * 1e-300
     assert not can_be_screened(Clipped(), tiny * 1e-20, layout)
     pair = Samples(np.eye(2), np.array([0, 1]), ("a", "b"))
-    networks = layout.networks(tiny * 1e-20)
+    networks = Networks.from_joint(tiny * 1e-20, layout.shapes)
     found = fewest_levels(networks, pair, quantizer=Clipped(), q_max=3)
     assert found.setting_trace is not None and np.isfinite(found.margin_trace).all()  # type: ignore[arg-type]
 

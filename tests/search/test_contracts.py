@@ -34,6 +34,6 @@ def test_fine_tuning_starts_at_the_quantized_networks(name: str) -> None:
     levels = ROWS[name].numbers(4)[-1]
     tuned = finetune(NETWORKS, DIGITS, quantizer=quantizer, levels=levels, config=FinetuningConfig(steps=5))
     values, _ = Layout.of(NETWORKS).quantize(NETWORKS.joint(), quantizer, levels)
-    before = Layout.of(NETWORKS).networks(values).recognition(DIGITS)
+    before = NETWORKS.with_joint(values).recognition(DIGITS)
     np.testing.assert_array_equal(tuned.recognition_before, before)
     assert (tuned.recognition >= before).all() and (tuned.quantized.occupied <= levels).all()

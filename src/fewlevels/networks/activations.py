@@ -1,25 +1,34 @@
-"""Activations: what a unit makes of the sum of its inputs."""
+"""Activations: what units make of the sums of their inputs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from fewlevels.common.arrays import FloatArray
+from fewlevels.common.checks import shown
+from fewlevels.errors import NetworksError
 
 
 class Activation(Protocol):
-    """A function that rises, the same for every unit of a layer.
+    """A function of the sums of one layer.
 
-    name: one word, for people.
+    name: one word, as frameworks say it. keeps_order: of two sums the larger one has the larger value, so that sums
+    alone tell which output is the largest.
     """
 
     name: str
+    keeps_order: bool
 
     def value(self, z: FloatArray) -> FloatArray:
-        """Of the sums z, any shape; same shape."""
+        """Of the sums z, (…, units); same shape."""
         ...
+
+
+class UnitActivation(Activation, Protocol):
+    """A function that does not fall, the same for every unit of a layer, so that a circuit can compute it."""
 
     def slope(self, value: FloatArray) -> FloatArray:
         """The derivative where the activation has this value, same shape."""
@@ -31,10 +40,11 @@ class Activation(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Sigmoid:
     """1 / (1 + exp(-z)). The native kernels have it built in."""
 
-    name = "sigmoid"
+    name, keeps_order = "sigmoid", True
 
     def value(self, z: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):  # exp(-z) beyond float64: the sigmoid is 0, as it should be
@@ -47,5 +57,103 @@ class Sigmoid:
         return f"(1/(1+exp(-{z})))"
 
 
-SIGMOID: Activation = Sigmoid()
-"""Of every unit of the paper's networks."""
+@dataclass(frozen=True)
+class Tanh:
+    """tanh z."""
+
+    name, keeps_order = "tanh", True
+
+    def value(self, z: FloatArray) -> FloatArray:
+        return np.tanh(z)
+
+    def slope(self, value: FloatArray) -> FloatArray:
+        return 1 - value**2
+
+    def spice(self, z: str) -> str:
+        return f"tanh({z})"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """z itself."""
+
+    name, keeps_order = "identity", True
+
+    def value(self, z: FloatArray) -> FloatArray:
+        return z
+
+    def slope(self, value: FloatArray) -> FloatArray:
+        return np.ones_like(value)
+
+    def spice(self, z: str) -> str:
+        return f"({z})"
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(z, 0)."""
+
+    name, keeps_order = "relu", False
+
+    def value(self, z: FloatArray) -> FloatArray:
+        return np.maximum(z, 0.0)
+
+    def slope(self, value: FloatArray) -> FloatArray:
+        return (value > 0).astype(float)
+
+    def spice(self, z: str) -> str:
+        return f"max({z},0)"
+
+
+@dataclass(frozen=True)
+class LeakyRelu:
+    """z above 0, alpha z below. alpha: in (0, 1)."""
+
+    alpha: float = 0.01
+    name = "leaky_relu"
+    keeps_order = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise NetworksError(f"the slope of a leaky ReLU below 0 must be in (0, 1), got {self.alpha}")
+
+    def value(self, z: FloatArray) -> FloatArray:
+        return np.maximum(z, self.alpha * z)
+
+    def slope(self, value: FloatArray) -> FloatArray:
+        return np.where(value > 0, 1.0, self.alpha)
+
+    def spice(self, z: str) -> str:
+        return f"max({z},{self.alpha!r}*{z})"
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """exp(z) over the sum of all units' exp(z). It follows the last layer only, since its units are not alone."""
+
+    name, keeps_order = "softmax", True
+
+    def value(self, z: FloatArray) -> FloatArray:
+        powers = np.exp(z - z.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+
+SIGMOID, RELU, TANH, IDENTITY = Sigmoid(), Relu(), Tanh(), Identity()
+LEAKY_RELU, SOFTMAX = LeakyRelu(), Softmax()
+
+UNIT_ACTIVATIONS: dict[str, UnitActivation] = {one.name: one for one in (SIGMOID, RELU, TANH, LEAKY_RELU, IDENTITY)}
+"""Of any layer, by their names."""
+
+ACTIVATIONS: dict[str, Activation] = {**UNIT_ACTIVATIONS, SOFTMAX.name: SOFTMAX}
+"""Of the last layer."""
+
+
+def checked_activation(activation: object, *, last: bool) -> Activation:
+    """The activation, or that of a name. last: it follows the last layer. Raises NetworksError where there is none."""
+    known = ACTIVATIONS if last else UNIT_ACTIVATIONS
+    if isinstance(activation, str) and activation in known:
+        return known[activation]
+    if isinstance(activation, type) or not hasattr(activation, "value" if last else "slope"):
+        where = "the last" if last else "a hidden"
+        raise NetworksError(f"the activation of {where} layer must be {', '.join(known)}, got {shown(activation)}")
+    return activation  # type: ignore[return-value]  # it has what is asked of one

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
+from fewlevels.networks.activations import Activation, LeakyRelu
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -72,8 +73,11 @@ class Builder:
             return product
         return self.node("Add", [product, self.constant(f"{name}.offset", bias)], f"{name}.add")
 
-    def activation(self, x: str, name: str, layer: str = "") -> str:
+    def activation(self, x: str, name: str | Activation, layer: str = "") -> str:
         """Raises NetworksError where no activation is named so."""
+        if isinstance(name, LeakyRelu):
+            return self.node("LeakyRelu", [x], alpha=name.alpha)
+        name = name if isinstance(name, str) else name.name
         if name not in ACTIVATIONS:
             where = f" of layer {printable(layer)!r}" if layer else ""
             raise NetworksError(
@@ -108,7 +112,7 @@ class Builder:
 def chain(
     weights: Sequence[npt.ArrayLike],
     biases: Sequence[npt.ArrayLike | None],
-    activations: Sequence[str],
+    activations: Sequence[str | Activation],
     dtype: type[np.floating[Any]] = np.float32,
     names: Sequence[str] | None = None,
 ) -> ModelProto:

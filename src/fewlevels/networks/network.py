@@ -19,8 +19,10 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, real_array, shown
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
+from fewlevels.networks.chains import model_of, networks_of
 from fewlevels.networks.graph import Graph, Parameters, read_graph
 from fewlevels.networks.layer import Layer
+from fewlevels.networks.networks import Networks
 from fewlevels.networks.session import Session
 from fewlevels.samples.samples import Samples
 
@@ -48,6 +50,15 @@ class Network:
         """
         graph = read_graph(model, keep_digital)
         return cls(graph, graph.layers)
+
+    @classmethod
+    def from_networks(cls, networks: Networks, model: int = 0) -> Network:
+        """One of stacked networks, in double precision. Raises NetworksError where there is no such one."""
+        return cls.from_model(model_of(networks, model))
+
+    def as_networks(self) -> Networks:
+        """The network as a stack of one. Raises NetworksError where it is not dense layers one after the other."""
+        return networks_of(self.graph, self.layers)
 
     def __repr__(self) -> str:
         weights = sum(layer.weights for layer in self.layers)
@@ -98,17 +109,32 @@ class Network:
 
     def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
         """Which samples the network recognises, (samples,)."""
+        own, others = self.own_and_others(samples)
+        return np.asarray(own > others)
+
+    def own_and_others(self, samples: Samples) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Of the scores of each sample that of its own class, and the largest other one; both (samples,). Of one output
+        the score of class 0 is 0. Raises NetworksError where samples do not fit.
+        """
         instance("samples", samples, Samples, NetworksError)
         scores = self.scores(samples.x)
-        classes = max(scores.shape[1], 2)
-        if len(samples.classes) > classes:
-            raise NetworksError(f"a network of {classes} classes cannot tell samples of {len(samples.classes)}")
         if scores.shape[1] == 1:
-            return np.asarray((scores[:, 0] > 0) == samples.y)
-        own = np.take_along_axis(scores, samples.y[:, None].astype(np.intp), axis=1)[:, 0]
-        others = scores.copy()
-        np.put_along_axis(others, samples.y[:, None].astype(np.intp), -np.inf, axis=1)
-        return np.asarray(own > others.max(axis=1))
+            scores = np.hstack([np.zeros_like(scores), scores])
+        if len(samples.classes) > scores.shape[1]:
+            raise NetworksError(f"a network of {scores.shape[1]} classes cannot tell samples of {len(samples.classes)}")
+        at = samples.y[:, None].astype(np.intp)
+        own = np.take_along_axis(scores, at, axis=1)[:, 0]
+        np.put_along_axis(scores, at, -np.inf, axis=1)
+        return own, scores.max(axis=1)
+
+    def labelled(self, x: npt.ArrayLike) -> Samples:
+        """x as samples of the classes that the network itself tells: what a changed network recognises of them is its
+        agreement with this one. x: as for `outputs`.
+        """
+        x = real_array("x", x, NetworksError)
+        decided, count = self.predict(x), self.scores(x[:1]).shape[1]
+        names = tuple(map(str, range(max(count, 2))))
+        return Samples(x.reshape(len(x), -1), decided, names, shape=x.shape[1:] if x.ndim > 2 else None)
 
     def recognition(self, samples: Samples) -> float:
         """The fraction of samples that the network recognises."""

@@ -1,10 +1,10 @@
-"""Networks: many sigmoid networks of one shape, their weights stacked, applied together."""
+"""Networks: many dense networks of one shape, their weights stacked, applied together."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,27 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import NetworksError
-from fewlevels.networks.activations import SIGMOID
-from fewlevels.networks.forward import recognised, sizes_of
+from fewlevels.networks.activations import SIGMOID, Activation, checked_activation
+from fewlevels.networks.forward import check_fit, recognised, recognised_by_sums, sizes_of
 from fewlevels.samples.samples import Samples
+
+Models = slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]
+"""Indices of some models."""
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """Feed-forward networks without biases: input -> W1 -> sigmoid -> W2 -> sigmoid …; the largest output wins.
+    """Feed-forward networks of dense layers: input -> W1 (+ b1) -> activation -> W2 …; the largest output wins.
 
-    weights: one array (models, fan_in, fan_out) per layer, float64, finite.
+    weights: one array (models, fan_in, fan_out) per layer, float64, finite. biases: one array (models, fan_out) per
+    layer, None where a layer has none; by default none has, as the paper's. activations: one per layer, or their names;
+    by default sigmoids, the paper's. Of one output class 1 wins where it is above 0 before its activation.
     Raises NetworksError where layers do not fit together.
     """
 
     weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray | None, ...] = field(default=(), kw_only=True)
+    activations: tuple[Activation, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.weights, list | tuple):
@@ -47,18 +54,37 @@ class Networks:
                     f"{len(before)} models, got shape {w.shape}"
                 )
         object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", _checked_biases(self.biases, weights))
+        object.__setattr__(self, "activations", _checked_activations(self.activations, len(weights)))
 
     @classmethod
-    def from_weights(cls, weights: Sequence[npt.ArrayLike]) -> Networks:
+    def from_weights(
+        cls,
+        weights: Sequence[npt.ArrayLike],
+        *,
+        biases: Sequence[npt.ArrayLike | None] = (),
+        activations: Sequence[str | Activation] = (),
+    ) -> Networks:
         """Networks of the user's own: one array per layer, (fan_in, fan_out) for one network, or
-        (models, fan_in, fan_out) for several. Raises NetworksError where they do not fit together.
+        (models, fan_in, fan_out) for several; biases likewise, (fan_out,) or (models, fan_out), None where a layer has
+        none. Raises NetworksError where they do not fit together.
         """
         if not isinstance(weights, list | tuple):
             raise NetworksError(f"weights must be a list of arrays of numbers, one a layer, got {shown(weights)}")
         arrays = [
             real_array(f"the weights of layer {i}", w, NetworksError).copy() for i, w in enumerate(weights, start=1)
         ]
-        return Networks(tuple(w[None] if w.ndim == 2 else w for w in arrays))
+        if isinstance(biases, list | tuple):
+            given = [
+                None if b is None else real_array(f"the bias of layer {i}", b, NetworksError).copy()
+                for i, b in enumerate(biases, start=1)
+            ]
+            biases = [b[None] if b is not None and b.ndim == 1 else b for b in given]
+        return Networks(
+            tuple(w[None] if w.ndim == 2 else w for w in arrays),
+            biases=biases,  # type: ignore[arg-type]  # anything, checked there
+            activations=activations,  # type: ignore[arg-type]  # the same
+        )
 
     @classmethod
     def from_joint(cls, joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> Networks:
@@ -82,15 +108,30 @@ class Networks:
         return len(self.weights[0])
 
     def __repr__(self) -> str:
-        return f"<Networks: {len(self)} of {'-'.join(map(str, sizes_of(self.shapes)))}>"
+        return f"<Networks: {len(self)} of {'-'.join(map(str, sizes_of(self.shapes)))}{self._units}>"
 
-    def __getitem__(self, models: int | slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Networks:
+    @property
+    def _units(self) -> str:
+        """What differs from the paper's, in words."""
+        if self.plain:
+            return ""
+        bias = " with biases" if any(b is not None for b in self.biases) else ""
+        return f"{bias}, {', '.join(one.name for one in self.activations)}"
+
+    def __getitem__(self, models: int | Models) -> Networks:
         """The networks at these indices; an integer gives one network."""
         if isinstance(models, int | np.integer):
             if not -len(self) <= models < len(self):
                 raise IndexError(f"model must be {-len(self)} to {len(self) - 1}, got {models}")
             models = slice(models, models + 1 or None)
-        return Networks(tuple(w[models] for w in self.weights))
+        biases = tuple(None if b is None else b[models] for b in self.biases)
+        return replace(self, weights=tuple(w[models] for w in self.weights), biases=biases)
+
+    @property
+    def plain(self) -> bool:
+        """Whether they are of the paper's kind, which the native kernels know: no biases, sigmoids, several outputs."""
+        no_bias = all(b is None for b in self.biases)
+        return no_bias and all(one == SIGMOID for one in self.activations) and self.shapes[-1][1] > 1
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -109,25 +150,83 @@ class Networks:
         """max |W| - min |W| over all layers together, (models,) (paper, Equation 2)."""
         return np.ptp(np.abs(self.joint()), axis=1)
 
+    def with_joint(self, joint: FloatArray) -> Networks:
+        """The same networks with these joint weights (models, weights); biases and activations stay."""
+        return replace(self, weights=Networks.from_joint(joint, self.shapes).weights)
+
+    def sums(self, x: FloatArray) -> FloatArray:
+        """What the last layer's units sum, before their activation: (models, samples, outputs). x: as `outputs` takes
+        it.
+        """
+        w, b = self.weights[-1], self.biases[-1]
+        return _summed(self._last_inputs(x), w, b)
+
     def outputs(self, x: FloatArray) -> FloatArray:
-        """Outputs after the last sigmoid: (models, samples, outputs). x: (samples, inputs)."""
-        x = real_array("x", x, NetworksError)
-        if x.ndim != 2 or x.shape[1] != self.shapes[0][0]:
-            raise NetworksError(f"x must be (samples, {self.shapes[0][0]} inputs), got shape {x.shape}")
-        signal = np.broadcast_to(x, (len(self), *x.shape))
-        for w in self.weights:
-            signal = SIGMOID.value(signal @ w)
-        return signal
+        """Outputs after the last activation: (models, samples, outputs). x: (samples, inputs)."""
+        return self.activations[-1].value(self.sums(x))
 
     def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
         """Which samples each network recognises, (models, samples).
 
         A sample is recognised where its own output is the largest by more than rounding. Outputs are compared before
-        the last sigmoid, where nothing saturates.
+        the last activation where it keeps their order; nothing saturates there.
         Raises NetworksError where samples do not fit.
         """
-        return recognised(self.joint(), self.shapes, samples)
+        return self.judged(self.joint(), samples)
+
+    def judged(
+        self, joint: FloatArray, samples: Samples, models: Models = slice(None), margin: FloatArray | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """`recognised` with joint weights (models, weights) in place of those of these models.
+
+        margin: (models, samples), filled with each sample's own output minus the largest other output.
+        """
+        if self.plain:
+            return recognised(joint, self.shapes, samples, margin)
+        check_fit(self.shapes, samples)
+        networks = self[models].with_joint(joint)
+        signal, w, b = networks._last_inputs(samples.x), networks.weights[-1], networks.biases[-1]
+        terms = np.abs(w).max(axis=(1, 2))[:, None] * np.abs(signal).sum(axis=2)
+        terms += 0.0 if b is None else np.abs(b).max(axis=1)[:, None]
+        return recognised_by_sums(_summed(signal, w, b), terms, self.activations[-1], samples, margin)
 
     def recognition(self, samples: Samples) -> FloatArray:
         """The fraction of samples that each network recognises, (models,)."""
         return self.recognised(samples).mean(axis=1)
+
+    def _last_inputs(self, x: FloatArray) -> FloatArray:
+        """What the last layer takes, (models, samples, fan_in)."""
+        x = real_array("x", x, NetworksError)
+        if x.ndim != 2 or x.shape[1] != self.shapes[0][0]:
+            raise NetworksError(f"x must be (samples, {self.shapes[0][0]} inputs), got shape {x.shape}")
+        signal = np.broadcast_to(x, (len(self), *x.shape))
+        for w, b, activation in zip(self.weights[:-1], self.biases, self.activations, strict=False):
+            signal = activation.value(_summed(signal, w, b))
+        return signal
+
+
+def _summed(signal: FloatArray, w: FloatArray, b: FloatArray | None) -> FloatArray:
+    return signal @ w if b is None else signal @ w + b[:, None]
+
+
+def _checked_biases(biases: object, weights: Sequence[FloatArray]) -> tuple[FloatArray | None, ...]:
+    given = biases if isinstance(biases, list | tuple) else [biases]
+    given = given or [None] * len(weights)
+    if len(given) != len(weights):
+        raise NetworksError(f"biases must be a list of {len(weights)} arrays, one a layer, got {shown(biases)}")
+    checked: list[FloatArray | None] = []
+    for layer, (b, w) in enumerate(zip(given, weights, strict=True), start=1):
+        b = b if b is None else real_array(f"the bias of layer {layer}", b, NetworksError)
+        shape = len(w), w.shape[2]
+        if b is not None and (b.shape != shape or not np.isfinite(b).all()):
+            raise NetworksError(f"the bias of layer {layer} must be finite and of shape {shape}, got shape {b.shape}")
+        checked.append(b)
+    return tuple(checked)
+
+
+def _checked_activations(activations: object, layers: int) -> tuple[Activation, ...]:
+    given = activations if isinstance(activations, list | tuple) else [activations]
+    given = given or [SIGMOID] * layers
+    if len(given) != layers:
+        raise NetworksError(f"activations must be a list of {layers}, one a layer, got {shown(activations)}")
+    return tuple(checked_activation(one, last=layer == layers) for layer, one in enumerate(given, start=1))

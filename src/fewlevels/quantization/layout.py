@@ -56,10 +56,6 @@ class Layout:
         }
         return groups[self.share].astype(np.int32)
 
-    def networks(self, joint: FloatArray) -> Networks:
-        """Networks of these joint weights (models, weights)."""
-        return Networks.from_joint(joint, self.shapes)
-
     def split(self, joint: FloatArray) -> list[FloatArray]:
         """Joint weights (models, weights) as blocks (models * groups, weights of a group)."""
         if self.share == "network":

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, jobs_or_all, shown
+from fewlevels.common.checks import jobs_or_all, shown
 from fewlevels.common.parallel import in_order
 from fewlevels.errors import QuantizationError
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import stack_of
 from fewlevels.quantization.layout import Layout, Share, most_of_groups
 from fewlevels.quantization.protocol import Quantizer
 
@@ -44,9 +46,9 @@ class QuantizedNetworks:
     counts: dict[Minimise, npt.NDArray[np.intp]]
 
     @classmethod
-    def of(cls, joint: FloatArray, layout: Layout, quantizer: Quantizer, levels: int) -> QuantizedNetworks:
-        """Of joint weights (models, weights) that this quantizer gave when asked for so many levels."""
-        return cls(layout.networks(joint), layout.share, counts_of(joint, layout, quantizer, levels))
+    def of(cls, networks: Networks, share: Share, quantizer: Quantizer, levels: int) -> QuantizedNetworks:
+        """Of networks whose weights this quantizer gave when asked for so many levels."""
+        return cls(networks, share, counts_of(networks.joint(), Layout.of(networks, share), quantizer, levels))
 
     @property
     def occupied(self) -> npt.NDArray[np.intp]:
@@ -70,18 +72,24 @@ class QuantizedNetworks:
 
 
 def quantize_networks(
-    networks: Networks, quantizer: Quantizer, levels: int, *, share: Share = "network", jobs: int | None = None
+    networks: Networks | Network,
+    quantizer: Quantizer,
+    levels: int,
+    *,
+    share: Share = "network",
+    jobs: int | None = None,
 ) -> QuantizedNetworks:
-    """Quantize networks with this many levels for all weights that share them. jobs: threads; all cores where None.
+    """Quantize networks, stacked ones or a `Network`, with this many levels for all weights that share them.
+
+    jobs: threads; all cores where None.
 
     Raises QuantizationError for levels that the quantizer does not give, or another `share`.
     """
-    instance("networks", networks, Networks, QuantizationError)
-    jobs = jobs_or_all(jobs, QuantizationError)
-    layout, joint = Layout.of(networks, share), networks.joint()
+    stack, jobs = stack_of(networks, QuantizationError), jobs_or_all(jobs, QuantizationError)
+    layout, joint = Layout.of(stack, share), stack.joint()
     parts = np.array_split(joint, -(-len(joint) // MODELS_AT_ONCE) or 1)
     values = in_order(lambda part: layout.quantize(part, quantizer, levels)[0], parts, jobs)
-    return QuantizedNetworks.of(np.concatenate(values), layout, quantizer, levels)
+    return QuantizedNetworks.of(stack.with_joint(np.concatenate(values)), share, quantizer, levels)
 
 
 def counts_of(

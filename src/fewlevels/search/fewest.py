@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, jobs_or_all, whole_number
+from fewlevels.common.checks import jobs_or_all, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import SearchError
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import Variants, stack_of
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
 from fewlevels.quantization.layout import Layout, Share
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
@@ -24,6 +26,9 @@ from fewlevels.search.trace import at_levels
 
 COPIES = 8
 """Arrays as large as the weights of a chunk that quantizers hold, at most."""
+
+UNITS_HELD = 4
+"""Values of a layer's units that judging holds at once, for each sample of a model, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,19 +92,26 @@ class FewestLevels:
         """
         if self.share != "network":
             raise SearchError(f"a network has one list of levels only where share is 'network', it is {self.share!r}")
-        return self._setting(model).quantize(self.networks[model].joint(), int(self.q[model]))
+        return self._setting(model).quantize(self._one(model).joint(), int(self.q[model]))
 
     def quantized(self, model: int) -> Networks:
-        """One model with its weights at their fewest levels. Raises SearchError where it is unsolved."""
-        network, layout = self.networks[model], self._layout
-        return layout.networks(layout.quantize(network.joint(), self._setting(model), int(self.q[model]))[0])
+        """One model with its weights at their fewest levels, as a stack of one. Raises SearchError where it is
+        unsolved.
+        """
+        network = self._one(model)
+        return network.with_joint(self._layout.quantize(network.joint(), self._setting(model), int(self.q[model]))[0])
+
+    def quantized_network(self, model: int = 0) -> Network:
+        """The same as a `Network`, which can be stored as ONNX."""
+        found: Networks | Variants = self.quantized(model)
+        return found.one(0) if isinstance(found, Variants) else Network.from_networks(found)
 
     def all_quantized(self) -> Networks:
         """Every solved model with its weights at their fewest levels, in order."""
         solved, settings = np.flatnonzero(self.solved), searchable(self.quantizer).settings()
-        joint, layout = self.networks.joint()[solved], self._layout
-        joint, _ = quantize_each(joint, layout, settings, self.q[solved], self._chosen()[solved])
-        return layout.networks(joint)
+        chosen = self.networks[solved]
+        joint, _ = quantize_each(chosen.joint(), self._layout, settings, self.q[solved], self._chosen()[solved])
+        return chosen.with_joint(joint)
 
     def pareto(self, model: int) -> list[tuple[int, float, float]]:
         """(levels, recognition, margin) of the numbers of levels that no smaller number equals in both."""
@@ -111,6 +123,9 @@ class FewestLevels:
             if np.isfinite(recognition) and not any(r >= recognition and m >= margin for _, r, m in best):
                 best.append((levels, float(recognition), float(margin)))
         return best
+
+    def _one(self, model: int) -> Networks:
+        return self.networks[np.array([model])]
 
     @property
     def _layout(self) -> Layout:
@@ -134,7 +149,7 @@ class FewestLevels:
 
 
 def fewest_levels(
-    networks: Networks,
+    networks: Networks | Network,
     samples: Samples,
     *,
     quantizer: Quantizer | None = None,
@@ -148,8 +163,10 @@ def fewest_levels(
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
 
+    networks: stacked ones, or a `Network` of any kind, whose layers' matrices are its weights.
     quantizer: Midpoint() where None, the paper's; all its settings are tried, or a coarser choice of them
-    (`tried_in_full`) where something else than requested levels is minimised. alpha: target recognition, in (0, 1].
+    (`tried_in_full`) where something else than requested levels is minimised, or networks are not the paper's.
+    alpha: target recognition, in (0, 1].
     share: which weights share levels. minimise: 'requested' levels, 'occupied' ones, 'distinct' signed weights, or the
     states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
     test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
@@ -161,18 +178,19 @@ def fewest_levels(
     """
     quantizer = Midpoint() if quantizer is None else quantizer
     check_classes(samples, test)
-    instance("networks", networks, Networks, SearchError)
+    stack = stack_of(networks, SearchError)
     target = Target(alpha, relative)
     q_max = whole_number("q_max", q_max, SearchError, least=1, most=MOST_LEVELS)
     jobs = jobs_or_all(jobs, SearchError)
     check_minimise(minimise)
-    layout = Layout.of(networks, share)
-    sweep = Sweep(networks, samples, searchable(quantizer), layout, target, q_max=q_max, minimise=minimise, test=test)
-    model_bytes = 8 * (COPIES * sweep.joint.shape[1] + len(samples))
+    layout = Layout.of(stack, share)
+    sweep = Sweep(stack, samples, searchable(quantizer), layout, target, q_max=q_max, minimise=minimise, test=test)
+    units = 1 if stack.plain else UNITS_HELD * max(map(max, stack.shapes))
+    model_bytes = 8 * (COPIES * sweep.joint.shape[1] + len(samples) * units)
     chunk = at_once(model_bytes, most=MODELS_AT_ONCE, memory_bytes=MEMORY_BYTES // threads_for(jobs))
-    in_order(sweep.run, [slice(begin, begin + chunk) for begin in range(0, len(networks), chunk)], jobs)
+    in_order(sweep.run, [slice(begin, begin + chunk) for begin in range(0, len(stack), chunk)], jobs)
     return FewestLevels(
-        networks=networks,
+        networks=stack,
         quantizer=quantizer,
         target=target,
         q=sweep.q,

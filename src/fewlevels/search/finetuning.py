@@ -112,7 +112,7 @@ def finetune(
 
     in_order(run, range(0, len(joint), size), jobs)
     return Finetuned(
-        quantized=QuantizedNetworks.of(best, purpose.layout, quantizer, purpose.levels),
+        quantized=QuantizedNetworks.of(networks.with_joint(best), share, quantizer, purpose.levels),
         recognition=after,
         recognition_before=before,
         steps=steps,

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, jobs_or_all, whole_number
+from fewlevels.common.checks import jobs_or_all, whole_number
 from fewlevels.errors import SearchError
-from fewlevels.networks.forward import recognition_and_margin
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import stack_of
 from fewlevels.quantization import Quantizer
 from fewlevels.quantization.layout import Layout, Share
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
@@ -133,7 +134,7 @@ class MethodComparison:
 
 
 def compare_methods(
-    networks: Networks,
+    networks: Networks | Network,
     samples: Samples,
     methods: str | Sequence[Method],
     *,
@@ -157,14 +158,14 @@ def compare_methods(
     and keeps the best by them. config, seed: of fine-tuning (see `finetune`).
     Raises SearchError for no method or arguments out of range.
     """
-    instance("networks", networks, Networks, SearchError)
+    stack = stack_of(networks, SearchError)
     contest = _Contest(
-        networks=networks,
+        networks=stack,
         samples=samples,
         test=test,
         target=Target(alpha, relative),
         q_max=whole_number("q_max", q_max, SearchError, least=1, most=MOST_LEVELS),
-        layout=Layout.of(networks, share),
+        layout=Layout.of(stack, share),
         minimise=minimise,
         config=config,
         seed=whole_number("seed", seed, SearchError),
@@ -174,7 +175,7 @@ def compare_methods(
     check_minimise(minimise)
     return MethodComparison(
         results=tuple(contest.run(method) for method in checked_methods(methods)),
-        recognition=networks.recognition(contest.judge),
+        recognition=stack.recognition(contest.judge),
         target=contest.target,
         q_max=contest.q_max,
         share=share,
@@ -238,15 +239,15 @@ class _Contest:
         counts, runs = np.full(trace.shape, NEVER), {}
         for levels in quantizer.numbers(most):
             runs[levels] = run = self._finetune(quantizer, levels)
-            joint, at = run.networks.joint(), levels - 1
+            at = levels - 1
             trace[:, at] = run.networks.recognition(self.judge)
-            margins[:, at] = recognition_and_margin(joint, self.layout.shapes, self.samples)[1]
+            margins[:, at] = self._margin(run.networks)
             counts[:, at] = np.where(self.target.reached(trace[:, at], before), run.counts[self.minimise], NEVER)
         q = least_count(counts, margins)
         joint = self.networks.joint()
         for levels, run in runs.items():
             joint[q == levels] = run.networks.joint()[q == levels]
-        quantized = self.layout.networks(joint[q > 0])
+        quantized = self.networks[q > 0].with_joint(joint[q > 0])
         return MethodResult(
             method=method,
             q=q,
@@ -256,6 +257,12 @@ class _Contest:
             margin_trace=margins,
             networks=quantized,
         )
+
+    def _margin(self, networks: Networks) -> FloatArray:
+        """The smallest margin over the samples, (models,)."""
+        margins = np.empty((len(networks), len(self.samples)))
+        networks.judged(networks.joint(), self.samples, margin=margins)
+        return margins.min(axis=1)
 
     def _finetune(self, quantizer: Quantizer, levels: int) -> QuantizedNetworks:
         """The networks fine-tuned to so many levels. A relative target keeps all of a network's own recognition."""

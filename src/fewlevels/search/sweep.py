@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import checkpoint
-from fewlevels.networks.forward import recognised, recognition_and_margin
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.cutting import CuttingQuantizer
 from fewlevels.quantization.layout import Layout
@@ -41,11 +40,12 @@ class Sweep:
         minimise: Minimise,
         test: Samples | None,
     ) -> None:
-        self.samples, self.test, self.quantizer, self.layout = samples, test, quantizer, layout
+        self.networks, self.samples, self.test = networks, samples, test
+        self.quantizer, self.layout = quantizer, layout
         self.target, self.minimise = target, minimise
         self.joint, self.settings, self.numbers = networks.joint(), quantizer.settings(), quantizer.numbers(q_max)
-        requested = minimise == "requested"
-        self.screened = quantizer if requested and can_be_screened(quantizer, self.joint, layout) else None
+        self.all_settings = minimise == "requested" and networks.plain
+        self.screened = quantizer if self.all_settings and can_be_screened(quantizer, self.joint, layout) else None
         self.before = networks.recognition(samples)
         self.judged_before = self.before if test is None else networks.recognition(test)
         shape = q_max, len(networks)
@@ -76,13 +76,14 @@ class Sweep:
         """Quantize with every setting and keep the best at each number of levels: the one of least count, then of most
         recognition, then of largest margin, then the first."""
         weights = self.joint[part]
-        requested = self.minimise == "requested"
-        for index in range(len(self.settings)) if requested else self.quantizer.tried_in_full():
+        margins = np.empty((len(weights), len(self.samples)))
+        for index in range(len(self.settings)) if self.all_settings else self.quantizer.tried_in_full():
             swept = self.layout.sweep(weights, self.settings[index], self.numbers)
             for q, values in zip(self.numbers, swept, strict=True):
                 checkpoint()
                 at = q - 1, part
-                recognition, margin = recognition_and_margin(values, self.layout.shapes, self.samples)
+                recognition = self.networks.judged(values, self.samples, part, margins).mean(axis=1)
+                margin = margins.min(axis=1)
                 count = self._count(values, q, self.target.reached(recognition, self.before[part]))
                 more, tied = recognition > self.recognition[at], recognition == self.recognition[at]
                 preferred = more | (tied & (margin > self.margin[at]))
@@ -97,7 +98,7 @@ class Sweep:
             checkpoint()
             numbers, at = np.full(len(weights), q), (q - 1, part)
             values, _ = quantize_each(weights, self.layout, self.settings, numbers, self.setting[at])
-            self.recognition[at] = recognised(values, self.layout.shapes, test).mean(axis=1)
+            self.recognition[at] = self.networks.judged(values, test, part).mean(axis=1)
             self.count[at] = self._count(values, q, self.target.reached(self.recognition[at], self.judged_before[part]))
 
     def _choose(self, part: slice) -> None:

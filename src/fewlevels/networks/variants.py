@@ -1,0 +1,104 @@
+"""Variants: one network of any kind with several sets of weights, used as a stack of networks is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fewlevels.common.arrays import FloatArray
+from fewlevels.common.checks import shown
+from fewlevels.errors import FewlevelsError
+from fewlevels.networks.network import Network
+from fewlevels.networks.networks import Models, Networks
+from fewlevels.samples.samples import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """One network with several sets of weights; searches take it as they take `Networks`.
+
+    values: (models, weights), layer after layer, as `Networks.joint`.
+    """
+
+    network: Network
+    values: FloatArray
+    plain = False
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"<Variants: {len(self)} of {self.network!r}>"
+
+    def __getitem__(self, models: int | Models) -> Variants:
+        return replace(self, values=self.values[[models] if isinstance(models, int | np.integer) else models])
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """(fan_in, fan_out) of each layer's matrix."""
+        return [(layer.matrix.shape[0], layer.matrix.shape[1]) for layer in self.network.layers]
+
+    @property
+    def weights(self) -> tuple[FloatArray, ...]:
+        """One array (models, fan_in, fan_out) per layer."""
+        return tuple(_cut(self.values, self.shapes))
+
+    def joint(self) -> FloatArray:
+        """All weights in one row a model, (models, weights)."""
+        return self.values.copy()
+
+    def with_joint(self, joint: FloatArray) -> Variants:
+        """The same network with these sets of weights."""
+        return replace(self, values=joint)
+
+    def one(self, model: int) -> Network:
+        """The network with one of its sets of weights."""
+        matrices = [w[0] for w in _cut(self.values[[model]], self.shapes)]
+        names = [layer.name for layer in self.network.layers]
+        return self.network.with_weights(dict(zip(names, matrices, strict=True)))
+
+    def judged(
+        self, joint: FloatArray, samples: Samples, models: Models = slice(None), margin: FloatArray | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """Which samples the network recognises with each of these sets of weights, (sets, samples).
+
+        margin: (sets, samples), filled with each sample's own score minus the largest other one (see `Network.scores`).
+        """
+        found = np.empty((len(joint), len(samples)), bool)
+        given = self.with_joint(joint)
+        for model in range(len(joint)):
+            own, others = given.one(model).own_and_others(samples)
+            found[model] = own > others
+            if margin is not None:
+                margin[model] = own - others
+        return found
+
+    def recognised(self, samples: Samples) -> npt.NDArray[np.bool_]:
+        """Which samples the network recognises with each set of weights, (models, samples)."""
+        return self.judged(self.values, samples)
+
+    def recognition(self, samples: Samples) -> FloatArray:
+        """The fraction of samples that the network recognises with each set of weights, (models,)."""
+        return self.recognised(samples).mean(axis=1)
+
+
+def stack_of(networks: Networks | Network, error: type[FewlevelsError]) -> Networks:
+    """Networks as they are, a `Network` as the one of its `Variants`: they do all that searches ask of networks. Raises
+    the given error for anything else.
+    """
+    if isinstance(networks, Network):
+        joint = np.concatenate([layer.matrix.ravel() for layer in networks.layers])
+        networks = cast(Networks, Variants(networks, joint[None]))
+    if isinstance(networks, (Networks, Variants)):
+        return networks
+    raise error(f"networks must be Networks or a Network, got {shown(networks)}")
+
+
+def _cut(joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> list[FloatArray]:
+    ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in shapes])[:-1]
+    parts = np.split(joint, ends, axis=1)
+    return [part.reshape(len(joint), *shape) for part, shape in zip(parts, shapes, strict=True)]
