@@ -12,6 +12,7 @@ from fewlevels import KMeans, Network, Networks, Samples, fewest_levels
 from fewlevels.errors import NetworksError
 from fewlevels.networks.activations import ACTIVATIONS, UNIT_ACTIVATIONS, LeakyRelu
 from fewlevels.networks.builder import Builder
+from fewlevels.networks.variants import Variants
 
 RNG = np.random.default_rng(12)
 X, Y = RNG.normal(size=(60, 6)), np.tile(np.arange(4), 15)
@@ -143,8 +144,50 @@ def network_by_hand(network: Network, levels: int, share: str) -> Network:
     return network.with_weights(matrices)
 
 
+def test_a_search_with_biases_on_rows_finds_the_same_in_a_graph_and_in_the_stacked_network() -> None:
+    networks = dense(1, ["relu", "tanh", "softmax"])
+    labelled = Samples(X, networks.sums(X)[0].argmax(axis=1), tuple("abcd"))
+    graph = Variants.of(Network.from_networks(networks), bias_rows=True)
+    stacked = networks.with_bias_rows()
+    assert graph.shapes == stacked.shapes and graph.bias_rows == stacked.bias_rows
+    np.testing.assert_array_equal(graph.joint(), stacked.joint())
+    one, other = (
+        fewest_levels(each, labelled, quantizer=KMeans(), alpha=0.8, q_max=12)  # type: ignore[arg-type]
+        for each in (graph, stacked)
+    )
+    np.testing.assert_array_equal(one.recognition_trace, other.recognition_trace)
+    biases = {layer.name: layer.bias for layer in one.quantized_network().layers}
+    assert one.solved.all() and all(bias is not None for bias in biases.values())
+    levels = np.unique(np.abs(other.quantized(0).joint()))
+    assert len(levels) <= one.q[0]
+
+
 def test_agreement_is_the_recognition_of_what_the_network_itself_tells() -> None:
     networks = dense(2, ["relu", "relu", "identity"])
     one, other = Network.from_networks(networks, 0), Network.from_networks(networks, 1)
     assert one.recognition(one.labelled(X)) == 1.0
     assert other.recognition(one.labelled(X)) == other.agreement(one, X) < 1.0
+
+
+def test_bias_rows_are_weights_of_a_constant_1() -> None:
+    networks = dense(3, ["relu", "tanh", "softmax"])
+    rows = networks.with_bias_rows()
+    np.testing.assert_allclose(rows.sums(X), networks.sums(X), rtol=1e-12, atol=1e-12)
+    assert rows.biases == (None, None, None) and rows.inputs == 6
+    for w, b, own, count in zip(rows.weights, networks.biases, networks.weights, rows.bias_rows, strict=True):
+        assert b is not None
+        least = np.ceil(np.abs(b).max(axis=1) / np.abs(own).max(axis=(1, 2))).max()
+        assert count == least and np.abs(w[:, -count:]).max() <= np.abs(own).max()
+        np.testing.assert_allclose(w[:, -count:].sum(axis=1), b, rtol=1e-12)
+    np.testing.assert_allclose(Network.from_networks(rows, 2).outputs(X), networks.outputs(X)[2], rtol=1e-6, atol=1e-9)
+    assert "with bias rows" in repr(rows) and rows[1].bias_rows == rows.bias_rows
+    assert rows.joint().shape[1] == sum(fan_in * fan_out for fan_in, fan_out in rows.shapes)
+    np.testing.assert_array_equal(rows.with_joint(rows.joint()).outputs(X), rows.outputs(X))
+
+
+def test_a_large_bias_takes_several_rows_and_none_takes_no_row() -> None:
+    one = Networks.from_weights([[[1.0], [0.5]], [[2.0]]], biases=[[3.5], None], activations=["relu", "identity"])
+    rows = one.with_bias_rows()
+    assert rows.bias_rows == (4, 0) and rows.weights[0][0, :, 0].tolist() == [1.0, 0.5, *[0.875] * 4]
+    with pytest.raises(NetworksError, match="bias_rows must be a number of rows of each layer"):
+        Networks(rows.weights, bias_rows=(6, 0))

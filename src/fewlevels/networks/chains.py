@@ -30,8 +30,12 @@ def model_of(networks: Networks, model: int = 0) -> ModelProto:
     """One of stacked networks as an ONNX model in double precision. Raises NetworksError where there is no such one."""
     instance("networks", networks, Networks, NetworksError)
     model = whole_number("model", model, NetworksError, most=len(networks) - 1)
-    weights = [w[model] for w in networks.weights]
-    biases = [None if b is None else b[model] for b in networks.biases]
+    weights, biases = [], []
+    for w, b, rows in zip(networks.weights, networks.biases, networks.bias_rows, strict=True):
+        inputs = w.shape[1] - rows
+        weights.append(w[model, :inputs])
+        own = None if b is None else b[model]
+        biases.append(w[model, inputs:].sum(axis=0) + (0.0 if own is None else own) if rows else own)
     return chain(weights, biases, networks.activations, np.float64)
 
 

@@ -26,10 +26,12 @@ TIE = 1e-12
 """Difference of two sums that is a tie, relative to the largest sum of terms; the native kernel has the same."""
 
 
-def check_fit(shapes: Sequence[tuple[int, int]], samples: Samples) -> None:
-    """Raises NetworksError where networks of layers of these (fan_in, fan_out) cannot tell these samples."""
+def check_fit(shapes: Sequence[tuple[int, int]], samples: Samples, bias_rows: int = 0) -> None:
+    """Raises NetworksError where networks of layers of these (fan_in, fan_out), the first with so many rows of biases,
+    cannot tell these samples.
+    """
     instance("samples", samples, Samples, NetworksError)
-    inputs, outputs = shapes[0][0], shapes[-1][1]
+    inputs, outputs = shapes[0][0] - bias_rows, shapes[-1][1]
     if samples.inputs != inputs or len(samples.classes) > max(outputs, 2):
         raise NetworksError(
             f"networks of {inputs} inputs and {outputs} outputs cannot tell samples of "

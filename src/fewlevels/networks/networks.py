@@ -13,6 +13,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import is_whole, real_array, shown
 from fewlevels.errors import NetworksError
 from fewlevels.networks.activations import SIGMOID, Activation, checked_activation
+from fewlevels.networks.bias_rows import on_rows
 from fewlevels.networks.forward import check_fit, recognised, recognised_by_sums, sizes_of
 from fewlevels.samples.samples import Samples
 
@@ -27,12 +28,15 @@ class Networks:
     weights: one array (models, fan_in, fan_out) per layer, float64, finite. biases: one array (models, fan_out) per
     layer, None where a layer has none; by default none has, as the paper's. activations: one per layer, or their names;
     by default sigmoids, the paper's. Of one output class 1 wins where it is above 0 before its activation.
+    bias_rows: one number per layer; so many last rows of its weights take a constant 1 in place of an input, as word
+    lines do that hold a bias (see `with_bias_rows`); by default none does.
     Raises NetworksError where layers do not fit together.
     """
 
     weights: tuple[FloatArray, ...]
     biases: tuple[FloatArray | None, ...] = field(default=(), kw_only=True)
     activations: tuple[Activation, ...] = field(default=(), kw_only=True)
+    bias_rows: tuple[int, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.weights, list | tuple):
@@ -47,14 +51,16 @@ class Networks:
                 raise NetworksError(f"the weights of layer {layer} must be (models, fan_in, fan_out), got {w.shape}")
             if not np.isfinite(w).all():
                 raise NetworksError(f"the weights of layer {layer} must be finite, got {w[~np.isfinite(w)][0]}")
+        rows = _checked_rows(self.bias_rows, weights)
         for layer, (before, w) in enumerate(itertools.pairwise(weights), start=2):
-            if w.shape[:2] != (len(before), before.shape[2]):
+            if w.shape[:2] != (len(before), before.shape[2] + rows[layer - 1]):
                 raise NetworksError(
                     f"layer {layer} must take the {before.shape[2]} outputs of layer {layer - 1} in "
                     f"{len(before)} models, got shape {w.shape}"
                 )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", _checked_biases(self.biases, weights))
+        object.__setattr__(self, "bias_rows", rows)
         object.__setattr__(self, "activations", _checked_activations(self.activations, len(weights)))
 
     @classmethod
@@ -116,6 +122,7 @@ class Networks:
         if self.plain:
             return ""
         bias = " with biases" if any(b is not None for b in self.biases) else ""
+        bias += " with bias rows" if any(self.bias_rows) else ""
         return f"{bias}, {', '.join(one.name for one in self.activations)}"
 
     def __getitem__(self, models: int | Models) -> Networks:
@@ -130,8 +137,13 @@ class Networks:
     @property
     def plain(self) -> bool:
         """Whether they are of the paper's kind, which the native kernels know: no biases, sigmoids, several outputs."""
-        no_bias = all(b is None for b in self.biases)
+        no_bias = all(b is None for b in self.biases) and not any(self.bias_rows)
         return no_bias and all(one == SIGMOID for one in self.activations) and self.shapes[-1][1] > 1
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs a sample has."""
+        return self.shapes[0][0] - self.bias_rows[0]
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -152,7 +164,21 @@ class Networks:
 
     def with_joint(self, joint: FloatArray) -> Networks:
         """The same networks with these joint weights (models, weights); biases and activations stay."""
-        return replace(self, weights=Networks.from_joint(joint, self.shapes).weights)
+        joint = real_array("joint weights", joint, NetworksError)
+        ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in self.shapes])
+        if joint.ndim != 2 or joint.shape[1] != ends[-1]:
+            raise NetworksError(f"joint weights must be (models, {ends[-1]}), got shape {joint.shape}")
+        parts = np.split(joint, ends[:-1], axis=1)
+        shaped = (part.reshape(len(joint), *shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return replace(self, weights=tuple(shaped))
+
+    def with_bias_rows(self) -> Networks:
+        """The same networks with each layer's bias on word lines of its own, as weights among the others; see
+        `on_rows`.
+        """
+        laid = [on_rows(w, b) for w, b in zip(self.weights, self.biases, strict=True)]
+        rows = tuple(given + more for given, (_, more) in zip(self.bias_rows, laid, strict=True))
+        return replace(self, weights=tuple(w for w, _ in laid), biases=(), bias_rows=rows)
 
     def sums(self, x: FloatArray) -> FloatArray:
         """What the last layer's units sum, before their activation: (models, samples, outputs). x: as `outputs` takes
@@ -183,7 +209,7 @@ class Networks:
         """
         if self.plain:
             return recognised(joint, self.shapes, samples, margin)
-        check_fit(self.shapes, samples)
+        check_fit(self.shapes, samples, self.bias_rows[0])
         networks = self[models].with_joint(joint)
         signal, w, b = networks._last_inputs(samples.x), networks.weights[-1], networks.biases[-1]
         terms = np.abs(w).max(axis=(1, 2))[:, None] * np.abs(signal).sum(axis=2)
@@ -197,12 +223,16 @@ class Networks:
     def _last_inputs(self, x: FloatArray) -> FloatArray:
         """What the last layer takes, (models, samples, fan_in)."""
         x = real_array("x", x, NetworksError)
-        if x.ndim != 2 or x.shape[1] != self.shapes[0][0]:
-            raise NetworksError(f"x must be (samples, {self.shapes[0][0]} inputs), got shape {x.shape}")
+        if x.ndim != 2 or x.shape[1] != self.inputs:
+            raise NetworksError(f"x must be (samples, {self.inputs} inputs), got shape {x.shape}")
         signal = np.broadcast_to(x, (len(self), *x.shape))
-        for w, b, activation in zip(self.weights[:-1], self.biases, self.activations, strict=False):
-            signal = activation.value(_summed(signal, w, b))
-        return signal
+        for layer, (w, b) in enumerate(zip(self.weights[:-1], self.biases, strict=False)):
+            signal = self.activations[layer].value(_summed(self._with_constants(signal, layer), w, b))
+        return self._with_constants(signal, len(self.weights) - 1)
+
+    def _with_constants(self, signal: FloatArray, layer: int) -> FloatArray:
+        rows = self.bias_rows[layer]
+        return np.concatenate([signal, np.ones((*signal.shape[:2], rows))], axis=2) if rows else signal
 
 
 def _summed(signal: FloatArray, w: FloatArray, b: FloatArray | None) -> FloatArray:
@@ -222,6 +252,15 @@ def _checked_biases(biases: object, weights: Sequence[FloatArray]) -> tuple[Floa
             raise NetworksError(f"the bias of layer {layer} must be finite and of shape {shape}, got shape {b.shape}")
         checked.append(b)
     return tuple(checked)
+
+
+def _checked_rows(rows: object, weights: Sequence[FloatArray]) -> tuple[int, ...]:
+    given = rows if isinstance(rows, list | tuple) else [rows]
+    given = given or [0] * len(weights)
+    fits = len(given) == len(weights) and all(map(is_whole, given))
+    if not fits or not all(0 <= count < w.shape[1] for count, w in zip(given, weights, strict=True)):
+        raise NetworksError(f"bias_rows must be a number of rows of each layer, fewer than it has, got {shown(rows)}")
+    return tuple(map(int, given))
 
 
 def _checked_activations(activations: object, layers: int) -> tuple[Activation, ...]:

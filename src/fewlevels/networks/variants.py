@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import shown
 from fewlevels.errors import FewlevelsError
+from fewlevels.networks.bias_rows import on_rows
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Models, Networks
 from fewlevels.samples.samples import Samples
@@ -21,12 +22,24 @@ from fewlevels.samples.samples import Samples
 class Variants:
     """One network with several sets of weights; searches take it as they take `Networks`.
 
-    values: (models, weights), layer after layer, as `Networks.joint`.
+    values: (models, weights), layer after layer, as `Networks.joint`. bias_rows: of each layer's matrix, its last rows
+    that hold the bias (see `on_rows`).
     """
 
     network: Network
     values: FloatArray
+    bias_rows: tuple[int, ...]
     plain = False
+
+    @classmethod
+    def of(cls, network: Network, *, bias_rows: bool = False) -> Variants:
+        """The network itself, as a stack of one. bias_rows: biases are weights, too; else they stay digital."""
+        biases = [layer.bias if bias_rows else None for layer in network.layers]
+        laid = [
+            on_rows(layer.matrix[None], None if bias is None else bias[None])
+            for layer, bias in zip(network.layers, biases, strict=True)
+        ]
+        return cls(network, np.concatenate([w.ravel() for w, _ in laid])[None], tuple(rows for _, rows in laid))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -39,8 +52,9 @@ class Variants:
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """(fan_in, fan_out) of each layer's matrix."""
-        return [(layer.matrix.shape[0], layer.matrix.shape[1]) for layer in self.network.layers]
+        """(fan_in, fan_out) of each layer's matrix, with its rows of biases."""
+        matrices = [layer.matrix.shape for layer in self.network.layers]
+        return [(shape[0] + rows, shape[1]) for shape, rows in zip(matrices, self.bias_rows, strict=True)]
 
     @property
     def weights(self) -> tuple[FloatArray, ...]:
@@ -57,9 +71,15 @@ class Variants:
 
     def one(self, model: int) -> Network:
         """The network with one of its sets of weights."""
-        matrices = [w[0] for w in _cut(self.values[[model]], self.shapes)]
-        names = [layer.name for layer in self.network.layers]
-        return self.network.with_weights(dict(zip(names, matrices, strict=True)))
+        weights, biases = {}, {}
+        for layer, w, rows in zip(
+            self.network.layers, _cut(self.values[[model]], self.shapes), self.bias_rows, strict=True
+        ):
+            inputs = layer.matrix.shape[0]
+            weights[layer.name] = w[0, :inputs]
+            if rows:
+                biases[layer.name] = w[0, inputs:].sum(axis=0)
+        return self.network.with_weights(weights, biases)
 
     def judged(
         self, joint: FloatArray, samples: Samples, models: Models = slice(None), margin: FloatArray | None = None
@@ -91,8 +111,7 @@ def stack_of(networks: Networks | Network, error: type[FewlevelsError]) -> Netwo
     the given error for anything else.
     """
     if isinstance(networks, Network):
-        joint = np.concatenate([layer.matrix.ravel() for layer in networks.layers])
-        networks = cast(Networks, Variants(networks, joint[None]))
+        networks = cast(Networks, Variants.of(networks))
     if isinstance(networks, (Networks, Variants)):
         return networks
     raise error(f"networks must be Networks or a Network, got {shown(networks)}")
