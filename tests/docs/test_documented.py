@@ -82,6 +82,9 @@ def folder(small_study: tuple[Path, StudyResult], tmp_path_factory: pytest.TempP
     shutil.copytree(small_study[0], folder)
     printed(folder, "simulate", folder, "--draws", 2)
     printed(folder, "search", folder, "--method", "paper")
+    dense = folder.parent / "dense.npz"
+    np.savez(dense, W1=np.eye(25, 4), b1=np.ones(4), W2=np.eye(4, 10), b2=np.ones(10), activations=["relu", "softmax"])
+    printed(folder, "search", dense, "--data", "digits5", "--method", "paper", "--out", folder.parent / "found")
     store_agreement(folder, 0, CircuitOptions(), Agreement(((1.0, 1, 0.0),), 1e-9, "39"))
     volt = np.linspace(0.1, 1, 10)
     table = "\n".join(f"{v},{1e-5 * v * (1 + v**2)}" for v in volt)
@@ -110,7 +113,12 @@ def stored(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["run.json", "circuit.json", "agreement.json", "search.json"])
+def test_every_key_of_a_search_is_documented(folder: Path) -> None:
+    searches = [stored(path / "search.json") for path in (folder, folder.parent / "found")]
+    assert {key for each in searches for key in keys(each)} == documented("search.json")
+
+
+@pytest.mark.parametrize("name", ["run.json", "circuit.json", "agreement.json"])
 def test_every_key_of_a_study_s_json_is_documented(folder: Path, name: str) -> None:
     assert set(keys(stored(folder / name))) == documented(name)
 
@@ -141,9 +149,11 @@ def test_every_key_of_a_device_is_documented(folder: Path) -> None:
 
 
 def test_every_array_of_a_file_is_documented(folder: Path) -> None:
-    for name in ("samples.npz", "weights.npz", "search.npz"):
+    for name in ("samples.npz", "weights.npz"):
         with np.load(folder / name) as arrays:
             assert set(arrays) == documented(name)
+    with np.load(folder / "search.npz") as paper, np.load(folder.parent / "found" / "search.npz") as dense:
+        assert set(paper) | set(dense) == documented("search.npz")
     with np.load(folder.parent / "fit_imperfect" / "network.npz") as arrays:
         assert set(arrays) == {"W1", "W2"} <= documented("weights.npz")
 

@@ -194,7 +194,11 @@ def test_more_outputs_than_classes_are_allowed_and_compete() -> None:
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"b1": np.ones(4)}, "holds b1 besides W1, W2; networks here have no biases"),
+        ({"b1": np.ones(5)}, r"net\.npz: the bias of layer 1 must be finite and of shape \(1, 4\), got shape \(1, 5\)"),
+        ({"b3": np.ones(5)}, "holds b3 besides W1, W2; W1, W2 …, b1, b2 … and activations are read"),
+        ({"activations": np.array(["relu", "maxout"])}, "of the last layer must be sigmoid, relu"),
+        ({"activations": np.array(["relu"] * 3)}, "it has 2 layers and 3 activations are named"),
+        ({"activations": np.ones(2)}, "activations must be a list of names, got float64"),
         ({"W1": np.ones((4, 25)), "W2": np.ones((10, 4))}, "only when transposed; W1 is .inputs, outputs."),
         ({"W1": np.full((25, 4), np.nan)}, r"net\.npz: the weights of layer 1 must be finite, got nan"),
         ({"W1": np.ones((0, 25, 4)), "W2": np.ones((0, 4, 10))}, r"at least one network, .* none: W1 is \(0, 25, 4\)"),

@@ -103,7 +103,7 @@ def test_samples_that_name_their_classes_otherwise_are_refused_everywhere(
 
 def test_what_a_name_cannot_mean_is_one_sentence(two: Path, tmp_path: Path) -> None:
     for arguments, error, said in (
-        ((tmp_path / "none",), UsageError, "there is no .*none; the folder of a study is expected, or a .npz"),
+        ((tmp_path / "none",), UsageError, "there is no .*none; the folder of a study is expected, or a network"),
         ((two,), UsageError, "two.npz brings no samples; give them with --data"),
         ((two, "digits9"), SamplesError, "no samples file at digits9"),
         ((two, "digits8", "digits9"), SamplesError, "no samples file at digits9"),
@@ -144,7 +144,7 @@ def test_every_command_says_the_same_of_the_same_option() -> None:
     for said in (
         "--data NAME|FILE Samples to choose settings and fine-tune on: digits5, digits7, the training part of digits8",
         "--test NAME|FILE Held-out samples that alone judge; of digits8 or mnist5000 the test part.",
-        "The folder of a study, or a .npz with W1, W2 …",
+        "The folder of a study, or a network: .onnx, .keras, .h5, .npz with W1, b1 …, .safetensors or .pt",
     ):
         assert said in helps["search"] and said in helps["fit"]
     assert all("--model best|INDEX best, or the index of a model." in helps[command] for command in ("fit", "simulate"))

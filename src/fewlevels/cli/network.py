@@ -8,19 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from fewlevels.cli.options import Json, option
-
-Activation = Annotated[
-    Optional[str],
-    option(
-        "--activation",
-        "Of a file of weights alone: one for each layer, or two: of the hidden layers and of the last. [the file's]",
-        "NAME,...",
-    ),
-]
-KeepDigital = Annotated[
-    Optional[str], option("--keep-digital", "Layers or nodes that do not go on a crossbar. [none]", "NAME,...")
-]
+from fewlevels.cli.options import Activation, Json, KeepDigital, names, option
 
 
 def network(
@@ -40,19 +28,9 @@ def network(
     """Describe a trained network: its layers, what stays digital, what it recognises."""
     from fewlevels.networks.importers.load import load_network
     from fewlevels.reporting.network import describe, page
-    from fewlevels.samples.datasets import NAMES, samples_of
-    from fewlevels.samples.files import Data, load_data
+    from fewlevels.samples.datasets import data_of
 
-    found = load_network(model, activations=_names(activation), keep_digital=_names(keep_digital))
-    given = None
-    if data is not None and data in NAMES:
-        named = samples_of(data)
-        given = Data(x=named.x, y=named.y.astype(int), classes=named.classes)
-    elif data is not None:
-        given = load_data(data)
+    found = load_network(model, activations=names(activation), keep_digital=names(keep_digital))
+    given = None if data is None else data_of(data)
     described = describe(found, given)
     print(json.dumps(described, indent=1) if as_json else page(described, str(model), given))
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()] if text else []

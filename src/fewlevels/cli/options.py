@@ -71,7 +71,7 @@ def _real(text: str) -> float:
         raise typer.BadParameter(f"a number is expected, got {text!r}.") from None
 
 
-NETWORKS = "The folder of a study, or a .npz with W1, W2 …"
+NETWORKS = "The folder of a study, or a network: .onnx, .keras, .h5, .npz with W1, b1 …, .safetensors or .pt"
 SAMPLES = "digits5, digits7, the training part of digits8 or mnist5000, or a glyph file or .npz with X and y"
 
 Data = Annotated[
@@ -89,3 +89,24 @@ Jobs = Annotated[Optional[int], option("--jobs", "Threads; does not change the r
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
+
+Activation = Annotated[
+    Optional[str],
+    option(
+        "--activation",
+        "Of a file of weights alone: one for each layer, or two: of the hidden layers and of the last. [the file's]",
+        "NAME,...",
+    ),
+]
+KeepDigital = Annotated[
+    Optional[str], option("--keep-digital", "Layers or nodes that do not go on a crossbar. [none]", "NAME,...")
+]
+Bias = Annotated[
+    str,
+    option("--bias", "digital, or rows: biases are weights of word lines of their own. [{default}]", "digital|rows"),
+]
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """The names in a list with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()

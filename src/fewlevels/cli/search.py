@@ -10,11 +10,11 @@ from typing import Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import on_interrupt
-from fewlevels.cli.options import NETWORKS, Data, Json, Test, option
+from fewlevels.cli.options import NETWORKS, Activation, Bias, Data, Json, KeepDigital, Test, names, option
 
 
 def search(
-    source: Annotated[Path, typer.Argument(metavar="DIR|NET.npz", help=NETWORKS, show_default=False)],
+    source: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False)],
     method: Annotated[
         str,
         option(
@@ -50,18 +50,23 @@ def search(
             "--out", "Folder for search.json, the traces and weights in search.npz, and the figure. [the study]", "DIR"
         ),
     ] = None,
+    activation: Activation = None,
+    keep_digital: KeepDigital = None,
+    bias: Bias = "digital",
     as_json: Json = False,
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
     on_interrupt("nothing was stored")
-    from fewlevels.reporting.comparison import describe, require_room, sentences, store_comparison, table
+    from fewlevels.reporting.comparison import describe, require_room, sentences, store_comparison, table, traces
+    from fewlevels.reporting.quantized import store_quantized
     from fewlevels.search.methods import compare_methods
-    from fewlevels.study.inputs import read_inputs
+    from fewlevels.study.inputs import Reading, read_inputs
 
     out = source if out is None and source.is_dir() else out
     if out is not None:
         require_room(out, source)
-    inputs = read_inputs(source, data, test)
+    reading = Reading(activations=names(activation), keep_digital=names(keep_digital), bias=bias)
+    inputs = read_inputs(source, data, test, reading=reading)
     comparison = compare_methods(
         inputs.networks,
         inputs.samples,
@@ -77,11 +82,16 @@ def search(
     files = []
     if out is not None:
         stored = partial(on_interrupt, "search.json and search.npz were stored")
-        files = store_comparison(out, comparison, inputs.data_name, inputs.test_name, on_stored=stored)
-    found = describe(comparison, inputs.data_name, inputs.test_name)
+        files = store_comparison(
+            out, comparison, inputs.data_name, inputs.test_name, remarks=inputs.remarks, on_stored=stored
+        )
+        files += store_quantized(out, comparison, inputs.network) if inputs.network else []
+    found = describe(comparison, inputs.data_name, inputs.test_name, inputs.remarks)
     if as_json:
         return print(json.dumps(found, indent=1))
     print(*sentences(found), "", table(found), sep="\n")
+    if found["models"] == 1:
+        print("", "Recognition at each number of levels:", "", traces(found), sep="\n")
     if files:
         print("\nstored:", *files, sep="\n  ")
     if out == source:

@@ -148,9 +148,14 @@ ACTIVATIONS: dict[str, Activation] = {**UNIT_ACTIVATIONS, SOFTMAX.name: SOFTMAX}
 """Of the last layer."""
 
 
+ALIASES = {"linear": IDENTITY.name, "logistic": SIGMOID.name}
+"""Other names that frameworks have for them."""
+
+
 def checked_activation(activation: object, *, last: bool) -> Activation:
     """The activation, or that of a name. last: it follows the last layer. Raises NetworksError where there is none."""
     known = ACTIVATIONS if last else UNIT_ACTIVATIONS
+    activation = ALIASES.get(activation, activation) if isinstance(activation, str) else activation
     if isinstance(activation, str) and activation in known:
         return known[activation]
     if isinstance(activation, type) or not hasattr(activation, "value" if last else "slope"):

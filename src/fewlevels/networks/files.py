@@ -1,11 +1,13 @@
-"""Files of networks: a NumPy .npz with W1, W2 …"""
+"""Files of networks: a NumPy .npz with W1, W2 …, b1, b2 … and activations."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,37 +15,89 @@ import numpy.typing as npt
 from fewlevels.common.files import name_of
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
+from fewlevels.networks.activations import ACTIVATIONS, ALIASES, SIGMOID
 from fewlevels.networks.networks import Networks
 from fewlevels.networks.transposed import TRANSPOSED, fit_transposed
 from fewlevels.samples.samples import Samples
 
+HOW = "one for each layer, or two: of the hidden layers and of the last, as relu,softmax"
 
-def load_networks(path: str | Path) -> Networks:
-    """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several.
 
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Dense layers as a file holds them. biases: None where a layer has none. activations: their names, or none."""
+
+    weights: list[npt.NDArray[Any]]
+    biases: list[npt.NDArray[Any] | None]
+    activations: list[str]
+
+
+def load_networks(path: str | Path, *, activations: Sequence[str] = ()) -> Networks:
+    """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several;
+    with b1, b2 …, (fan_out,) or (models, fan_out), where layers have biases; and `activations`, the name of each
+    layer's.
+
+    activations: where the file names none, or others are meant: one for each layer, or two: of the hidden layers and of
+    the last. Without any they are sigmoids, the paper's.
     Raises NetworksError where the file cannot be read, where it holds no network, where it holds anything but layers
     (the q of a study is allowed), or where the layers do not fit together.
     """
+    held = read_layers(path)
+    if any(w.ndim == 3 and len(w) == 0 for w in held.weights):
+        raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {held.weights[0].shape}")
+    if all(w.ndim == 2 for w in held.weights) and not _fit(held.weights) and _fit([w.T for w in held.weights]):
+        raise NetworksError(f"{path}: the layers fit together only when transposed; {TRANSPOSED}")
+    try:
+        names = of_layers(activations or held.activations, len(held.weights))
+        return Networks.from_weights(held.weights, biases=held.biases, activations=names)
+    except NetworksError as error:
+        raise NetworksError(f"{path}: {error}") from None
+
+
+def read_layers(path: str | Path) -> Layers:
+    """The arrays of an `.npz` of layers. Raises NetworksError where it cannot be read, or holds anything else."""
     names = npz_names(path, NetworksError)
     if "W1" not in names:
         raise NetworksError(f"{name_of(path)} must hold W1, W2 …, it holds {listed(names)}")
     layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
     if beyond := sorted(name for name in names if re.fullmatch(r"W\d+", name) and name not in layers):
         raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
-    if more := sorted(set(names) - {*layers, "q"}):
+    biases = [name.replace("W", "b") for name in layers]
+    if more := sorted(set(names) - {*layers, *biases, "activations", "q"}):
         raise NetworksError(
-            f"{path} holds {listed(more)} besides {', '.join(layers)}; networks here have no "
-            f"biases: train without them, and leave out what is no layer"
+            f"{path} holds {listed(more)} besides {', '.join(layers)}; W1, W2 …, b1, b2 … and activations are read: "
+            "leave out what is none of these"
         )
-    weights = list(read_npz(path, layers, NetworksError).values())
-    if any(w.ndim == 3 and len(w) == 0 for w in weights):
-        raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {weights[0].shape}")
-    if all(w.ndim == 2 for w in weights) and not _fit(weights) and _fit([w.T for w in weights]):
-        raise NetworksError(f"{path}: the layers fit together only when transposed; {TRANSPOSED}")
-    try:
-        return Networks.from_weights(weights)
-    except NetworksError as error:
-        raise NetworksError(f"{path}: {error}") from None
+    arrays = read_npz(path, layers, NetworksError, optional=[name for name in names if name not in (*layers, "q")])
+    named = arrays.get("activations", np.empty(0, str))
+    if named.dtype.kind != "U" or named.ndim != 1:
+        raise NetworksError(f"{name_of(path)}: activations must be a list of names, got {named.dtype} {named.shape}")
+    return Layers(
+        weights=[arrays[name] for name in layers],
+        biases=[arrays.get(name) for name in biases],
+        activations=[str(name) for name in named],
+    )
+
+
+def of_layers(activations: Sequence[str], layers: int) -> list[str]:
+    """A name for each layer, of one for each, or of two, or of none: sigmoids. Raises NetworksError for others."""
+    named = list(activations)
+    if len(named) == 2 and layers > 2:
+        named = [named[0]] * (layers - 1) + named[1:]
+    if named and len(named) != layers:
+        raise NetworksError(f"it has {layers} layers and {len(named)} activations are named; name {HOW}")
+    return named or [SIGMOID.name] * layers
+
+
+def is_stacked(path: str | Path, activations: Sequence[str] = ()) -> bool:
+    """Whether `load_networks` knows all activations of an `.npz` of layers."""
+    named = activations or read_layers(path).activations
+    return all(name in ACTIVATIONS or name in ALIASES for name in named)
+
+
+def names_no_activation(path: str | Path) -> bool:
+    """Whether an `.npz` of layers holds weights alone, so that its units are only taken for sigmoids."""
+    return not {"activations", "q"} & set(npz_names(path, NetworksError))
 
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:
@@ -59,7 +113,7 @@ def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
     """
     if not fit_transposed(networks.shapes, samples):
         return
-    other = Networks(tuple(w.transpose(0, 2, 1) for w in networks.weights))
+    other = replace(networks, weights=tuple(w.transpose(0, 2, 1) for w in networks.weights))
     chance = 1 / len(samples.classes)
     given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
     if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:

@@ -184,7 +184,11 @@ class Network:
         """Write the network, its present weights in it, as one ONNX file."""
         from fewlevels.storage.files import write_file
 
-        write_file(Path(path), self._model.SerializeToString())
+        write_file(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What `to_onnx` writes."""
+        return self._model.SerializeToString()
 
     @cached_property
     def _model(self) -> ModelProto:

@@ -146,6 +146,11 @@ class Networks:
         return self.shapes[0][0] - self.bias_rows[0]
 
     @property
+    def digital_biases(self) -> int:
+        """How many biases each network has beside its weights."""
+        return sum(b.shape[1] for b in self.biases if b is not None)
+
+    @property
     def shapes(self) -> list[tuple[int, int]]:
         """(fan_in, fan_out) of each layer."""
         return [(w.shape[1], w.shape[2]) for w in self.weights]
@@ -219,6 +224,19 @@ class Networks:
     def recognition(self, samples: Samples) -> FloatArray:
         """The fraction of samples that each network recognises, (models,)."""
         return self.recognised(samples).mean(axis=1)
+
+    def labelled(self, x: npt.ArrayLike, model: int = 0) -> Samples:
+        """x, (samples, …), as samples of the classes that one network itself tells: what a changed network recognises
+        of them is its agreement with this one.
+        """
+        given = real_array("x", x, NetworksError)
+        flat = given.reshape(len(given), -1)
+        sums = self[model].sums(flat)[0]
+        decided = (
+            (sums[:, 0] > 0).astype(int) if sums.shape[1] == 1 else self.activations[-1].value(sums).argmax(axis=1)
+        )
+        names = tuple(map(str, range(max(sums.shape[1], 2))))
+        return Samples(flat, decided, names, shape=given.shape[1:] if given.ndim > 2 else None)
 
     def _last_inputs(self, x: FloatArray) -> FloatArray:
         """What the last layer takes, (models, samples, fan_in)."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import shown
-from fewlevels.errors import FewlevelsError
+from fewlevels.errors import FewlevelsError, NetworksError
 from fewlevels.networks.bias_rows import on_rows
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Models, Networks
@@ -61,6 +61,16 @@ class Variants:
         """One array (models, fan_in, fan_out) per layer."""
         return tuple(_cut(self.values, self.shapes))
 
+    @property
+    def digital_biases(self) -> int:
+        """How many biases are no weights."""
+        layers = zip(self.network.layers, self.bias_rows, strict=True)
+        return sum(layer.bias.size for layer, rows in layers if layer.bias is not None and not rows)
+
+    def with_bias_rows(self) -> Variants:
+        """The same; rows are laid when it is made (see `of`)."""
+        return self
+
     def joint(self) -> FloatArray:
         """All weights in one row a model, (models, weights)."""
         return self.values.copy()
@@ -80,6 +90,10 @@ class Variants:
             if rows:
                 biases[layer.name] = w[0, inputs:].sum(axis=0)
         return self.network.with_weights(weights, biases)
+
+    def labelled(self, x: npt.ArrayLike, model: int = 0) -> Samples:
+        """See `Network.labelled`."""
+        return self.one(model).labelled(x)
 
     def judged(
         self, joint: FloatArray, samples: Samples, models: Models = slice(None), margin: FloatArray | None = None
@@ -106,12 +120,15 @@ class Variants:
         return self.recognised(samples).mean(axis=1)
 
 
-def stack_of(networks: Networks | Network, error: type[FewlevelsError]) -> Networks:
-    """Networks as they are, a `Network` as the one of its `Variants`: they do all that searches ask of networks. Raises
-    the given error for anything else.
+def stack_of(
+    networks: Networks | Network, error: type[FewlevelsError] = NetworksError, *, bias_rows: bool = False
+) -> Networks:
+    """Networks as they are, a `Network` as the one of its `Variants`: they do all that searches ask of networks.
+
+    bias_rows: of a `Network`, see `Variants.of`. Raises the given error for anything else.
     """
     if isinstance(networks, Network):
-        networks = cast(Networks, Variants.of(networks))
+        networks = cast(Networks, Variants.of(networks, bias_rows=bias_rows))
     if isinstance(networks, (Networks, Variants)):
         return networks
     raise error(f"networks must be Networks or a Network, got {shown(networks)}")

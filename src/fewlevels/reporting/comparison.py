@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fewlevels.common.counts import counted
+from fewlevels.common.proportions import percent
 from fewlevels.common.words import printable
 from fewlevels.errors import StoreError
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization.sharing import COUNTS
 from fewlevels.reporting.text import aligned
-from fewlevels.search.methods import MethodComparison
+from fewlevels.search.methods import MethodComparison, MethodResult
 from fewlevels.storage.folder import Folder, checksum
 from fewlevels.storage.kinds import require_kind
 from fewlevels.study.inputs import part_of
@@ -36,9 +39,9 @@ COLUMNS = {
 """The two lines above each column of a comparison's table."""
 
 
-def describe(comparison: MethodComparison, data: str, test: str | None) -> dict[str, Any]:
-    """The comparison with the names of its samples, ready for `json.dumps`."""
-    return {"data": data, "test": test, **comparison.to_json()}
+def describe(comparison: MethodComparison, data: str, test: str | None, remarks: Sequence[str] = ()) -> dict[str, Any]:
+    """The comparison with the names of its samples, and what was assumed, ready for `json.dumps`."""
+    return {"data": data, "test": test, "remarks": list(remarks), **comparison.to_json()}
 
 
 def sentences(stored: dict[str, Any]) -> list[str]:
@@ -60,9 +63,30 @@ def sentences(stored: dict[str, Any]) -> list[str]:
         f"{counted(stored['models'], 'network')}, {aim}; levels are shared by {stored['share']}, at most "
         f"{stored['q_max']}, and a search finds the fewest {COUNTS[stored['minimise']]}.",
         judged,
+        *stored.get("remarks", []),
         *(unsolved if nothing else []),
+        *_untrained(stored),
         "The table is over the networks that a method solves; recognition is a mean.",
     ]
+
+
+def _untrained(stored: dict[str, Any]) -> list[str]:
+    """Of one network that does not reach the target before quantizing: what can be asked instead."""
+    before = stored.get("recognition_before_quantizing")
+    if before is None or stored["models_trained"]:
+        return []
+    return [f"The network recognises {percent(before)} before quantizing: --relative keeps a fraction of that."]
+
+
+def traces(stored: dict[str, Any]) -> str:
+    """Of one network its recognition at every number of levels, a column a method, as aligned text."""
+    by_method = {row["method"]: row["recognition_trace"] for row in stored["methods"]}
+    head = ["levels", *map(printable, by_method)]
+    rows = [
+        [str(q), *("-" if value is None else f"{value:.2%}" for value in values)]
+        for q, values in enumerate(zip(*by_method.values(), strict=True), start=1)
+    ]
+    return aligned([head, *rows])
 
 
 def table(stored: dict[str, Any]) -> str:
@@ -114,6 +138,7 @@ def store_comparison(
     data: str,
     test: str | None,
     *,
+    remarks: Sequence[str] = (),
     on_stored: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Write a comparison into a folder, a study's own or any; returns the files.
@@ -130,7 +155,7 @@ def store_comparison(
     store, name = Folder(folder), "levels_by_method"
     figure, certificate = levels_by_method(comparison.levels(), comparison.q_max), _certificate(comparison)
     stored = {
-        **describe(comparison, data, test),
+        **describe(comparison, data, test, remarks),
         "q_of_trained": comparison.levels(),
         "file_checksums": {"search.npz": checksum(certificate)},
     }
@@ -156,6 +181,24 @@ def _certificate(comparison: MethodComparison) -> bytes:
         for own, result in zip(weights, results, strict=True):
             own[result.q > 0] = result.networks.weights[layer]
         arrays[f"W{layer + 1}"] = weights
+    arrays |= _beside_weights(results)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the keys for allow_pickle
     return buffer.getvalue()
+
+
+def _beside_weights(results: Sequence[MethodResult]) -> dict[str, npt.NDArray[Any]]:
+    """Biases b1, b2 … (methods, models, fan_out), NaN where unsolved, and the activations' names, where the networks
+    are not the paper's.
+    """
+    networks = results[0].networks
+    if networks.plain or not isinstance(networks, Networks):
+        return {}
+    arrays: dict[str, npt.NDArray[Any]] = {"activations": np.array([one.name for one in networks.activations])}
+    for layer, given in enumerate(networks.biases):
+        if given is not None:
+            biases = np.full((len(results), len(results[0].q), given.shape[1]), np.nan)
+            for own, result in zip(biases, results, strict=True):
+                own[result.q > 0] = result.networks.biases[layer]
+            arrays[f"b{layer + 1}"] = biases
+    return arrays

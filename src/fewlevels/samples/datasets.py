@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, shown, whole_number
 from fewlevels.errors import SamplesError
-from fewlevels.samples.files import load_samples
+from fewlevels.samples.files import Data, load_data, load_samples
 from fewlevels.samples.glyphs import DIGIT_SIZES, load_digits
 from fewlevels.samples.samples import Samples
 
@@ -24,16 +24,28 @@ NAMES = (*DIGITS, *DATASETS)
 
 
 def samples_of(name: str, *, test: bool = False) -> Samples:
-    """Samples by name, or from a file.
+    """Labelled samples by name, or from a file; see `data_of`. Raises SamplesError where there are no labels."""
+    return _named(name, test) if name in NAMES else load_samples(name)
+
+
+def data_of(name: str, *, test: bool = False) -> Data:
+    """Samples by name, or from a file, with labels or without.
 
     'digits5', 'digits7': the paper's digits (load_digits). 'digits8', 'mnist5000': the training part of the default
-    split of load_dataset, or the test part where `test`. Anything else names a file (load_samples). Raises
-    SamplesError.
+    split of load_dataset, or the test part where `test`. Anything else names a file (load_data). Raises SamplesError.
     """
-    if name in DATASETS:
-        training_part, test_part = load_dataset(name)
-        return test_part if test else training_part
-    return load_digits(DIGITS[name]) if name in DIGITS else load_samples(name)
+    if name not in NAMES:
+        return load_data(name)
+    samples = _named(name, test)
+    x = samples.x.reshape(len(samples), *(samples.shape or samples.x.shape[1:]))
+    return Data(x=x, y=samples.y.astype(np.intp), classes=samples.classes)
+
+
+def _named(name: str, test: bool) -> Samples:
+    if name in DIGITS:
+        return load_digits(DIGITS[name])
+    training_part, test_part = load_dataset(name)
+    return test_part if test else training_part
 
 
 def load_dataset(name: str, *, test_fraction: float = 0.2, seed: int = 1) -> tuple[Samples, Samples]:

@@ -91,7 +91,7 @@ class MethodComparison:
     def rows(self) -> list[dict[str, object]]:
         """One row a method: `method`, `solved_fraction` of the trained networks, and over the solved ones the mean
         recognition before and after quantizing, quantiles of q and the medians of what the hardware needs; None where
-        nothing is solved.
+        nothing is solved. Of one network `recognition_trace`, too.
         """
         return [self._row(result) for result in self.results]
 
@@ -106,6 +106,7 @@ class MethodComparison:
             "q_max": self.q_max,
             "share": self.share,
             "minimise": self.minimise,
+            **({"recognition_before_quantizing": float(self.recognition[0])} if len(self.recognition) == 1 else {}),
             "methods": self.rows(),
         }
 
@@ -130,7 +131,13 @@ class MethodComparison:
             "distinct_weights_median": median("distinct"),
             "differential_pair_states_median": median("differential-pair"),
             "offset_column_states_median": median("offset-column"),
+            **({"recognition_trace": _listed(result.recognition_trace[0])} if len(result.q) == 1 else {}),
         }
+
+
+def _listed(trace: FloatArray) -> list[float | None]:
+    """A trace as JSON has it; None where a number of levels was not tried."""
+    return [None if np.isnan(value) else float(value) for value in trace]
 
 
 def compare_methods(

@@ -5,25 +5,54 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
-from fewlevels.errors import SearchError, UsageError
-from fewlevels.networks.files import load_networks, refuse_transposed
+from fewlevels.errors import NetworksError, SearchError, UsageError
+from fewlevels.networks.files import is_stacked, load_networks, names_no_activation, refuse_transposed
+from fewlevels.networks.importers.load import EXPECTED, kind_of, load_network
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
-from fewlevels.samples.datasets import DATASETS, samples_of
+from fewlevels.networks.variants import stack_of
+from fewlevels.samples.datasets import DATASETS, data_of, samples_of
+from fewlevels.samples.files import Data
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
 from fewlevels.study.result import SearchedStudy, load_searched, load_trained
 
 BEST = "best"
 
+BIASES = ("digital", "rows")
+"""Where biases are: added digitally, or on word lines of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the file of a network is read; a study says all of it itself.
+
+    activations: names, where the file has none or others are meant. keep_digital: names of layers or nodes that do not
+    go on a crossbar. bias: 'digital', or 'rows' of the crossbars (see `Networks.with_bias_rows`). dense: whether only
+    dense layers one after the other will do, as circuits are made of.
+    Raises UsageError for another bias.
+    """
+
+    activations: tuple[str, ...] = ()
+    keep_digital: tuple[str, ...] = ()
+    bias: str = "digital"
+    dense: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bias not in BIASES:
+            raise UsageError(f"biases are {' or on '.join(BIASES)}, got {self.bias!r}")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inputs:
     """Networks, and the samples that a command works on.
 
-    networks: all of a study or a file. index: of the one that is meant, None where all are. samples: settings are
-    chosen and fine-tuning trains on them. test: held-out samples that alone judge, None where `samples` do.
-    data_name, test_name: what a user calls the samples.
+    networks: all of a study or a file; of a `Network` its Variants. index: of the one that is meant, None where all
+    are. samples: settings are chosen and fine-tuning trains on them. test: held-out samples that alone judge, None
+    where `samples` do. data_name, test_name: what a user calls the samples. remarks: what was assumed, a sentence each.
+    network: of a file with a graph, as it is there.
     """
 
     networks: Networks
@@ -32,6 +61,8 @@ class Inputs:
     test: Samples | None
     data_name: str
     test_name: str | None
+    remarks: tuple[str, ...] = ()
+    network: Network | None = None
 
     @property
     def one(self) -> Networks:
@@ -55,41 +86,114 @@ class Inputs:
         return self.chosen_on if self.test_name is None else part_of(self.test_name, "test")
 
 
-def read_inputs(source: Path, data: str | None = None, test: str | None = None, model: str | None = None) -> Inputs:
+def read_inputs(
+    source: Path,
+    data: str | None = None,
+    test: str | None = None,
+    model: str | None = None,
+    *,
+    reading: Reading | None = None,
+) -> Inputs:
     """What these names mean, each read once, and of a study no more than is needed.
 
-    source: the folder of a study, which brings its samples, or a .npz with W1, W2 … (see `load_networks`), which brings
-    none. data, test: samples by name or file (see `samples_of`); of a data set that is split the training part stands
-    for `data`, the test part for `test`. model: which network is meant, by its index; 'best' is the best of a study, or
-    a file's only one.
+    source: the folder of a study, which brings its samples, or the file of a network (see `load_networks` and
+    `load_network`), which brings none. data, test: samples by name or file (see `data_of`); of a data set that is split
+    the training part stands for `data`, the test part for `test`. Samples without labels get those that the network
+    itself tells, so that recognition is agreement with it. model: which network is meant, by its index; 'best' is the
+    best of a study, or a file's only one.
     Raises UsageError where there is no such path or a file comes without data or with several networks to choose the
     best of, SearchError where there is no such model or samples name their classes otherwise, and what reading any of
     them raises.
     """
+    reading = reading or Reading()
     if source.is_dir():
-        best, study = None, load_searched(source) if model == BEST else load_trained(source)
-        if isinstance(study, SearchedStudy):
-            best = best_of(study)
-        networks, samples = study.networks, study.samples
-        if data is None:
-            data = study.config.dataset
-        else:
-            samples = samples_of(data)
-            check_classes(study.samples, samples)
-    elif not source.is_file():
-        raise UsageError(f"there is no {source}; the folder of a study is expected, or a .npz with W1, W2 …")
-    elif data is None:
+        if reading.activations or reading.keep_digital:
+            raise UsageError(f"{source} is a study and says itself what its networks are; leave out what says more")
+        return _of_study(source, data, test, model)
+    if not source.is_file():
+        raise UsageError(f"there is no {source}; the folder of a study is expected, or {EXPECTED}")
+    if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
-    else:
-        networks, samples = load_networks(source), samples_of(data)
+    networks, network, remarks = _of_file(source, reading)
+    given, judge = data_of(data), None if test is None else data_of(test, test=True)
+    remarks += [f"{each.remark}." for each in (given, judge) if each is not None and each.remark]
+    if any(each is not None and each.y is None for each in (given, judge)):
+        remarks.append("Samples without labels get those that the network itself tells: recognition is agreement.")
+    samples = _labelled(given, networks, data)
+    if isinstance(networks, Networks):
         refuse_transposed(networks, samples, printable(source))
-        best = 0 if len(networks) == 1 else None
     index = None if model is None else model_index(model, len(networks))
-    if model == BEST and (index := best) is None:
-        raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
+    if model == BEST:
+        if len(networks) > 1:
+            raise UsageError(f"{source} holds {len(networks)} networks; choose one with --model INDEX")
+        index = 0
+    tested = None if judge is None else _labelled(judge, networks, str(test))
+    check_classes(samples, tested)
+    return Inputs(
+        networks=networks,
+        index=index,
+        samples=samples,
+        test=tested,
+        data_name=data,
+        test_name=test,
+        remarks=tuple(remarks),
+        network=network,
+    )
+
+
+def _of_study(source: Path, data: str | None, test: str | None, model: str | None) -> Inputs:
+    study = load_searched(source) if model == BEST else load_trained(source)
+    samples = study.samples
+    if data is not None:
+        samples = samples_of(data)
+        check_classes(study.samples, samples)
+    index = None if model is None else model_index(model, len(study.networks))
+    if isinstance(study, SearchedStudy):
+        index = best_of(study)
     judge = None if test is None else samples_of(test, test=True)
     check_classes(samples, judge)
-    return Inputs(networks=networks, index=index, samples=samples, test=judge, data_name=data, test_name=test)
+    return Inputs(
+        networks=study.networks,
+        index=index,
+        samples=samples,
+        test=judge,
+        data_name=study.config.dataset if data is None else data,
+        test_name=test,
+    )
+
+
+def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, list[str]]:
+    """The networks of a file, stacked where they are dense layers; the network of a graph; what was assumed."""
+    network, remarks, rows = None, [], reading.bias == "rows"
+    if kind_of(path) == "npz" and is_stacked(path, reading.activations) and not reading.keep_digital:
+        networks = load_networks(path, activations=reading.activations)
+        if not reading.activations and names_no_activation(path):
+            remarks.append(f"{printable(path)} names no activations: its units are taken for sigmoids.")
+    else:
+        network = load_network(path, activations=reading.activations, keep_digital=reading.keep_digital)
+        try:
+            networks = network.as_networks()
+        except NetworksError as error:
+            if reading.dense:
+                raise UsageError(
+                    f"{printable(path)}: {error}; a circuit is made of such layers alone, 'fewlevels search' takes any"
+                ) from None
+            networks = stack_of(network, bias_rows=rows)
+    networks = networks.with_bias_rows() if rows else networks
+    if any(networks.bias_rows):
+        remarks.append(f"Biases are weights, too, on {counted(sum(networks.bias_rows), 'row')}.")
+    elif biases := networks.digital_biases:
+        remarks.append(f"Its {counted(biases, 'bias', 'biases')} stay digital.")
+    return networks, network, remarks
+
+
+def _labelled(data: Data, networks: Networks, name: str) -> Samples:
+    """The data with its labels, or with those that the network tells. Raises UsageError where there are several."""
+    if data.y is not None:
+        return data.samples(name)
+    if len(networks) > 1:
+        raise UsageError(f"{printable(name)} has no labels, and {len(networks)} networks may tell different ones")
+    return networks.labelled(data.x)
 
 
 def model_index(name: str, models: int) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,11 @@ import numpy.typing as npt
 
 from fewlevels.common.extras import require
 from fewlevels.common.files import name_of
-from fewlevels.common.npz import listed, npz_names, read_npz
+from fewlevels.common.npz import npz_names
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
 from fewlevels.networks.builder import chain
+from fewlevels.networks.files import HOW, of_layers, read_layers
 from fewlevels.networks.importers.onnx import LIBRARIES
 
 if TYPE_CHECKING:
@@ -31,31 +31,16 @@ MOST_UNPACKED = 50
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-HOW = "one for each layer, or two: of the hidden layers and of the last, as relu,softmax"
-
 
 def read_npz_chain(path: Path, activations: Sequence[str]) -> ModelProto:
-    """W1, W2 …, each (fan_in, fan_out), with b1, b2 … where there are biases, and `activations`, names, where these are
-    not given here. Without any they are sigmoids, as the paper's. Raises NetworksError where they do not fit together.
+    """Layers of one network as `read_layers` reads them, their activations where these are not given here. Without any
+    they are sigmoids, as the paper's. Raises NetworksError where they do not fit together.
     """
     require("networks", LIBRARIES, "a network of one .npz", NetworksError)
-    names = npz_names(path, NetworksError)
+    npz_names(path, NetworksError)  # refuses what is no .npz
     _require_unpacked_in_measure(path)
-    layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
-    known = {*layers, *(f"b{layer}" for layer in range(1, len(layers) + 1)), "activations"}
-    if not layers or set(names) - known:
-        raise NetworksError(
-            f"{name_of(path)} must hold W1, W2 …, b1, b2 … where there are biases, and activations; it holds "
-            f"{listed(names)}"
-        )
-    arrays = read_npz(path, names, NetworksError)
-    if not activations and "activations" in arrays:
-        stored = arrays["activations"]
-        if stored.dtype.kind != "U" or stored.ndim != 1:
-            raise NetworksError(f"{name_of(path)}: activations must be a list of names, got {stored.dtype}")
-        activations = [str(name) for name in stored]
-    biases = [arrays.get(f"b{layer}") for layer in range(1, len(layers) + 1)]
-    return _chain([arrays[name] for name in layers], biases, activations or ["sigmoid"] * len(layers), name_of(path))
+    held = read_layers(path)
+    return _chain(held.weights, held.biases, activations or held.activations, name_of(path))
 
 
 def _require_unpacked_in_measure(path: Path) -> None:
@@ -122,13 +107,10 @@ def _chain(
     name: str,
     names: Sequence[str] | None = None,
 ) -> ModelProto:
-    activations = list(activations)
-    if len(activations) == 2 and len(weights) > 2:
-        activations = [activations[0]] * (len(weights) - 1) + activations[1:]
-    if len(activations) != len(weights):
-        raise NetworksError(
-            f"{name} has {len(weights)} layers and {len(activations)} activations are named; name {HOW}"
-        )
+    try:
+        activations = of_layers(activations, len(weights))
+    except NetworksError as error:
+        raise NetworksError(f"{name}: {error}") from None
     for number, (w, b) in enumerate(zip(weights, biases, strict=True), start=1):
         if w.ndim != 2 or 0 in w.shape or w.dtype.kind not in "fiu":
             raise NetworksError(f"{name}: the weights of layer {number} must be real, (fan_in, fan_out), got {w.shape}")

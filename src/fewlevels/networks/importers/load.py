@@ -31,12 +31,7 @@ def load_network(path: str | Path, *, activations: Sequence[str] = (), keep_digi
         raise NetworksError(f"a network's file is named by text, got {shown(path)}")
     require("networks", LIBRARIES, "a network of a file", NetworksError)
     path = Path(path)
-    with open_regular(path, NetworksError, EXPECTED) as file:
-        start = file.read(8)
-    if start.startswith(ZIP):
-        kind = _kind_of_zip(path)
-    else:
-        kind = "h5" if start == HDF5 else "safetensors" if path.suffix == ".safetensors" else "onnx"
+    kind = kind_of(path)
     if activations and kind in ("h5", "keras", "onnx"):
         raise NetworksError(f"{name_of(path)} says itself which activations it has; leave them out")
     if kind == "npz":
@@ -48,6 +43,17 @@ def load_network(path: str | Path, *, activations: Sequence[str] = (), keep_digi
     else:
         model = read_onnx(path) if kind == "onnx" else read_keras(path)
     return Network.from_model(model, keep_digital=keep_digital)
+
+
+def kind_of(path: Path) -> str:
+    """What the content of a network's file is: npz, pt, keras, h5, safetensors, or else onnx. Raises NetworksError
+    where it cannot be read.
+    """
+    with open_regular(path, NetworksError, EXPECTED) as file:
+        start = file.read(8)
+    if start.startswith(ZIP):
+        return _kind_of_zip(path)
+    return "h5" if start == HDF5 else "safetensors" if path.suffix == ".safetensors" else "onnx"
 
 
 def _kind_of_zip(path: Path) -> str:
