@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import NETWORKS, Data, Jobs, Json, Model, Test, given, option
+from fewlevels.cli.options import NETWORKS, Data, Jobs, Json, Model, Quiet, Test, given, option
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
@@ -76,7 +76,7 @@ def fit(
     ] = None,
     seed: Annotated[Optional[int], option("--seed", "Root of all randomness. [{fit.seed}]", "N")] = None,
     jobs: Jobs = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Does a network work on a device, and what limits it?

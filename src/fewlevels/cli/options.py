@@ -86,6 +86,7 @@ Test = Annotated[
 ]
 Model = Annotated[str, option("--model", "best, or the index of a model. [{default}]", "best|INDEX")]
 Jobs = Annotated[Optional[int], option("--jobs", "Threads; does not change the result. [all cores]", "N")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]

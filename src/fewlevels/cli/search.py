@@ -10,7 +10,8 @@ from typing import Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import on_interrupt
-from fewlevels.cli.options import NETWORKS, Activation, Bias, Data, Json, KeepDigital, Test, names, option
+from fewlevels.cli.options import NETWORKS, Activation, Bias, Data, Json, KeepDigital, Quiet, Test, names, option
+from fewlevels.cli.progress import shown_progress
 
 
 def search(
@@ -53,6 +54,7 @@ def search(
     activation: Activation = None,
     keep_digital: KeepDigital = None,
     bias: Bias = "digital",
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
@@ -67,18 +69,20 @@ def search(
         require_room(out, source)
     reading = Reading(activations=names(activation), keep_digital=names(keep_digital), bias=bias)
     inputs = read_inputs(source, data, test, reading=reading)
-    comparison = compare_methods(
-        inputs.networks,
-        inputs.samples,
-        method,
-        test=inputs.test,
-        alpha=alpha,
-        relative=relative,
-        q_max=q_max,
-        share=share,  # type: ignore[arg-type]  # any text, checked there
-        minimise=minimise,  # type: ignore[arg-type]  # the same
-        seed=seed,
-    )
+    with shown_progress("searching", "tried", quiet) as on_progress:
+        comparison = compare_methods(
+            inputs.networks,
+            inputs.samples,
+            method,
+            test=inputs.test,
+            alpha=alpha,
+            relative=relative,
+            q_max=q_max,
+            share=share,  # type: ignore[arg-type]  # any text, checked there
+            minimise=minimise,  # type: ignore[arg-type]  # the same
+            seed=seed,
+            on_progress=on_progress,
+        )
     files = []
     if out is not None:
         stored = partial(on_interrupt, "search.json and search.npz were stored")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -14,3 +17,24 @@ class Progress:
     total: int
     seconds: float
     stage: str = ""
+
+
+QUICK_SECONDS = 2.0
+"""A run that ends within this time shows no progress."""
+
+
+class Meter:
+    """Counts units that threads have done, and reports each, unless the run is quick."""
+
+    def __init__(self, total: int, on_progress: Callable[[Progress], None], stage: str = "") -> None:
+        self.total, self.on_progress, self.stage = total, on_progress, stage
+        self.began, self.done, self.lock = time.perf_counter(), 0, threading.Lock()
+
+    def step(self) -> None:
+        """One unit more is done."""
+        with self.lock:
+            self.done += 1
+            seconds = time.perf_counter() - self.began
+            if seconds > QUICK_SECONDS:
+                now = Progress(done=self.done, done_now=self.done, total=self.total, seconds=seconds, stage=self.stage)
+                self.on_progress(now)

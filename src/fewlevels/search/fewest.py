@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import jobs_or_all, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import in_order, threads_for
+from fewlevels.common.progress import Meter, Progress
 from fewlevels.errors import SearchError
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
@@ -160,6 +162,7 @@ def fewest_levels(
     test: Samples | None = None,
     relative: bool = False,
     jobs: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> FewestLevels:
     """Quantize each network with q = 1 .. q_max levels and find the fewest that keep its recognition at alpha.
 
@@ -173,6 +176,7 @@ def fewest_levels(
     on `samples` alone. Where None, the samples decide both.
     relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant;
     a network that recognises nothing has nothing to keep and is unsolved.
+    on_progress: called on the way of a search that takes longer than moments.
     Every q up to q_max is tried, because recognition does not only rise with q.
     Raises SearchError for arguments out of range, NetworksError where samples do not fit the networks.
     """
@@ -188,7 +192,9 @@ def fewest_levels(
     units = 1 if stack.plain else UNITS_HELD * max(map(max, stack.shapes))
     model_bytes = 8 * (COPIES * sweep.joint.shape[1] + len(samples) * units)
     chunk = at_once(model_bytes, most=MODELS_AT_ONCE, memory_bytes=MEMORY_BYTES // threads_for(jobs))
-    in_order(sweep.run, [slice(begin, begin + chunk) for begin in range(0, len(stack), chunk)], jobs)
+    parts = [slice(begin, begin + chunk) for begin in range(0, len(stack), chunk)]
+    sweep.on_tried = Meter(len(parts) * len(sweep.tried) * len(sweep.numbers), on_progress, sweep.quantizer.name).step
+    in_order(sweep.run, parts, jobs)
     return FewestLevels(
         networks=stack,
         quantizer=quantizer,

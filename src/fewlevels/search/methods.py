@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import jobs_or_all, whole_number
+from fewlevels.common.progress import Progress
 from fewlevels.errors import SearchError
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
@@ -154,6 +155,7 @@ def compare_methods(
     config: FinetuningConfig | None = None,
     seed: int = 1,
     jobs: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> MethodComparison:
     """Run each method over the same networks, with its whole trace over q = 1 .. q_max.
 
@@ -162,7 +164,7 @@ def compare_methods(
     is reached; the samples where None. alpha, relative, minimise: as in `fewest_levels`.
     A fine-tuning method is run at every number of levels that its quantizer gives, at most FINETUNED_LEVELS where
     it gives any. It aims at alpha on the samples or, with `relative`, at all of a network's own recognition of them,
-    and keeps the best by them. config, seed: of fine-tuning (see `finetune`).
+    and keeps the best by them. config, seed: of fine-tuning (see `finetune`). on_progress: see `fewest_levels`.
     Raises SearchError for no method or arguments out of range.
     """
     stack = stack_of(networks, SearchError)
@@ -177,6 +179,7 @@ def compare_methods(
         config=config,
         seed=whole_number("seed", seed, SearchError),
         jobs=jobs_or_all(jobs, SearchError),
+        on_progress=on_progress,
     )
     check_classes(samples, test)
     check_minimise(minimise)
@@ -204,6 +207,7 @@ class _Contest:
     config: FinetuningConfig | None
     seed: int
     jobs: int | None
+    on_progress: Callable[[Progress], None]
 
     @property
     def judge(self) -> Samples:
@@ -226,6 +230,7 @@ class _Contest:
             test=self.test,
             relative=self.target.relative,
             jobs=self.jobs,
+            on_progress=self.on_progress,
         )
         assert found.margin_trace is not None  # only a stored search has none
         quantized = found.all_quantized()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,19 @@ from fewlevels.search.contenders import best_settings, can_be_screened
 from fewlevels.search.target import Target
 from fewlevels.search.trace import NEVER, first_stable, least_count
 
+LEAST_SETTINGS, MOST_TRIED = 28, 512
+"""Of networks that are not the paper's each setting is quantized and judged: at each number of levels the first of
+these, or more where all numbers together stay within the second.
+"""
+
 
 class Sweep:
     """A search under way. `run` searches some of the models; no two parts touch each other, so that threads can.
 
     recognition, margin, setting, count: (q_max, models), of the best setting at each number of levels. The count is of
     what is minimised; NEVER where the target is not reached. q, stable_q, occupied: (models,), as in FewestLevels.
-    before, judged_before: (models,), recognition before quantizing, of the samples and of those that judge.
+    before, judged_before: (models,), recognition before quantizing, of the samples and of those that judge. tried: the
+    settings that are quantized and judged in full, by index. on_tried: called after each of them at each number.
     """
 
     def __init__(
@@ -44,8 +50,13 @@ class Sweep:
         self.quantizer, self.layout = quantizer, layout
         self.target, self.minimise = target, minimise
         self.joint, self.settings, self.numbers = networks.joint(), quantizer.settings(), quantizer.numbers(q_max)
-        self.all_settings = minimise == "requested" and networks.plain
-        self.screened = quantizer if self.all_settings and can_be_screened(quantizer, self.joint, layout) else None
+        requested = minimise == "requested" and networks.plain
+        self.screened = quantizer if requested and can_be_screened(quantizer, self.joint, layout) else None
+        self.tried = range(len(self.settings)) if requested else quantizer.tried_in_full()
+        if not networks.plain:
+            most = max(LEAST_SETTINGS, MOST_TRIED // max(len(self.numbers), 1))
+            self.tried = self.tried[:: -(-len(self.tried) // most)]
+        self.on_tried: Callable[[], None] = lambda: None
         self.before = networks.recognition(samples)
         self.judged_before = self.before if test is None else networks.recognition(test)
         shape = q_max, len(networks)
@@ -77,7 +88,7 @@ class Sweep:
         recognition, then of largest margin, then the first."""
         weights = self.joint[part]
         margins = np.empty((len(weights), len(self.samples)))
-        for index in range(len(self.settings)) if self.all_settings else self.quantizer.tried_in_full():
+        for index in self.tried:
             swept = self.layout.sweep(weights, self.settings[index], self.numbers)
             for q, values in zip(self.numbers, swept, strict=True):
                 checkpoint()
@@ -90,6 +101,7 @@ class Sweep:
                 better = (count < self.count[at]) | ((count == self.count[at]) & preferred)
                 self.recognition[at][better], self.margin[at][better] = recognition[better], margin[better]
                 self.count[at][better], self.setting[at][better] = count[better], index
+                self.on_tried()
 
     def _judge(self, part: slice, test: Samples) -> None:
         """Let these samples decide which numbers of levels reach the target, each with the setting it has."""
