@@ -285,12 +285,12 @@ def against_the_clock(rounds: int) -> list[Row]:
         row = compare(name, partial(output, crossbar, volt), None, rounds, goal)
         rows.append(row | check(crossbar, volt))
     samples = fl.load_digits(5)
-    for design in ("differential-pair", "reference-buffered"):
+    for design in ("pair-transimpedance", "reference-buffered"):
         network = fl.Networks.from_weights(paper_network(samples).weights)
         circuit = fl.NetworkCircuit.from_networks(network, design=design)
 
         def draws(circuit: fl.NetworkCircuit = circuit) -> np.ndarray:
-            return circuit.run_draws(samples.x, 1.0, draws=10_000, spread=0.05, rng=np.random.default_rng(1))
+            return circuit.run_draws(samples.x, 1.0, draws=10_000, log_spread=0.05, rng=np.random.default_rng(1))
 
         rows.append(compare(f"10 000 draws x 10 digits, {design}", draws, None, rounds, "2 s"))
     return rows

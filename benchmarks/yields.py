@@ -81,7 +81,7 @@ def compare(networks: fewlevels.Networks, samples: fewlevels.Samples, chips: int
         end = time.perf_counter()
         row(name, "fewlevels", ours.recognition, ours, (middle - begin) / chips)
         theirs = Yield(
-            margin=np.where(recognised, 1.0, -1.0), pulses=np.zeros(chips), missed=np.zeros(chips), alpha=1.0
+            current_margin=np.where(recognised, 1.0, -1.0), pulses=np.zeros(chips), missed=np.zeros(chips), alpha=1.0
         )
         row(name, "aihwkit", theirs.recognition, theirs, (end - middle) / chips)
         p = fisher_exact([[each.passed, chips - each.passed] for each in (ours, theirs)]).pvalue

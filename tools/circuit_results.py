@@ -27,8 +27,8 @@ A gap beyond 100 % is a digit whose own computed current is close to zero: a pai
 
 The paper names neither its diode nor its resistors nor its sign scheme, so none of this confirms its Figure 6b. Its
 100 % recognition is true of a network chosen for it, not of every network with four levels. The default design,
-differential-pair, is the one that recognises most at 1 V. What of the figure comes out, and what does not, stands below
-each set, with the gap of each digit.
+pair-transimpedance, is the one that recognises most at 1 V. What of the figure comes out, and what does not, stands
+below each set, with the gap of each digit.
 """
 
 
@@ -48,7 +48,7 @@ diode = Diode()
 page = HEADER.format(diode.saturation_ampere, diode.ideality)
 for dataset in ("digits5", "digits7"):
     result = load_study(ROOT / "studies" / "paper" / dataset)
-    models = np.flatnonzero(result.counted & (result.found.q <= MOST_LEVELS))
+    models = np.flatnonzero(result.counted & (result.search.q <= MOST_LEVELS))
     page += f"\n## {dataset}: {counted(len(models), 'network')}\n\n| design | R_min | "
     page += " | ".join(f"{volt:g} V: all ten, gap" for volt in VOLTS) + " |\n|---|---|---|---|---|\n"
     page += "".join(rows(result, models, design, r_min) for design in DESIGNS for r_min in R_MIN_OHM)

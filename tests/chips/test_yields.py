@@ -41,7 +41,7 @@ def test_two_levels_are_mistaken_as_often_as_the_closed_form_says() -> None:
     found = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=20_000)
     right = norm.cdf((HIGH - LOW) / (2 * SIGMA))
     assert binomtest(found.passed, 20_000, right).pvalue > 0.001
-    assert found.margin.mean() == pytest.approx((HIGH - LOW) / HIGH, abs=5 * 2 * SIGMA / HIGH / np.sqrt(20_000))
+    assert found.current_margin.mean() == pytest.approx((HIGH - LOW) / HIGH, abs=5 * 2 * SIGMA / HIGH / np.sqrt(20_000))
 
 
 def test_without_spread_every_chip_works() -> None:
@@ -52,7 +52,7 @@ def test_chips_whose_devices_are_all_stuck_guess() -> None:
     samples, mapping = ternary_digits()
     found = estimate_yield(mapping, DEVICE, samples, chips=4000, conditions=Conditions(stuck_rate=1.0))
     error = found.recognition.std() / np.sqrt(4000)
-    ties = (np.abs(found.margin) < 1e-12).mean()
+    ties = (np.abs(found.current_margin) < 1e-12).mean()
     assert 0.1 - ties - 5 * error < found.recognition.mean() < 0.1 + 5 * error  # a tie is not recognition
 
 
@@ -60,19 +60,24 @@ def test_chips_whose_devices_are_all_stuck_guess() -> None:
 def test_the_same_seed_gives_the_same_chips_whatever_the_jobs(device: Device) -> None:
     samples, mapping = ternary_digits()
     whole = estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=1)
-    assert np.array_equal(whole.margin, estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=3).margin)
     assert np.array_equal(
-        whole.margin[513:], estimate_yield(mapping, device, samples, chips=range(513, 600), seed=5).margin
+        whole.current_margin, estimate_yield(mapping, device, samples, chips=600, seed=5, jobs=3).current_margin
     )
-    assert not np.array_equal(whole.margin, estimate_yield(mapping, device, samples, chips=600, seed=6).margin)
+    assert np.array_equal(
+        whole.current_margin[513:],
+        estimate_yield(mapping, device, samples, chips=range(513, 600), seed=5).current_margin,
+    )
+    assert not np.array_equal(
+        whole.current_margin, estimate_yield(mapping, device, samples, chips=600, seed=6).current_margin
+    )
 
 
 def test_read_noise_alone_leaves_the_mean_margin_and_spreads_it() -> None:
     noisy = replace(DEVICE, spread=None, read_noise=0.02)
     found = estimate_yield(TWO_OUTPUTS, noisy, ONE, chips=8000)
     sigma = 0.02 * np.sqrt(HIGH**2 + 3 * LOW**2) / HIGH
-    assert abs(found.margin.mean() - (HIGH - LOW) / HIGH) < 5 * sigma / np.sqrt(8000)
-    assert abs(found.margin.std() - sigma) < 5 * sigma / np.sqrt(2 * 8000)
+    assert abs(found.current_margin.mean() - (HIGH - LOW) / HIGH) < 5 * sigma / np.sqrt(8000)
+    assert abs(found.current_margin.std() - sigma) < 5 * sigma / np.sqrt(2 * 8000)
 
 
 def test_reads_of_few_devices_at_once_change_nothing() -> None:
@@ -81,13 +86,13 @@ def test_reads_of_few_devices_at_once_change_nothing() -> None:
     together = estimate_yield(mapping, noisy, samples, chips=7)
     for memory_bytes in (0, 10 * 8 * 500 * 3):
         apart = estimate_yield(mapping, noisy, samples, chips=7, memory_bytes=memory_bytes)
-        assert np.array_equal(apart.margin, together.margin)
+        assert np.array_equal(apart.current_margin, together.current_margin)
 
 
 def test_wires_that_vanish_change_nothing() -> None:
     samples, ideal = ternary_digits()
     wired = replace(ideal, circuit=replace(ideal.circuit, word_wire_ohm=1e-9, bit_wire_ohm=1e-9))
-    one, other = (estimate_yield(each, DEVICE, samples, chips=20).margin for each in (ideal, wired))
+    one, other = (estimate_yield(each, DEVICE, samples, chips=20).current_margin for each in (ideal, wired))
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
@@ -96,9 +101,9 @@ def test_a_bent_device_is_solved_as_it_bends() -> None:
     bent = map_network(
         Networks.from_weights([[[1.0, 0.0]]]), lowest_siemens=LOW, highest_siemens=HIGH, cell=Sinh(scale_volt=0.5)
     )
-    straight = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=50).margin
+    straight = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=50).current_margin
     np.testing.assert_allclose(
-        estimate_yield(bent, DEVICE, ONE, chips=50).margin, straight * 0.5 * np.sinh(2.0), rtol=1e-12
+        estimate_yield(bent, DEVICE, ONE, chips=50).current_margin, straight * 0.5 * np.sinh(2.0), rtol=1e-12
     )
 
 
@@ -106,7 +111,10 @@ def test_the_interval_is_wilson_s() -> None:
     # Wilson (1927) by hand for 8 of 10: (8 + z^2/2 -+ z sqrt(8 * 2 / 10 + z^2 / 4)) / (10 + z^2).
     z = norm.ppf(0.975)
     found = Yield(
-        margin=np.where(np.arange(10) < 8, 1.0, -1.0)[:, None], pulses=np.ones(10), missed=np.zeros(10), alpha=1.0
+        current_margin=np.where(np.arange(10) < 8, 1.0, -1.0)[:, None],
+        pulses=np.ones(10),
+        missed=np.zeros(10),
+        alpha=1.0,
     )
     half = z * np.sqrt(1.6 + z**2 / 4)
     assert found.interval == pytest.approx(((8 + z**2 / 2 - half) / (10 + z**2), (8 + z**2 / 2 + half) / (10 + z**2)))
@@ -122,12 +130,14 @@ def test_the_interval_of_recognition_holds_the_closed_form() -> None:
 
 def test_a_chip_reaches_alpha_where_its_deciding_margin_is_positive() -> None:
     margin = np.array([[3.0, -1.0, 2.0, 5.0], [1.0, -2.0, -3.0, 4.0]])
-    found = {a: Yield(margin=margin, pulses=np.zeros(2), missed=np.zeros(2), alpha=a) for a in (1.0, 0.75, 0.5, 0.7)}
+    found = {
+        a: Yield(current_margin=margin, pulses=np.zeros(2), missed=np.zeros(2), alpha=a) for a in (1.0, 0.75, 0.5, 0.7)
+    }
     assert found[1.0].chip_margin.tolist() == [-1.0, -3.0]
     assert found[0.75].chip_margin.tolist() == found[0.7].chip_margin.tolist() == [2.0, -2.0]
     assert found[0.5].chip_margin.tolist() == [3.0, 1.0]
     assert [found[a].passed for a in (1.0, 0.75, 0.5)] == [0, 1, 2] and found[0.5].median_margin == 2.0
-    tie = Yield(margin=np.zeros((1, 4)), pulses=np.zeros(1), missed=np.zeros(1), alpha=0.5)
+    tie = Yield(current_margin=np.zeros((1, 4)), pulses=np.zeros(1), missed=np.zeros(1), alpha=0.5)
     assert tie.passed == 0  # a tie is not recognition
 
 
@@ -143,13 +153,13 @@ def test_a_margin_is_in_currents_of_one_full_device_at_the_input_voltage() -> No
     still = Conditions(sigma_factor=0.0)
     for volt in (1.0, 0.2):
         found = estimate_yield(TWO_OUTPUTS, DEVICE, ONE, chips=1, conditions=replace(still, input_volt=volt))
-        assert found.margin[0, 0] == pytest.approx((HIGH - LOW) / HIGH, rel=1e-12)
+        assert found.current_margin[0, 0] == pytest.approx((HIGH - LOW) / HIGH, rel=1e-12)
 
 
 def test_every_sample_is_a_read_of_its_own() -> None:
     twice = Samples(np.ones((2, 1)), np.array([0, 0]), ("a", "b"))
     noisy = replace(DEVICE, spread=None, read_noise=0.02)
-    margin = estimate_yield(TWO_OUTPUTS, noisy, twice, chips=500).margin
+    margin = estimate_yield(TWO_OUTPUTS, noisy, twice, chips=500).current_margin
     assert abs(np.corrcoef(margin.T)[0, 1]) < 0.2
 
 
@@ -157,7 +167,7 @@ def test_a_chip_that_was_measured_is_run_as_it_is() -> None:
     samples, mapping = ternary_digits()
     quiet = estimate_yield(mapping, DEVICE, samples, chips=1, conditions=Conditions(sigma_factor=0.0))
     measured = measured_chip(mapping, mapping.target_siemens, samples)
-    np.testing.assert_allclose(measured.margin, quiet.margin, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(measured.current_margin, quiet.current_margin, rtol=1e-12, atol=1e-15)
     dead = [np.full_like(target, LOW) for target in mapping.target_siemens]
     assert measured_chip(mapping, dead, samples).recognition[0] == 0.0
 
@@ -189,7 +199,9 @@ def test_currents_that_no_number_holds_are_an_error() -> None:
 
 
 def test_a_chip_that_recognises_nothing_reaches_no_alpha() -> None:
-    wrong = Yield(margin=np.array([[-1.0, -2.0], [1.0, -2.0]]), pulses=np.zeros(2), missed=np.zeros(2), alpha=1e-12)
+    wrong = Yield(
+        current_margin=np.array([[-1.0, -2.0], [1.0, -2.0]]), pulses=np.zeros(2), missed=np.zeros(2), alpha=1e-12
+    )
     assert wrong.chip_margin.tolist() == [-1.0, 1.0] and wrong.passed == 1
 
 
@@ -216,4 +228,4 @@ def test_memory_is_bounded_and_the_bound_changes_nothing(read_noise: float) -> N
             )
         )
         assert 0.3 * memory_bytes < peak < memory_bytes  # 100 chips of 41 000 devices: one array of theirs is 33 MB
-    assert np.array_equal(found[0].margin, found[1].margin)
+    assert np.array_equal(found[0].current_margin, found[1].current_margin)

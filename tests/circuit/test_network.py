@@ -95,7 +95,7 @@ def test_a_simulation_becomes_json(search: fl.FewestLevels, model: int, samples:
 @pytest.mark.parametrize("design", DESIGNS)
 def test_drawn_circuits_without_spread_are_the_circuit(design: str, network: fl.Networks, samples: fl.Samples) -> None:
     circuit = NetworkCircuit.from_networks(network, design=design)
-    drawn = circuit.run_draws(samples.x, 1.0, draws=2, spread=0.0, rng=np.random.default_rng(1))
+    drawn = circuit.run_draws(samples.x, 1.0, draws=2, log_spread=0.0, rng=np.random.default_rng(1))
     point = circuit.run(samples.x, 1.0)
     np.testing.assert_allclose(
         drawn,
@@ -107,9 +107,9 @@ def test_drawn_circuits_without_spread_are_the_circuit(design: str, network: fl.
 
 def test_drawn_circuits_with_wires_are_those_of_their_resistances(network: fl.Networks, samples: fl.Samples) -> None:
     circuit = NetworkCircuit.from_networks(network, word_wire_ohm=1, bit_wire_ohm=1)
-    drawn = circuit.run_draws(samples.x, 1.0, draws=3, spread=0.2, rng=np.random.default_rng(1))
+    drawn = circuit.run_draws(samples.x, 1.0, draws=3, log_spread=0.2, rng=np.random.default_rng(1))
     ideal = NetworkCircuit.from_networks(network).run_draws(
-        samples.x, 1.0, draws=3, spread=0.2, rng=np.random.default_rng(1)
+        samples.x, 1.0, draws=3, log_spread=0.2, rng=np.random.default_rng(1)
     )
     assert drawn.shape == ideal.shape == (3, 10, 10)
     assert not np.allclose(drawn[0], drawn[1], rtol=1e-3)
@@ -119,7 +119,7 @@ def test_a_spread_of_resistances_costs_recognition(network: fl.Networks, samples
     circuit = NetworkCircuit.from_networks(network)
     shares = []
     for spread in (0.01, 0.5):
-        output = circuit.run_draws(samples.x, 5.0, draws=200, spread=spread, rng=np.random.default_rng(1))
+        output = circuit.run_draws(samples.x, 5.0, draws=200, log_spread=spread, rng=np.random.default_rng(1))
         shares.append((margins(output, samples.y, 1.0) > 0).mean())
     assert shares[0] > 0.99 > shares[1]
 
@@ -234,7 +234,7 @@ def test_spectre_netlists_hold_every_device_and_activation(network: fl.Networks,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"design": "pair"}, "design must be one of differential-pair,"),
+        ({"design": "pair"}, "design must be one of pair-transimpedance,"),
         ({"window": (3, 2)}, "r_min_ohm < r_max_ohm"),
         ({"threshold_volt": -1.0}, "threshold_volt"),
         ({"design": "reference-buffered", "reference_ohm": 0.0}, "needs a reference_ohm"),
@@ -267,7 +267,7 @@ def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
 
     def drawn() -> np.ndarray:
         rng = np.random.default_rng(7)
-        found = circuit.run_draws(np.eye(6), 1.0, draws=21, spread=0.1, rng=rng)
+        found = circuit.run_draws(np.eye(6), 1.0, draws=21, log_spread=0.1, rng=rng)
         return np.append(found.ravel(), rng.random())  # what is drawn later does not change either
 
     whole = drawn()

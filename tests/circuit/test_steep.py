@@ -148,12 +148,14 @@ def network(scale_volt: float, design: str) -> NetworkCircuit:
     )
 
 
-@pytest.mark.parametrize("design", ["differential-pair", "reference-buffered", "paper-passive"])
+@pytest.mark.parametrize("design", ["pair-transimpedance", "reference-buffered", "paper-passive"])
 def test_drawn_circuits_beyond_float64_are_an_error_and_not_a_number(design: str) -> None:
     x = np.eye(4)[:1]
-    assert np.isfinite(network(0.5, design).run_draws(x, 1.0, draws=2, spread=0.1, rng=np.random.default_rng(1))).all()
+    assert np.isfinite(
+        network(0.5, design).run_draws(x, 1.0, draws=2, log_spread=0.1, rng=np.random.default_rng(1))
+    ).all()
     with pytest.raises(NotConvergedError):
-        network(1e-4, design).run_draws(x, 1.0, draws=1, spread=0.1, rng=np.random.default_rng(1))
+        network(1e-4, design).run_draws(x, 1.0, draws=1, log_spread=0.1, rng=np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("law", [None, Diode(), Sinh(scale_volt=1.0), Own("power", 0.1)])
@@ -167,11 +169,13 @@ def test_a_reference_resistor_that_takes_all_of_the_voltage_reads_it(law: Select
 def test_drawn_circuits_that_stop_early_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ideal, "MAX_STEPS", 2)
     with pytest.raises(NotConvergedError, match="a drawn circuit did not converge"):
-        network(0.05, "reference-buffered").run_draws(np.eye(4), 1.0, draws=1, spread=0, rng=np.random.default_rng(1))
+        network(0.05, "reference-buffered").run_draws(
+            np.eye(4), 1.0, draws=1, log_spread=0, rng=np.random.default_rng(1)
+        )
 
 
 def test_devices_that_cannot_be_are_refused_in_drawn_circuits_too() -> None:
-    circuit = network(0.5, "differential-pair")
+    circuit = network(0.5, "pair-transimpedance")
     chips = [np.tile(crossbar.conductance_siemens, (2, 1, 1)) for crossbar in circuit.crossbars]
     chips[1][1, 2, 3] = np.nan
     with pytest.raises(CircuitError, match=r"got nan S at cell \(1, 2, 3\)"):
@@ -199,7 +203,7 @@ def test_a_point_a_crossbar_and_a_diode_print_one_line() -> None:
     crossbar = Crossbar(np.full((25, 10), 1e-4), word_wire_ohm=1, selector=Diode())
     point = solve(crossbar, np.ones((10, 25)))
     assert repr(point).startswith("<OperatingPoint: 10 samples of 25 x 10, converged, residual up to ")
-    circuit = network(0.5, "differential-pair")
+    circuit = network(0.5, "pair-transimpedance")
     for thing in (point, crossbar, Diode(), circuit, circuit.run(np.eye(4), 1.0)):
         assert len(repr(thing)) < 200 and "\n" not in repr(thing)
     failed = solve(Crossbar([[1e-4]], selector=Sinh(scale_volt=1e-3)), [[1.0], [1e-6]])

@@ -30,7 +30,7 @@ def test_best_is_the_largest_margin_among_the_fewest_levels(small_study):
     _, result = small_study
     options = CircuitOptions()
     best = choose_model(result, "best", options)
-    found = result.found
+    found = result.search
     used = found.trained & found.solved
     rivals = np.flatnonzero(used & (found.q == found.q[used].min()))
     assert best in rivals
@@ -111,7 +111,7 @@ def test_the_netlist_gives_in_ngspice_what_its_header_expects(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--design", "best"], "design must be one of differential-pair"),
+        (["--design", "best"], "design must be one of pair-transimpedance"),
         (["--engine", "spice"], "engine must be one of native, ngspice, got 'spice'"),
         (["--input-volt", "one"], "--input-volt must be numbers with commas between, got 'one'"),
         (["--input-volt", "nan"], "the input voltage must be positive, got nan"),

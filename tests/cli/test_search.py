@@ -42,7 +42,7 @@ def test_search_compares_methods_on_the_studys_networks_and_the_report_shows_the
     rows = {row["method"]: row for row in values["methods"]}
     assert all(set(row) >= KEYS for row in rows.values())
     assert (values["data"], values["test"], values["relative"], values["alpha"]) == ("digits5", None, False, 1)
-    found = small_study[1].found
+    found = small_study[1].search
     solved = found.trained & found.solved
     assert rows["paper"]["q_median"] == np.median(found.q[solved])
     assert rows["clipped"]["q_median"] <= rows["paper"]["q_median"]
@@ -56,17 +56,19 @@ def test_search_compares_methods_on_the_studys_networks_and_the_report_shows_the
 
 
 def test_what_is_stored_proves_what_is_said(folder, small_study):
-    networks, digits = small_study[1].found.networks, fewlevels.load_digits(5)
-    done = run("search", folder, "--method", "clipped,qat:ternary", "--q-max", 6, "--minimise", "distinct")
+    networks, digits = small_study[1].search.networks, fewlevels.load_digits(5)
+    done = run("search", folder, "--method", "clipped,qat:ternary", "--q-max", 6, "--minimise", "distinct-weights")
     assert done.returncode == 0, done.stderr
     for said in ("fewest distinct signed weights", "shared by network", "at most 6", "search.npz"):
         assert said in done.stdout
     stored = np.load(folder / "search.npz")
     assert stored["methods"].tolist() == ["clipped", "qat:ternary"]
-    searched = fewlevels.fewest_levels(networks, digits, quantizer=fewlevels.Clipped(), q_max=6, minimise="distinct")
+    searched = fewlevels.fewest_levels(
+        networks, digits, quantizer=fewlevels.Clipped(), q_max=6, minimise="distinct-weights"
+    )
     np.testing.assert_array_equal(stored["q"][0], searched.q)
     np.testing.assert_array_equal(stored["recognition_trace"][0], searched.recognition_trace)
-    np.testing.assert_array_equal(stored["output_margin_trace"][0], searched.margin_trace)
+    np.testing.assert_array_equal(stored["output_margin_trace"][0], searched.output_margin_trace)
     for method in range(2):
         solved = stored["q"][method] > 0
         quantized = fewlevels.Networks((stored["W1"][method, solved], stored["W2"][method, solved]))
@@ -95,7 +97,7 @@ def test_what_is_stored_proves_what_is_said(folder, small_study):
 
 
 def test_a_users_networks_are_searched_for_a_devices_levels(tmp_path, small_study):
-    networks, digits = small_study[1].found.networks[:20], fewlevels.load_digits(5)
+    networks, digits = small_study[1].search.networks[:20], fewlevels.load_digits(5)
     np.savez(tmp_path / "net.npz", W1=networks.weights[0], W2=networks.weights[1])
     reads = [1e-6, 2e-6, 4e-6, 8e-6, 16e-6, 32e-6, 60e-6]
     lines = ["level,conductance_siemens", *(f"{level},{siemens}" for level, siemens in enumerate(reads))]
@@ -187,7 +189,7 @@ def test_data_replaces_a_studys_own_samples(folder, tmp_path, small_study):
         tmp_path / "out",
     )
     found = fewlevels.fewest_levels(
-        small_study[1].found.networks, noisy, quantizer=fewlevels.Clipped(), q_max=16, alpha=0.8
+        small_study[1].search.networks, noisy, quantizer=fewlevels.Clipped(), q_max=16, alpha=0.8
     )
     stored = json.loads(done.stdout)
     assert stored["models_trained"] == found.trained.sum()
@@ -233,7 +235,7 @@ def test_a_path_that_there_is_not_is_said_so(tmp_path):
         ([], "brings no samples; give them with --data"),
         (["--data", "digits5", "--method", "magic"], "got 'magic'"),
         (["--data", "digits5", "--share", "chip"], "share must be network, layer, column, got 'chip'"),
-        (["--data", "digits5", "--minimise", "area"], "minimised must be requested, occupied, distinct, diff"),
+        (["--data", "digits5", "--minimise", "area"], "minimised must be requested, occupied, distinct-weights, diff"),
         (["--data", "digits7"], "networks of 25 inputs"),
         (["--data", "digits5", "--alpha", "0"], "alpha must be in (0, 1], got 0.0"),
         (["--data", "digits5", "--q-max", "0"], "q_max must be"),
@@ -320,7 +322,7 @@ def test_a_search_that_ends_between_its_files_is_not_taken_for_whole(searched, s
         write(self, name, content)
 
     comparison = fewlevels.compare_methods(
-        small_study[1].found.networks, fewlevels.load_digits(5), "kmeans", q_max=2, alpha=0.5
+        small_study[1].search.networks, fewlevels.load_digits(5), "kmeans", q_max=2, alpha=0.5
     )
     monkeypatch.setattr(Folder, "write", killed_before_json)
     with pytest.raises(KeyboardInterrupt):

@@ -242,7 +242,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         fl.NetworkCircuit.from_networks,
         {
             "networks": QUANTIZED,
-            "design": "differential-pair",
+            "design": "pair-transimpedance",
             "window": Window(),
             "selector": None,
             "threshold_volt": 0.1,
@@ -252,7 +252,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         },
     ),
     "run": (CIRCUIT.run, {"x": DIGITS.x, "input_volt": 1.0, "engine": "native"}),
-    "run_draws": (CIRCUIT.run_draws, {"x": DIGITS.x, "input_volt": 1.0, "draws": 1, "spread": 0.1, "rng": RNG}),
+    "run_draws": (CIRCUIT.run_draws, {"x": DIGITS.x, "input_volt": 1.0, "draws": 1, "log_spread": 0.1, "rng": RNG}),
     "simulate": (
         simulate,
         {
@@ -260,13 +260,13 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "quantized": fl.Ternary().quantize(JOINT, 2),
             "samples": DIGITS,
             "input_volts": [1.0],
-            "design": "differential-pair",
+            "design": "pair-transimpedance",
             "off_pixels": "zero",
             "r_min_ohm": 1e4,
             "wire_ohm": 0.0,
             "engine": "native",
             "draws": 1,
-            "spread": 0.1,
+            "log_spread": 0.1,
             "seed": 1,
         },
     ),
@@ -418,7 +418,10 @@ def test_numbers_of_numpy_s_types_are_numbers() -> None:
     assert device.content == fl.Device(name="d", **WINDOW, states=4).content  # of which digests are made
     found = fl.fewest_levels(NETWORK, DIGITS, alpha=np.float64(0.1), q_max=np.int32(5), jobs=np.int64(1))
     assert np.array_equal(found.q, fl.fewest_levels(NETWORK, DIGITS, alpha=0.1, q_max=5).q)
-    drawn = [fl.estimate_yield(MAPPING, DEVICE, DIGITS, chips=chips).margin for chips in (4, np.int64(4), [0, 1, 2, 3])]
+    drawn = [
+        fl.estimate_yield(MAPPING, DEVICE, DIGITS, chips=chips).current_margin
+        for chips in (4, np.int64(4), [0, 1, 2, 3])
+    ]
     assert all(np.array_equal(margin, drawn[0]) for margin in drawn)
     assert np.array_equal(fl.load_digits(np.int64(7)).x, fl.load_digits(7).x)
 

@@ -168,7 +168,7 @@ def test_cmo_offers_what_relaxation_leaves(name: str, seconds: float | None, cou
     ours = separable_levels(device, after_seconds=seconds)
     assert ours.count == pytest.approx(1 + quad(lambda g: 1 / sigma(g), 9, 88.2)[0] / 6, rel=1e-6)
     assert ours.count == pytest.approx(count, abs=0.05)
-    assert ours.reached_sigma >= 3 - 1e-8
+    assert ours.reached_k_sigma >= 3 - 1e-8
     if seconds is not None:
         assert device.mean_siemens(50e-6, seconds) * 1e6 == pytest.approx(50 - 0.08900206 * np.log(seconds), rel=1e-12)
         g = np.linspace(9, 88.2, 20)

@@ -77,7 +77,7 @@ def test_levels_are_counted_only_where_they_reach_k_sigma(slope, k_sigma):
     fit = 1 + math.log(1e3) / (2 * math.atanh(k_sigma * slope)) if k_sigma * slope < 1 else 1.0
     assert len(found.level_siemens) == pytest.approx(math.floor(fit), abs=1 if fit % 1 < 1e-2 else 0)
     assert math.floor(found.count + 1e-9) == len(found.level_siemens)
-    assert found.reached_sigma is None or found.reached_sigma >= k_sigma * (1 - 1e-8)
+    assert found.reached_k_sigma is None or found.reached_k_sigma >= k_sigma * (1 - 1e-8)
 
 
 @given(constant=st.floats(1e-7, 1e-5), slope=st.floats(0, 0.2), levels=st.integers(2, 40), drift=st.floats(0.5, 1.0))
@@ -118,7 +118,7 @@ def test_exactly_as_many_levels_as_fit_reach_k_sigma():
     found = separable_levels(window(PolynomialSpread(constant_siemens=2e-6)))
     assert found.count == pytest.approx(1 + 100 / 12, rel=1e-12)
     assert len(found.level_siemens) == 9
-    assert found.reached_sigma == pytest.approx(100 / 8 / 4, rel=1e-9)
+    assert found.reached_k_sigma == pytest.approx(100 / 8 / 4, rel=1e-9)
     whole = separable_levels(window(PolynomialSpread(constant_siemens=2.5e-6)), 2.0)  # 1 + 100 / 10
     assert len(whole.level_siemens) == 11 and str(whole) == "11.0"
 
@@ -154,7 +154,7 @@ def test_of_a_level_table_the_most_levels_are_kept_that_do_not_overlap(gaps, sig
             min((levels[b] - levels[a]) / (sigma[a] + sigma[b]) for a, b in itertools.pairwise(chosen))
             for chosen in largest
         )
-        assert found.reached_sigma == pytest.approx(max(closest), rel=1e-9)
+        assert found.reached_k_sigma == pytest.approx(max(closest), rel=1e-9)
 
 
 def test_of_several_largest_subsets_of_a_table_the_one_furthest_apart_is_taken():
@@ -165,7 +165,7 @@ def test_of_several_largest_subsets_of_a_table_the_one_furthest_apart_is_taken()
     )
     found = separable_levels(device)
     assert found.level_siemens.tolist() == [1e-6, 6e-6, 12e-6]
-    assert found.reached_sigma == pytest.approx(4, rel=1e-9)
+    assert found.reached_k_sigma == pytest.approx(4, rel=1e-9)
 
 
 def test_the_closest_pair_of_levels_says_what_is_reached():
@@ -173,7 +173,7 @@ def test_the_closest_pair_of_levels_says_what_is_reached():
     device = Device(
         name="table", level_siemens=(1e-6, 10e-6, 13e-6, 19e-6), level_sigma_siemens=(0.5e-6, 0.5e-6, 0.25e-6, 0.25e-6)
     )
-    assert separable_levels(device).reached_sigma == pytest.approx(4.0, rel=1e-9)
+    assert separable_levels(device).reached_k_sigma == pytest.approx(4.0, rel=1e-9)
 
 
 def test_levels_that_change_places_in_time_are_told_apart_by_where_they_stand():
@@ -192,7 +192,7 @@ def test_levels_that_change_places_in_time_are_told_apart_by_where_they_stand():
     )
     found = separable_levels(device, after_seconds=10.0)
     assert found.level_siemens.tolist() == [1e-6, 5e-6, 9e-6]
-    assert found.reached_sigma == pytest.approx(3 / 0.4, rel=1e-9)
+    assert found.reached_k_sigma == pytest.approx(3 / 0.4, rel=1e-9)
 
 
 def test_where_means_fall_and_rise_again_no_level_is_gained():

@@ -57,7 +57,7 @@ def test_to_first_order_it_is_what_chips_do(network: Networks, scheme: str) -> N
     network = Networks.from_joint(values, network.shapes)
     asked = problem(network, device, scheme=scheme, alpha=0.5)
     chips = estimate_yield(asked.put_on(network), device, SAMPLES, chips=4000)
-    share = (chips.margin > 0).mean(axis=0)
+    share = (chips.current_margin > 0).mean(axis=0)
     for sample in np.flatnonzero((share > 0.02) & (share < 0.98)):
         alone = Samples(SAMPLES.x[[sample]], SAMPLES.y[[sample]], SAMPLES.classes)
         found = likelihood(replace(asked, data=alone), values, np.array([100e-6]))[0]
@@ -152,7 +152,7 @@ def test_the_level_that_carries_the_largest_weight_is_the_likeliest_not_the_high
     assert first.top_siemens == likeliest.top_siemens == 20e-6
     assert asked.put_on(likeliest.network, 2, likeliest.top_siemens).level_siemens.tolist() == [1e-6, 20e-6]
     fit = fit_network(ternary, asked.samples, device, replace(asked.config, chips=100))
-    assert fit.best.mapping.level_siemens.tolist() == [1e-6, 20e-6] and fit.best.found.value == 1.0
+    assert fit.best.mapping.level_siemens.tolist() == [1e-6, 20e-6] and fit.best.chip_yield.value == 1.0
     assert {found.value for found in fit.limits.values()} == {1.0}
 
 

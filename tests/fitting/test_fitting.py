@@ -65,7 +65,7 @@ def fresh(fit: Fit, **changes: object) -> Yield:
 def test_a_ternary_network_needs_two_states(network: Networks) -> None:
     fit = fit_network(network, SAMPLES, CALM, QUICK)
     assert fit.feasible and fit.certain and fit.best.states == fit.needed_states == 2
-    assert fit.best.found.value == 1.0 and fit.advice.sentences == ()
+    assert fit.best.chip_yield.value == 1.0 and fit.advice.sentences == ()
     np.testing.assert_allclose(fit.best.mapping.level_siemens, [1e-12, 100e-6], rtol=1e-12)
     assert np.array_equal(np.sign(fit.best.network.joint()), np.sign(network.joint()))
 
@@ -96,9 +96,9 @@ def test_signs_take_states_of_their_own_where_no_device_rests(network: Networks,
 
 def test_the_fewest_states_that_yield_enough_twice_are_taken(unfinished: Networks) -> None:
     fit = fit_network(unfinished, SAMPLES, CALM, replace(QUICK, most_states=12))
-    enough = [t.states for t in fit.trials if t.found.value >= 0.95]
+    enough = [t.states for t in fit.trials if t.chip_yield.value >= 0.95]
     assert fit.feasible and fit.best.states in enough
-    assert np.array_equal(fresh(fit).margin, fit.best.found.margin)
+    assert np.array_equal(fresh(fit).current_margin, fit.best.chip_yield.current_margin)
 
 
 class Scripted(Estimator):
@@ -114,7 +114,7 @@ class Scripted(Estimator):
         share = (self.at_first if chips.start == 0 else self.confirmed).get(states, 0.0)
         margin = np.where(np.arange(len(chips)) < round(share * len(chips)), 1.0, -1.0)
         return Yield(
-            margin=np.repeat(margin[:, None], 10, axis=1),
+            current_margin=np.repeat(margin[:, None], 10, axis=1),
             pulses=np.zeros(len(chips)),
             missed=np.zeros(len(chips)),
             alpha=1.0,
@@ -135,7 +135,7 @@ def test_the_answer_is_decided_by_chips_that_chose_no_candidate(
 ) -> None:
     estimate = Scripted(at_first, confirmed)
     fit = fit_network(unfinished, SAMPLES, CALM, replace(QUICK, most_states=4), estimate=estimate)
-    assert (fit.best.states, fit.best.found.value) == (states, value)
+    assert (fit.best.states, fit.best.chip_yield.value) == (states, value)
     assert fit.feasible == (value >= 0.95) and fit.certain != (0.87 < value < 0.99)
     first, confirming = range(100), range(100, 200)
     pilots = [chips for chips in estimate.asked if chips.start > 1000]
@@ -173,7 +173,7 @@ class Bearing(Estimator):
     def __call__(self, problem: Problem, mapping, chips: range) -> Yield:  # type: ignore[no-untyped-def]
         margin = 1.0 if problem.config.conditions.sigma_factor <= self.most else -1.0
         return Yield(
-            margin=np.full((len(chips), 10), margin),
+            current_margin=np.full((len(chips), 10), margin),
             pulses=np.zeros(len(chips)),
             missed=np.zeros(len(chips)),
             alpha=1.0,
@@ -207,8 +207,8 @@ def test_the_spread_to_reach_is_that_of_the_time_asked_for_times_what_was_asked(
 def test_at_alpha_below_one_a_chip_may_fail_some_samples(network: Networks) -> None:
     rough = spread(60.0)
     strict, lenient = (fit_network(network, SAMPLES, rough, replace(QUICK, alpha=alpha)) for alpha in (1.0, 0.8))
-    assert lenient.best.found.value > strict.best.found.value
-    assert lenient.best.found.value == (fresh(lenient).recognition >= 0.8 - 1e-12).mean()
+    assert lenient.best.chip_yield.value > strict.best.chip_yield.value
+    assert lenient.best.chip_yield.value == (fresh(lenient).recognition >= 0.8 - 1e-12).mean()
 
 
 def test_settings_are_chosen_on_the_data_and_chips_judged_on_the_samples(unfinished: Networks) -> None:
@@ -216,14 +216,14 @@ def test_settings_are_chosen_on_the_data_and_chips_judged_on_the_samples(unfinis
     same, judged = (fit_network(unfinished, samples, CALM, QUICK, data=SAMPLES) for samples in (SAMPLES, wrong))
     for one, other in zip(same.trials, judged.trials, strict=True):
         assert np.array_equal(one.network.joint(), other.network.joint())
-    assert judged.recognition == judged.best.found.value == 0.0 and same.feasible
+    assert judged.recognition == judged.best.chip_yield.value == 0.0 and same.feasible
 
 
 @pytest.mark.parametrize("device", [CALM, TABLE, load_device("lee2018_taox")], ids=lambda d: d.name)
 def test_every_trial_s_yield_is_that_of_its_own_mapping(network: Networks, device: Device) -> None:
     for trial in fit_network(network, SAMPLES, device, QUICK).trials:
         again = estimate_yield(trial.mapping, device, SAMPLES, chips=100)
-        assert np.array_equal(again.margin, trial.found.margin)
+        assert np.array_equal(again.current_margin, trial.chip_yield.current_margin)
 
 
 def test_where_the_spread_vanishes_states_lie_where_the_weights_are(network: Networks) -> None:
@@ -297,7 +297,7 @@ def test_what_is_switched_off_is_what_limits(network: Networks) -> None:
     assert set(fit.limits) == {"spread", "read_noise", "stuck_devices"}
     assert fit.limiting_factor == "stuck_devices"
     without = fit.limits["stuck_devices"].value
-    assert without > fit.best.found.value
+    assert without > fit.best.chip_yield.value
     assert not fit.feasible and f"without stuck devices {100 * without:.1f} %" in fit.advice.sentences[0]
     assert "limiting factor: stuck devices" in answer(fit)
 
@@ -325,7 +325,7 @@ def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
             word_wire_ohm=wire_ohm,
             bit_wire_ohm=wire_ohm,
         )
-        return estimate_yield(mapping, device, three, chips=range(10, 20), conditions=conditions).margin
+        return estimate_yield(mapping, device, three, chips=range(10, 20), conditions=conditions).current_margin
 
     expected = {
         "spread": again(device, 50.0, replace(conditions, sigma_factor=0.0)),
@@ -334,7 +334,7 @@ def test_each_limit_is_the_yield_without_that_alone(network: Networks) -> None:
         "cell_nonlinearity": again(replace(device, nonlinearity=None), 50.0, conditions),
     }
     for name, margin in expected.items():
-        assert np.array_equal(fit.limits[name].margin, margin)
+        assert np.array_equal(fit.limits[name].current_margin, margin)
     assert len({margin.tobytes() for margin in expected.values()}) == 4
 
 
@@ -349,7 +349,7 @@ def test_the_yield_is_told_against_spread_faults_and_time(network: Networks) -> 
     ):
         for value, found in fit.against[name]:
             again = fresh(fit, conditions=Conditions(**{condition: value}))
-            assert np.array_equal(found.margin, again.margin)
+            assert np.array_equal(found.current_margin, again.current_margin)
     spreads = [found.value for _, found in fit.against["spread_factor"]]
     assert spreads[0] == 1.0 and spreads == sorted(spreads, reverse=True)
     unknown = fit_network(network, SAMPLES, load_device("lee2018_taox"), QUICK)
@@ -438,7 +438,7 @@ def test_the_files_of_a_fit_hold_what_it_found(network: Networks, tmp_path: Path
     for name, points in fit_network(network, SAMPLES, CALM, QUICK).against.items():
         assert [found.value for _, found in fit.against[name]] == [found.value for _, found in points]
     stored = json.loads((tmp_path / "fit.json").read_text())
-    assert stored["feasible"] is True and stored["states"] == 2 and stored["yield"] == fit.best.found.value
+    assert stored["feasible"] is True and stored["states"] == 2 and stored["yield"] == fit.best.chip_yield.value
     with np.load(tmp_path / "network.npz") as arrays:
         assert Networks.from_weights([arrays["W1"], arrays["W2"]]).recognition(SAMPLES)[0] == 1.0
     targets = fit.best.mapping.read_csv(tmp_path / "mapping.csv")
@@ -461,7 +461,7 @@ def test_a_chip_is_read_back_as_the_page_says_where_the_highest_level_is_not_use
     exec(code.replace("wan2022_rram", f"{tmp_path}/mine.toml").replace("wan_finetuned", f"{tmp_path}/mine"), found)
     expected = measured_chip(fit.best.mapping, fit.best.mapping.target_siemens, SAMPLES)
     assert fit.best.mapping.level_siemens.tolist() == [1e-6, 20e-6]
-    np.testing.assert_allclose(found["chip"].margin, expected.margin, rtol=1e-12)
+    np.testing.assert_allclose(found["chip"].current_margin, expected.current_margin, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -517,7 +517,7 @@ def test_a_report_shows_the_answer(imperfect: Fit, tmp_path: Path) -> None:
     rows = re.findall("<td>(.*)</td><td>(.*) %</td><td>(.*)</td></tr>", page)
     assert rows == [
         (name.replace("_", " "), f"{100 * found.value:.1f}", f"{found.median_margin:.3f}")
-        for name, found in {"(as it is)": fit.best.found, **fit.limits}.items()
+        for name, found in {"(as it is)": fit.best.chip_yield, **fit.limits}.items()
     ]
     assert len({row[1:] for row in rows}) == len(rows) == 4
     assert "mine.npz" in page and "fewlevels fit --out here" in page

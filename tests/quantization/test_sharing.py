@@ -49,9 +49,9 @@ def test_counts_by_hand(share: Share, occupied: int, distinct: int, pair: int) -
         assert {what: count.tolist() for what, count in counts.items()} == {
             "requested": [7],
             "occupied": [levels],
-            "distinct": [distinct],
-            "differential-pair": [pair],
-            "offset-column": [distinct],
+            "distinct-weights": [distinct],
+            "differential-pair-states": [pair],
+            "offset-column-states": [distinct],
         }
 
 

@@ -69,15 +69,15 @@ def test_figure_1_shows_each_sample_under_its_name_and_the_two_as_input(study):
 def test_figure_2_shows_the_best_models_search_and_its_weights_quantized(study):
     search, *panels = figures.quantization(study).axes
     np.testing.assert_array_equal(search.lines[0].get_xdata(), np.arange(1, 65))
-    np.testing.assert_array_equal(search.lines[0].get_ydata(), study.found.recognition_trace[BEST])
+    np.testing.assert_array_equal(search.lines[0].get_ydata(), study.search.recognition_trace[BEST])
     assert [4, 1.0] in [line.get_xydata().tolist()[0] for line in search.lines if len(line.get_xdata()) == 1]
-    magnitudes = np.sort(np.abs(study.found.networks.joint()[BEST]))
+    magnitudes = np.sort(np.abs(study.search.networks.joint()[BEST]))
     for panel, levels in zip(panels, (1, 2, 4), strict=True):
         interval = 12 / levels
         midpoints = (np.minimum(magnitudes // interval, levels - 1) + 0.5) * interval
         np.testing.assert_array_equal(panel.lines[0].get_ydata(), magnitudes)
         np.testing.assert_allclose(panel.lines[1].get_ydata(), midpoints, rtol=1e-12)
-        reached = study.found.recognition_trace[BEST, levels - 1]
+        reached = study.search.recognition_trace[BEST, levels - 1]
         assert f"{reached:.0%}" in panel.get_title() + panel.get_title(loc="left")
 
 
@@ -91,7 +91,7 @@ def test_figure_3_writes_how_many_weights_each_level_holds(study):
 def test_figure_4_draws_the_least_squares_line_and_the_rank_correlation(study):
     figure = figures.levels_against_range(study)
     axes, used = figure.axes[0], slice(0, 6)
-    x, y = np.ptp(study.found.networks.joint(), axis=1)[used], study.found.q[used]
+    x, y = np.ptp(study.search.networks.joint(), axis=1)[used], study.search.q[used]
     slope, intercept = np.polyfit(x, y, 1)
     (line,) = (line for line in axes.lines if "least-squares" in str(line.get_label()))
     np.testing.assert_array_equal(line.get_xdata(), [x.min(), x.max()])
@@ -151,8 +151,8 @@ def test_figure_5_shows_the_starts_in_order_before_and_after_quantizing_and_the_
 def test_solved_at_each_number_of_levels_is_drawn_of_the_trained_models_with_its_interval(study):
     (axes,) = figures.solved_at_each(study).axes
     trained = [0, 1, 2, 3, 4, 5, 7]
-    exactly = (study.found.recognition_trace[trained] == 1).sum(axis=0)
-    up_to = [sum(0 < q <= n for q in study.found.q[trained]) for n in range(1, 65)]
+    exactly = (study.search.recognition_trace[trained] == 1).sum(axis=0)
+    up_to = [sum(0 < q <= n for q in study.search.q[trained]) for n in range(1, 65)]
     assert exactly.tolist() == [int(n in (4, 7, 9, 12, 25, 30)) for n in range(1, 65)]
     np.testing.assert_allclose(
         [line.get_ydata() for line in axes.lines], [exactly / 7, np.array(up_to) / 7], rtol=1e-12

@@ -115,10 +115,10 @@ def test_figure_4_shows_every_solved_model_and_the_papers_points(small_study):
     _, result = small_study
     figure = figures.levels_against_range(result)
     axes = figure.axes[0]
-    used = result.found.trained & result.found.solved
+    used = result.search.trained & result.search.solved
     shown = np.asarray(axes.collections[0].get_offsets())
-    np.testing.assert_array_equal(shown[:, 1], result.found.q[used])
-    np.testing.assert_array_equal(shown[:, 0], result.found.networks.weight_range()[used])
+    np.testing.assert_array_equal(shown[:, 1], result.search.q[used])
+    np.testing.assert_array_equal(shown[:, 0], result.search.networks.weight_range()[used])
     points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() in "Ds"}
     assert points == {(32, 8), (62, 25)}
     assert not axes.texts  # which would lie on models
@@ -132,7 +132,7 @@ def test_flipped_pixels_are_those_of_the_best_model_before_and_after(small_study
     axes = figures.under_flips(result).axes[0]
     before, after = axes.lines
     seen = recognition_under_flips(
-        result.found.networks[best], result.found.quantized(best), result.samples, flips=range(6), copies=500
+        result.search.networks[best], result.search.quantized(best), result.samples, flips=range(6), copies=500
     )
     np.testing.assert_array_equal([before.get_ydata(), after.get_ydata()], [seen.before[0], seen.after[0]])
     assert before.get_ydata()[0] == after.get_ydata()[0] == 1
@@ -156,12 +156,12 @@ def test_an_incomplete_study_is_refused(report, tmp_path):
 
 def test_a_statistic_that_does_not_exist_is_null_and_none(small_study):
     _, result = small_study
-    nothing = dataclasses.replace(result.found, q=np.zeros_like(result.found.q))
-    summary = summarise(dataclasses.replace(result, found=nothing))
+    nothing = dataclasses.replace(result.search, q=np.zeros_like(result.search.q))
+    summary = summarise(dataclasses.replace(result, search=nothing))
     assert summary_json(summary)["q_median"] is None
     assert summary_json(summary)["rank_correlation_interval"] == [None, None]
     assert dict(summary_rows(summary))["median of levels requested, q"] == "none"
-    for figure in figures.draw(dataclasses.replace(result, found=nothing)).values():
+    for figure in figures.draw(dataclasses.replace(result, search=nothing)).values():
         figure.canvas.draw()
 
 
@@ -189,7 +189,7 @@ def test_of_other_data_the_report_says_nothing_from_the_paper(report, tmp_path):
         assert axes
         assert not [label for each in axes for label in each.get_legend_handles_labels()[1] if "paper" in label]
         assert not [text for each in axes for text in each.texts if "paper" in text.get_text()]
-    ranges = result.found.networks.weight_range()
+    ranges = result.search.networks.weight_range()
     titles = [axes.get_title(loc="left") for axes in drawn["figure4_levels_against_range"].axes[1:]]
     assert [
         f"model {model}" in title for model, title in zip((ranges.argmin(), ranges.argmax()), titles, strict=True)

@@ -138,7 +138,7 @@ def test_what_cannot_be_screened_is_searched_setting_by_setting() -> None:
     pair = Samples(np.eye(2), np.array([0, 1]), ("a", "b"))
     networks = Networks.from_joint(tiny * 1e-20, layout.shapes)
     found = fewest_levels(networks, pair, quantizer=Clipped(), q_max=3)
-    assert found.setting_trace is not None and np.isfinite(found.margin_trace).all()  # type: ignore[arg-type]
+    assert found.setting_trace is not None and np.isfinite(found.output_margin_trace).all()  # type: ignore[arg-type]
 
 
 def test_clips_of_a_search_hold_those_of_least_error_and_ten_between_each_two() -> None:

@@ -101,7 +101,7 @@ def result(name: str, q: list[int], recognition: list[float], counts: dict[str, 
         stable_q=np.array(q),
         counts=arrays,  # type: ignore[arg-type]
         recognition_trace=trace,
-        margin_trace=trace,
+        output_margin_trace=trace,
         networks=NETWORKS[:0],
     )
 
@@ -109,7 +109,12 @@ def result(name: str, q: list[int], recognition: list[float], counts: dict[str, 
 def test_a_comparison_s_table_by_hand() -> None:
     # Network 3 was not trained to 0.8: it counts nowhere. Method a solves networks 0, 1, 2 with 2, 3, 5 levels.
     occupied, distinct, pair, offset = [1, 2, 4, 9], [3, 5, 6, 9], [2, 3, 7, 9], [8, 9, 10, 9]
-    counts = {"occupied": occupied, "distinct": distinct, "differential-pair": pair, "offset-column": offset}
+    counts = {
+        "occupied": occupied,
+        "distinct-weights": distinct,
+        "differential-pair-states": pair,
+        "offset-column-states": offset,
+    }
     nothing = {what: [0] * 4 for what in counts}
     before = np.array([0.9, 0.8, 1.0, 0.7])
     results = (result("a", [2, 3, 5, 1], [0.9, 0.8, 0.85, 0.9], counts), result("b", [0, 0, 0, 4], [0.0] * 4, nothing))
@@ -149,9 +154,11 @@ def test_a_comparison_s_table_by_hand() -> None:
     # relative to its own 0.7, network 3 is trained: the trained fraction changes, and so does what is solved
     relative = dataclasses.replace(found, target=Target(0.8, relative=True))
     assert [row["solved_fraction"] for row in relative.rows()] == [1.0, 0.25] and relative.rows()[0]["q_min"] == 1
-    few = dataclasses.replace(found, results=(result("a", [2, 0, 0, 0], [0.9] * 4, counts),), minimise="distinct")
+    few = dataclasses.replace(
+        found, results=(result("a", [2, 0, 0, 0], [0.9] * 4, counts),), minimise="distinct-weights"
+    )
     assert few.rows()[0]["solved_fraction"] == pytest.approx(1 / 3) and few.to_json()["models_trained"] == 3
-    assert few.to_json()["minimise"] == "distinct"
+    assert few.to_json()["minimise"] == "distinct-weights"
 
 
 def test_a_searched_method_is_a_search() -> None:
@@ -159,7 +166,7 @@ def test_a_searched_method_is_a_search() -> None:
         "alpha": 0.9,
         "q_max": 5,
         "share": "layer",
-        "minimise": "distinct",
+        "minimise": "distinct-weights",
         "test": NOISY,
         "relative": True,
     }
@@ -167,7 +174,7 @@ def test_a_searched_method_is_a_search() -> None:
     assert np.array_equal(found.recognition, NETWORKS.recognition(NOISY))
     for row, quantizer in zip(found.results, (Clipped(zero=True), Midpoint()), strict=True):
         alone = fewest_levels(NETWORKS, DIGITS, quantizer=quantizer, **options)
-        for name in ("q", "stable_q", "recognition_trace", "margin_trace"):
+        for name in ("q", "stable_q", "recognition_trace", "output_margin_trace"):
             np.testing.assert_array_equal(getattr(row, name), getattr(alone, name))
         np.testing.assert_array_equal(row.networks.joint(), alone.all_quantized().joint())
         np.testing.assert_array_equal(row.counts["occupied"], alone.occupied)
@@ -176,7 +183,8 @@ def test_a_searched_method_is_a_search() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantizer", "minimise", "relative"), [(KMeans(), "requested", False), (Backwards(), "differential-pair", True)]
+    ("quantizer", "minimise", "relative"),
+    [(KMeans(), "requested", False), (Backwards(), "differential-pair-states", True)],
 )
 def test_a_fine_tuned_method_is_fine_tuning_at_every_number_of_levels(
     quantizer: Quantizer, minimise: Minimise, relative: bool
@@ -209,11 +217,11 @@ def test_a_fine_tuned_method_is_fine_tuning_at_every_number_of_levels(
     ]
     recognition = np.stack([run.networks.recognition(NOISY) for run in runs], axis=1)
     np.testing.assert_array_equal(found.recognition_trace[:, :4], recognition)
-    assert np.isnan(found.recognition_trace[:, 4:]).all() and np.isnan(found.margin_trace[:, 4:]).all()
+    assert np.isnan(found.recognition_trace[:, 4:]).all() and np.isnan(found.output_margin_trace[:, 4:]).all()
     passes = recognition >= (0.85 * NETWORKS.recognition(NOISY)[:, None] if relative else 0.85) - 1e-9
     assert 0 < passes.sum() < 48
     margin = np.stack([margins(run.networks) for run in runs], axis=1)
-    np.testing.assert_allclose(found.margin_trace[:, :4], margin, atol=1e-9)
+    np.testing.assert_allclose(found.output_margin_trace[:, :4], margin, atol=1e-9)
     for model in range(12):
         least = min(
             (
@@ -246,7 +254,7 @@ def test_test_labels_change_neither_settings_nor_fine_tuned_weights() -> None:
         for test in (NOISY, garbage)
     )
     for one, other in zip(judged.results, misjudged.results, strict=True):
-        assert one.margin_trace.tobytes() == other.margin_trace.tobytes()
+        assert one.output_margin_trace.tobytes() == other.output_margin_trace.tobytes()
         both = np.flatnonzero((one.q == other.q) & (one.q > 0))
         assert len(both) > 3 and not np.array_equal(one.recognition, other.recognition)
         of_one, of_other = (np.flatnonzero(np.isin(np.flatnonzero(r.q), both)) for r in (one, other))

@@ -82,9 +82,9 @@ def counted(groups: Sequence[np.ndarray], levels: int, signed: bool) -> dict[str
     return {
         "requested": levels,
         "occupied": distinct if signed else max(map(len, magnitudes)),
-        "distinct": distinct,
-        "differential-pair": max(len(own | {0.0}) for own in magnitudes),
-        "offset-column": distinct,
+        "distinct-weights": distinct,
+        "differential-pair-states": max(len(own | {0.0}) for own in magnitudes),
+        "offset-column-states": distinct,
     }
 
 
@@ -147,7 +147,7 @@ def test_a_search_is_a_loop_over_models_levels_and_settings(
             test=test,
             relative=relative,
         )
-        assert found.margin_trace is not None
+        assert found.output_margin_trace is not None
         for model in range(models):
             target = alpha * before[model] if relative else alpha
             passing: list[tuple[int, float, Tried]] = []
@@ -156,7 +156,7 @@ def test_a_search_is_a_loop_over_models_levels_and_settings(
                 coarse = quantizer.tried_in_full() if of_all else ()
                 settings = of_all if minimise == "requested" else [of_all[index] for index in coarse]
                 if not settings:
-                    assert np.isnan([found.recognition_trace[model, at], found.margin_trace[model, at]]).all()
+                    assert np.isnan([found.recognition_trace[model, at], found.output_margin_trace[model, at]]).all()
                     continue
                 # NETWORKS recognise all digits, so that alpha is the target on them, relative or not
                 best = min(
@@ -169,7 +169,7 @@ def test_a_search_is_a_loop_over_models_levels_and_settings(
                 )
                 judged = best.digits if test is None else best.noisy
                 assert found.recognition_trace[model, at] == pytest.approx(judged, abs=1e-12)
-                assert found.margin_trace[model, at] == pytest.approx(best.margin, abs=1e-9)
+                assert found.output_margin_trace[model, at] == pytest.approx(best.margin, abs=1e-9)
                 passes.append((at + 1, judged >= target - 1e-9))
                 if passes[-1][1]:
                     passing.append((best.counts[minimise], -best.margin, best))
@@ -191,7 +191,7 @@ def test_test_samples_decide_whether_alpha_is_reached_and_nothing_else() -> None
         for test in (None, NOISY, garbage)
     )
     for found in (judged, misjudged):
-        for name in ("setting_trace", "margin_trace"):
+        for name in ("setting_trace", "output_margin_trace"):
             assert getattr(found, name).tobytes() == getattr(alone, name).tobytes()
     assert judged.solved.all() and not misjudged.solved.any()
     np.testing.assert_array_equal(judged.recognition, NETWORKS.recognition(NOISY))
@@ -272,7 +272,7 @@ def test_pareto_drops_what_fewer_levels_equal() -> None:
         occupied=zeros,
         recognition=np.ones(1),
         recognition_trace=np.array([[np.nan, 0.5, 1.0, 1.0, 0.9, 1.0]]),
-        margin_trace=np.array([[np.nan, -0.2, 0.1, 0.05, 0.3, 0.2]]),
+        output_margin_trace=np.array([[np.nan, -0.2, 0.1, 0.05, 0.3, 0.2]]),
     )
     assert found.pareto(0) == [(2, 0.5, -0.2), (3, 1.0, 0.1), (5, 0.9, 0.3), (6, 1.0, 0.2)]
 
@@ -333,7 +333,7 @@ def test_networks_searched_or_fine_tuned_few_at_once_are_the_same(monkeypatch: p
     def found() -> tuple[np.ndarray, np.ndarray]:
         searched = fewest_levels(many, DIGITS, quantizer=KMeans(), q_max=5)
         tuned = finetune(many, DIGITS, config=config, jobs=1)
-        return searched.margin_trace, tuned.quantized.networks.joint()
+        return searched.output_margin_trace, tuned.quantized.networks.joint()
 
     whole = found()
     for module in ("search.fewest", "search.finetuning"):

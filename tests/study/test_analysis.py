@@ -95,7 +95,7 @@ def test_of_fewer_than_two_hundred_models_there_is_no_quantile_band():
 
 def test_the_summary_counts_every_model(small_study):
     _, result = small_study
-    summary, found = summarise(result), result.found
+    summary, found = summarise(result), result.search
     trained = found.recognition == 1
     both = trained & (found.q > 0)
     assert summary.models == 200
@@ -144,7 +144,7 @@ def test_solved_at_leaves_out_models_that_were_not_trained():
 
 def test_solved_at_counts_trained_models_at_each_q(small_study):
     _, result = small_study
-    trace = result.found.recognition_trace[result.found.recognition == 1]
+    trace = result.search.recognition_trace[result.search.recognition == 1]
     np.testing.assert_array_equal(solved_at(result), (trace == 1).sum(axis=0))
 
 
@@ -166,8 +166,8 @@ def test_a_claim_that_does_not_hold_is_said_not_to(small_study):
 
     _, result = small_study
     rng = np.random.default_rng(2)
-    shuffled = dataclasses.replace(result.found, q=rng.permutation(result.found.q))
-    broken = dataclasses.replace(result, found=shuffled, zone_recognition=1 - result.zone_recognition)
+    shuffled = dataclasses.replace(result.search, q=rng.permutation(result.search.q))
+    broken = dataclasses.replace(result, search=shuffled, zone_recognition=1 - result.zone_recognition)
     verdicts = {claim.where + claim.says: claim.verdict for claim in claims(broken)}
     rising = next(verdict for claim, verdict in verdicts.items() if "rise with the weight range" in claim)
     assert rising in ("not reproduced", "partly")
@@ -175,14 +175,14 @@ def test_a_claim_that_does_not_hold_is_said_not_to(small_study):
 
 def test_of_fewer_than_ten_models_nothing_is_said_about_many(small_study):
     _, result = small_study
-    q = result.found.q.copy()
+    q = result.search.q.copy()
     q[np.flatnonzero(result.counted)[9:]] = 0
-    few = dataclasses.replace(result, found=dataclasses.replace(result.found, q=q))
+    few = dataclasses.replace(result, search=dataclasses.replace(result.search, q=q))
     said = {claim.says: claim for claim in claims(few)}
     assert few.counted.sum() == 9
     assert said["the fewest levels rise with the weight range"].verdict == "cannot be judged"
     assert said["the fewest levels rise with the weight range"].found == "only 9 models were solved"
-    none = dataclasses.replace(few, found=dataclasses.replace(few.found, q=0 * q))
+    none = dataclasses.replace(few, search=dataclasses.replace(few.search, q=0 * q))
     verdicts = {claim.found: claim.verdict for claim in claims(none)}
     assert verdicts["no model was solved"] == "cannot be judged"
     assert not any("nan" in claim.found or "inf" in claim.found for claim in claims(none))

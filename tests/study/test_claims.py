@@ -270,7 +270,7 @@ def test_the_studys_own_start_is_told_with_seed_a():
     trace = np.full((2, 64), 0.5)
     trace[:, 3] = [0.5, 0.6]
     result = dataclasses.replace(of_start(0, np.full(len(EPOCHS), 0.9)))
-    result = dataclasses.replace(result, found=dataclasses.replace(result.found, recognition_trace=trace))
+    result = dataclasses.replace(result, search=dataclasses.replace(result.search, recognition_trace=trace))
     (found,) = (claim.found for claim in claims(result) if "its Seed A " in claim.says)
     assert found.endswith("the study's own start, uniform:0,1: 55 % when trained")
 

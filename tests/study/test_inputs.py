@@ -79,9 +79,9 @@ def test_a_study_brings_its_samples_and_its_best_model(small_study: tuple[Path, 
     for model, index in ((None, None), ("best", study.best), ("3", 3)):
         inputs = read_inputs(folder, model=model)
         assert (inputs.data_name, inputs.test, inputs.index) == ("digits5", None, index)
-        np.testing.assert_array_equal(inputs.networks.joint(), study.found.networks.joint())
+        np.testing.assert_array_equal(inputs.networks.joint(), study.search.networks.joint())
         np.testing.assert_array_equal(inputs.samples.x, study.samples.x)
-    np.testing.assert_array_equal(inputs.one.joint(), study.found.networks[3].joint())
+    np.testing.assert_array_equal(inputs.one.joint(), study.search.networks[3].joint())
     noisy = flip_pixels(load_digits(5), 1, 3, np.random.default_rng(1))
     np.savez(folder.parent / "noisy.npz", X=noisy.x, y=noisy.y)
     other = read_inputs(folder, str(folder.parent / "noisy.npz"))
@@ -133,8 +133,8 @@ def test_models_are_named_by_their_index() -> None:
 
 def test_a_study_without_a_solved_model_has_no_best(small_study: tuple[Path, StudyResult]) -> None:
 
-    found = small_study[1].found
-    unsolved = replace(small_study[1], found=replace(found, q=np.zeros_like(found.q)))
+    found = small_study[1].search
+    unsolved = replace(small_study[1], search=replace(found, q=np.zeros_like(found.q)))
     with pytest.raises(SearchError, match="no model of this study was solved, so there is no best one"):
         best_of(unsolved)
 

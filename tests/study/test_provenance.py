@@ -142,9 +142,9 @@ def test_a_second_shard_of_a_group_from_elsewhere_is_left_aside_and_alone_it_is_
     run_study(make_config(TINY | change, "test"), tmp_path / "other", Threads(1))
     own, foreign = (next((folder / "shards").glob("models-000000-*")) for folder in (study, tmp_path / "other"))
     shutil.copy(foreign, study / "shards")
-    weights = load_study(tmp_path / "other").found.networks.weights[0]
+    weights = load_study(tmp_path / "other").search.networks.weights[0]
     with pytest.warns(FewlevelsWarning, match=f"{foreign.name} is left aside: {said}"):
-        assert not np.array_equal(load_study(study).found.networks.weights[0], weights)
+        assert not np.array_equal(load_study(study).search.networks.weights[0], weights)
     with pytest.warns(FewlevelsWarning, match=f"{foreign.name} is left aside: {said}"):
         run_study(make_config(TINY, "test"), study, Nothing(1))
     own.unlink()
@@ -179,7 +179,7 @@ def test_the_instruction_set_is_the_one_asked_for_and_each_has_bits_of_its_own(t
     samples, found = load_digits(5), []
     for name in SETS:
         config = make_config(TINY | {"instruction_set": name}, "test")
-        stored = run_study(config, tmp_path / name, Threads(1)).found.networks.weights[0]
+        stored = run_study(config, tmp_path / name, Threads(1)).search.networks.weights[0]
         keys = [(seed, repeat) for seed in range(3) for repeat in range(60)]
         for _ in range(2):  # the same bits every time
             trained = train(samples, config.training(), models=keys, seed=1, instruction_set=name).weights[0]

@@ -37,10 +37,10 @@ def test_stored_results_are_what_train_and_search_give(small_study):
     networks = train(samples, result.config.training(), models=keys, seed=1)
     found = fewest_levels(networks, samples, q_max=24)
     for stored in (result, load_study(folder)):
-        for one, other in zip(stored.found.networks.weights, networks.weights, strict=True):
+        for one, other in zip(stored.search.networks.weights, networks.weights, strict=True):
             np.testing.assert_array_equal(one, other)
         for name in ("q", "stable_q", "occupied", "recognition", "recognition_trace"):
-            np.testing.assert_array_equal(getattr(stored.found, name), getattr(found, name))
+            np.testing.assert_array_equal(getattr(stored.search, name), getattr(found, name))
 
 
 def test_zones_are_the_starts_quantized_while_they_train(small_study):
@@ -89,11 +89,11 @@ def test_every_value_of_the_configuration_acts_on_the_models_and_on_the_zones(tm
     networks = train(samples, training, models=keys, seed=9)
     found = fewest_levels(networks, samples, quantizer=quantizer, alpha=0.8, q_max=11)
     assert 0 < found.solved.mean() < 1
-    assert (result.found.alpha, result.found.quantizer) == (0.8, quantizer)
-    for one, other in zip(result.found.networks.weights, networks.weights, strict=True):
+    assert (result.search.alpha, result.search.quantizer) == (0.8, quantizer)
+    for one, other in zip(result.search.networks.weights, networks.weights, strict=True):
         np.testing.assert_array_equal(one, other)
     for name in ("q", "stable_q", "occupied", "recognition", "recognition_trace"):
-        np.testing.assert_array_equal(getattr(result.found, name), getattr(found, name))
+        np.testing.assert_array_equal(getattr(result.search, name), getattr(found, name))
     for zone, start in enumerate(["normal:0,1", "uniform:-2,1"]):
         training = TrainingConfig(hidden=6, learning_rate=0.4, init=start, steps=20 * 70)
         keys = [(2 + zone, repeat) for repeat in range(3)]
@@ -244,7 +244,7 @@ def test_a_changed_glyph_file_is_a_different_study(tmp_path):
     glyphs.write_text("class a\n10\n01\nclass b\n01\n10\n", encoding="utf-8")
     config = make_config(TINY | {"dataset": str(glyphs)}, "test")
     result = run_study(config, tmp_path / "study", Threads(1))
-    assert result.found.networks.shapes == [(4, 10), (10, 2)]
+    assert result.search.networks.shapes == [(4, 10), (10, 2)]
     glyphs.write_text("class a\n11\n01\nclass b\n01\n10\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"the content of .*glyphs.txt has changed"):
         run_study(config, tmp_path / "study", Threads(1))
@@ -288,10 +288,10 @@ def test_weights_open_in_numpy_and_matlab_form(small_study):
     folder, result = small_study
     matlab = loadmat(folder / "weights.mat")
     with np.load(folder / "weights.npz") as numpy:
-        for layer, w in enumerate(result.found.networks.weights, start=1):
+        for layer, w in enumerate(result.search.networks.weights, start=1):
             np.testing.assert_array_equal(numpy[f"W{layer}"], w)
             np.testing.assert_array_equal(matlab[f"W{layer}"], w)
-        np.testing.assert_array_equal(numpy["q"], result.found.q)
+        np.testing.assert_array_equal(numpy["q"], result.search.q)
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):

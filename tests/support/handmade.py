@@ -62,7 +62,7 @@ def handmade_study(
     return StudyResult(
         config=config,
         samples=load_digits(5),
-        found=FewestLevels(networks=networks, quantizer=Midpoint(), target=Target(1.0), q=levels, **(fields | found)),
+        search=FewestLevels(networks=networks, quantizer=Midpoint(), target=Target(1.0), q=levels, **(fields | found)),
         wall_seconds=12.5,
         machine={"processor": "by hand"},
         zone_ranges=np.outer([1, 2, 3, 4, 5], [10.0, 11.0]) if zone_ranges is None else zone_ranges,

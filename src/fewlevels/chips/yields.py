@@ -31,12 +31,12 @@ CHIPS_AT_ONCE = 250
 class Yield:
     """Virtual chips at work.
 
-    margin: (chips, samples), by how much the own output's current exceeds the largest other, in currents of one device
-    at the highest conductance; recognised where positive. pulses: (chips,), of programming. missed: (chips,), devices
-    that write-verify gave up on. alpha: the target.
+    current_margin: (chips, samples), by how much the own output's current exceeds the largest other, in currents of one
+    device at the highest conductance; recognised where positive. pulses: (chips,), of programming. missed: (chips,),
+    devices that write-verify gave up on. alpha: the target.
     """
 
-    margin: FloatArray
+    current_margin: FloatArray
     pulses: FloatArray
     missed: FloatArray
     alpha: float
@@ -44,21 +44,21 @@ class Yield:
     @property
     def recognition(self) -> FloatArray:
         """Of each chip, (chips,)."""
-        return (self.margin > 0).mean(axis=1)
+        return (self.current_margin > 0).mean(axis=1)
 
     @property
     def recognition_interval(self) -> tuple[float, float]:
         """Of the mean recognition over chips, at 95 %: Wilson's for as many samples as there are chips, which is wide
         enough however the samples of a chip hang together."""
-        return _wilson(float(self.recognition.sum()), len(self.margin))
+        return _wilson(float(self.recognition.sum()), len(self.current_margin))
 
     @cached_property
     def chip_margin(self) -> FloatArray:
         """Of each chip, (chips,): the margin of the sample that decides whether it reaches alpha, positive where it
         does. At alpha = 1 the smallest, else the smallest but for the samples that may fail."""
-        samples = self.margin.shape[1]
+        samples = self.current_margin.shape[1]
         may_fail = samples - max(math.ceil(self.alpha * samples - 1e-9), 1)
-        return np.partition(self.margin, may_fail, axis=1)[:, may_fail]
+        return np.partition(self.current_margin, may_fail, axis=1)[:, may_fail]
 
     @property
     def median_margin(self) -> float:
@@ -73,12 +73,12 @@ class Yield:
     @property
     def value(self) -> float:
         """The share of chips whose recognition reaches alpha."""
-        return self.passed / len(self.margin)
+        return self.passed / len(self.current_margin)
 
     @property
     def interval(self) -> tuple[float, float]:
         """Of the yield, at 95 % (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
-        return _wilson(self.passed, len(self.margin))
+        return _wilson(self.passed, len(self.current_margin))
 
 
 def estimate_yield(
@@ -118,7 +118,7 @@ def estimate_yield(
     )
     parts = [numbers[begin : begin + chips_at_once] for begin in range(0, len(numbers), chips_at_once)]
     margin, pulses, missed = (np.concatenate(each) for each in zip(*in_order(work.run, parts, jobs), strict=True))
-    return Yield(margin=margin, pulses=pulses, missed=missed, alpha=alpha)
+    return Yield(current_margin=margin, pulses=pulses, missed=missed, alpha=alpha)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +200,7 @@ def measured_chip(
         check_conductance(g)
     output = mapping.circuit.run_chips(samples.x, input_volt, [g[None] for g in layers])
     margin = margins(output, samples.y, input_volt / mapping.circuit.window.r_min_ohm)
-    return Yield(margin=margin, pulses=np.zeros(1), missed=np.zeros(1), alpha=alpha)
+    return Yield(current_margin=margin, pulses=np.zeros(1), missed=np.zeros(1), alpha=alpha)
 
 
 def _chips(chips: int | Sequence[int]) -> Sequence[int]:

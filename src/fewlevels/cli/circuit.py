@@ -43,7 +43,9 @@ def simulate(
     wire_ohm: Wire = None,
     off_pixels: OffPixels = None,
     draws: Annotated[int, option("--draws", "Circuits with varied resistances. [{default}]", "N")] = 0,
-    spread: Annotated[float, option("--spread", "Spread of ln(resistance) of the draws. [{default}]", "X")] = 0.05,
+    log_spread: Annotated[
+        float, option("--log-spread", "Spread of ln(resistance) of the draws. [{default}]", "X")
+    ] = 0.05,
     as_json: Json = False,
 ) -> None:
     """Run a model of a study as a circuit. Prints its resistors, recognition and current gap at each voltage."""
@@ -53,7 +55,7 @@ def simulate(
 
     result, options = load_searched(folder), _circuit_options(ctx, input_volt)
     index = choose_model(result, model, options)
-    simulation = simulate_model(result, index, options, engine=engine, draws=draws, spread=spread)
+    simulation = simulate_model(result, index, options, engine=engine, draws=draws, log_spread=log_spread)
     store_simulation(folder, index, simulation)
     if as_json:
         return print(json.dumps({"model": index, **simulation.as_dict()}, indent=1))
@@ -102,7 +104,9 @@ def verify(
     r_min_ohm: RMin = None,
     wire_ohm: Wire = None,
     off_pixels: OffPixels = None,
-    tolerance: Annotated[float, option("--tolerance", "Largest relative difference allowed. [{default}]", "X")] = 1e-9,
+    tolerance: Annotated[
+        float, option("--tolerance", "Largest relative difference allowed. [{default:g}]", "X")
+    ] = 1e-9,
 ) -> None:
     """Check a model's circuit against ngspice. Exit code 1 where the two engines differ."""
     from fewlevels.study.circuits import choose_model, store_agreement, verify_model

@@ -55,8 +55,7 @@ def fit(
         Optional[int], option("--most-states", "States per device tried, at most. [{fit.most_states}]", "N")
     ] = None,
     scheme: Annotated[
-        Optional[str],
-        option("--scheme", "differential-pair, balanced-pair, offset-column, bias-column. [{fit.scheme}]", "NAME"),
+        Optional[str], option("--scheme", "How signed weights sit on devices: {schemes}. [{fit.scheme}]", "NAME")
     ] = None,
     input_volt: Annotated[
         Optional[float], option("--input-volt", "Voltage of a full input. [{fit.conditions.input_volt:g}]", "X")
@@ -124,9 +123,9 @@ def fit(
 
 
 def _say_trial(trial: Trial) -> None:
-    low, high = trial.found.interval
+    low, high = trial.chip_yield.interval
     print(
-        f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.found.value:.1%} of chips "
+        f"{counted(trial.states, 'state'):>10}, {trial.placement}: {trial.chip_yield.value:.1%} of chips "
         f"({low:.1%} to {high:.1%})",
         file=sys.stderr,
         flush=True,

@@ -26,7 +26,9 @@ def help_of(parameter: Any) -> str:
 
 
 class _Defaults(dict[str, object]):
-    """Configurations as they are where nothing is given; each is imported when a help names it."""
+    """Configurations as they are where nothing is given, and names that tables hold; each is imported when a help names
+    it.
+    """
 
     def __missing__(self, name: str) -> object:
         if name == "study":
@@ -41,6 +43,18 @@ class _Defaults(dict[str, object]):
             from fewlevels.study.circuits import CircuitOptions
 
             return CircuitOptions()
+        if name == "methods":
+            from fewlevels.search.method import NAMES
+
+            return ", ".join(NAMES)
+        if name == "counts":
+            from fewlevels.quantization.sharing import COUNTS
+
+            return ", ".join(COUNTS)
+        if name == "schemes":
+            from fewlevels.chips.schemes import SCHEMES
+
+            return ", ".join(SCHEMES)
         raise KeyError(name)
 
 

@@ -20,9 +20,8 @@ def search(
         str,
         option(
             "--method",
-            "With commas between: paper, paper-signed, clipped, clipped-zero, zero, kmeans, kmeans-signed, pow2, apot, "
-            "ternary, binary, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for any of "
-            "these. [{default}]",
+            "With commas between: {methods}, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for "
+            "any of these. [{default}]",
             "M,...",
         ),
     ] = "paper,clipped,qat:ternary",
@@ -36,14 +35,7 @@ def search(
     share: Annotated[
         str, option("--share", "Share levels by network, layer or column. [{default}]", "WHO")
     ] = "network",
-    minimise: Annotated[
-        str,
-        option(
-            "--minimise",
-            "requested, occupied (levels), distinct (weights), differential-pair, offset-column (states). [{default}]",
-            "COUNT",
-        ),
-    ] = "requested",
+    minimise: Annotated[str, option("--minimise", "What is made small: {counts}. [{default}]", "COUNT")] = "requested",
     seed: Annotated[int, option("--seed", "Of fine-tuning. [{default}]", "N")] = 1,
     out: Annotated[
         Optional[Path],

@@ -29,8 +29,8 @@ class SeparableLevels:
 
     count: a real number in a continuous window, a whole one in a level table, inf where nothing spreads.
     level_siemens: the levels as they are to be programmed, ascending. None where the source gives no conductances, or
-    where there are more levels than GRID. reached_sigma: how many standard deviations the boundary between the closest
-    two levels lies from both; None where no two levels spread. basis: where the count comes from: 'spread' of a
+    where there are more levels than GRID. reached_k_sigma: how many standard deviations the boundary between the
+    closest two levels lies from both; None where no two levels spread. basis: where the count comes from: 'spread' of a
     continuous window, 'levels' of the device's own table, or 'stated' by a source without spreads.
     """
 
@@ -39,7 +39,7 @@ class SeparableLevels:
     after_seconds: float | None
     count: float
     level_siemens: FloatArray | None
-    reached_sigma: float | None
+    reached_k_sigma: float | None
     basis: Literal["spread", "levels", "stated"]
 
     def to_json(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class SeparableLevels:
             "separable_levels": self.count if math.isfinite(self.count) else None,
             "basis": self.basis,
             "level_siemens": None if levels is None else levels.tolist(),
-            "reached_k_sigma": self.reached_sigma,
+            "reached_k_sigma": self.reached_k_sigma,
         }
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ def _of_stated(device: Device, k_sigma: float, after_seconds: float | None) -> S
         after_seconds=None,
         count=len(levels) if levels is not None else float(device.states or 0),
         level_siemens=levels,
-        reached_sigma=None,
+        reached_k_sigma=None,
         basis="stated",
     )
 
@@ -113,7 +113,7 @@ def _of_table(device: Device, k_sigma: float, after_seconds: float | None) -> Se
         after_seconds=after_seconds,
         count=len(chosen),
         level_siemens=levels[chosen],
-        reached_sigma=_closest(mean[chosen], sigma[chosen]),
+        reached_k_sigma=_closest(mean[chosen], sigma[chosen]),
         basis="levels",
     )
 
@@ -131,7 +131,7 @@ def _of_window(device: Device, k_sigma: float, after_seconds: float | None) -> S
         after_seconds=after_seconds,
         count=count,
         level_siemens=levels,
-        reached_sigma=reached,
+        reached_k_sigma=reached,
         basis="spread",
     )
 

@@ -67,8 +67,8 @@ def _less_spread(problem: Problem, best: Trial, estimate: Estimator) -> str:
     config = problem.config
     conditions, chips = config.conditions, range(config.chips, 2 * config.chips)
     mapping = best.mapping
-    if best.recognition < best.quiet_recognition:
-        mapping = problem.put_on(best.quiet.network, top_siemens=best.quiet.top_siemens)
+    if best.recognition < best.safest_recognition:
+        mapping = problem.put_on(best.safest.network, top_siemens=best.safest.top_siemens)
 
     def value(factor: float) -> float:
         calmer = replace(conditions, sigma_factor=factor * conditions.sigma_factor)
@@ -104,11 +104,11 @@ def _more_levels(problem: Problem, estimate: Estimator) -> str:
         finer = replace(problem, device=_finer(device, count), config=replace(config, most_states=count))
         if (trial := try_states(finer, count, estimate)) is None:
             continue
-        if trial.found.value >= config.yield_target:
+        if trial.chip_yield.value >= config.yield_target:
             trial = confirm(finer, trial, estimate)
-        found.append((trial.found.value, count))
-        if trial.found.value >= config.yield_target:
-            share = f"{percent(trial.found.value, 1)} of chips recognise"
+        found.append((trial.chip_yield.value, count))
+        if trial.chip_yield.value >= config.yield_target:
+            share = f"{percent(trial.chip_yield.value, 1)} of chips recognise"
             return f"with {counted(count, 'level')} instead of {there}, in the same window, {share}"
     value, count = max(found, key=lambda item: (item[0], -item[1]), default=(0.0, there))
     return (
@@ -140,19 +140,19 @@ def _finetuned(problem: Problem, estimate: Estimator) -> tuple[str, Networks | N
         trial = try_candidates(problem, _copies(problem, states, estimate.jobs), states, estimate)
         if trial is None:
             continue
-        if trial.found.value >= config.yield_target:
+        if trial.chip_yield.value >= config.yield_target:
             trial = confirm(problem, trial, estimate)
         found.append(trial)
-        if trial.found.value >= config.yield_target:
+        if trial.chip_yield.value >= config.yield_target:
             break
     if not found:
         return "", None
-    best = max(found, key=lambda trial: (trial.found.value, -trial.states))
-    enough = best.found.value >= config.yield_target
+    best = max(found, key=lambda trial: (trial.chip_yield.value, -trial.states))
+    enough = best.chip_yield.value >= config.yield_target
     judged = "the same samples" if problem.data is problem.samples else "other samples"
     return (
         f"fine-tuning the network for the device {'would do' if enough else 'does not suffice'}: with "
-        f"{counted(best.states, 'state')} {percent(best.found.value, 1)} of chips recognise (trained on "
+        f"{counted(best.states, 'state')} {percent(best.chip_yield.value, 1)} of chips recognise (trained on "
         f"{counted(len(problem.data), 'sample')}, judged on "
         f"{judged})",
         best.network if enough else None,

@@ -56,12 +56,12 @@ class Fit:
 
     @property
     def feasible(self) -> bool:
-        return self.best.found.value >= self.problem.config.yield_target
+        return self.best.chip_yield.value >= self.problem.config.yield_target
 
     @property
     def certain(self) -> bool:
         """Whether the yield's interval lies on one side of the target; more chips narrow it."""
-        low, high = self.best.found.interval
+        low, high = self.best.chip_yield.interval
         return not low < self.problem.config.yield_target <= high
 
     @property
@@ -82,7 +82,7 @@ class Fit:
             "feasible": self.feasible,
             "certain": self.certain,
             "states": best.states,
-            **_plain(best.found),
+            **_plain(best.chip_yield),
             "yield_target": config.yield_target,
             "alpha": config.alpha,
             "needed_states": self.needed_states,
@@ -94,10 +94,10 @@ class Fit:
             "state_siemens": best.mapping.level_siemens.tolist(),
             "recognition_before_quantizing": self.recognition,
             "recognition_without_variation": best.recognition,
-            "chip_recognition_mean": float(best.found.recognition.mean()),
-            "chip_recognition_mean_interval": list(best.found.recognition_interval),
-            "pulses_per_chip_mean": float(best.found.pulses.mean()),
-            "missed_per_chip_mean": float(best.found.missed.mean()),
+            "chip_recognition_mean": float(best.chip_yield.recognition.mean()),
+            "chip_recognition_mean_interval": list(best.chip_yield.recognition_interval),
+            "pulses_per_chip_mean": float(best.chip_yield.pulses.mean()),
+            "missed_per_chip_mean": float(best.chip_yield.missed.mean()),
             "chips": config.chips,
             "after_seconds": config.conditions.after_seconds,
             "without": {name: _plain(found) for name, found in self.limits.items()},
@@ -106,7 +106,7 @@ class Fit:
                     "states": trial.states,
                     "placement": trial.placement,
                     "recognition_without_variation": trial.recognition,
-                    **_plain(trial.found),
+                    **_plain(trial.chip_yield),
                 }
                 for trial in self.trials
             ],
@@ -158,7 +158,7 @@ def fit_problem(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial
     trials = _trials(problem, estimate, on_trial)
     best = _best(problem, trials, estimate)
     recognition = float(problem.network.recognition(problem.samples)[0])
-    needed = min((t.states for t in trials if _enough(t.quiet_recognition, config)), default=None)
+    needed = min((t.states for t in trials if _enough(t.safest_recognition, config)), default=None)
     confirming = range(config.chips, 2 * config.chips)
     swept = confirming[:SWEEP_CHIPS]
     estimate.expect(
@@ -170,7 +170,7 @@ def fit_problem(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial
     }
     against = {name: [(value, estimate(other, best.mapping, swept)) for value, other in each] for name, each in sweeps}
     advice = Advice()
-    if best.found.value < config.yield_target:
+    if best.chip_yield.value < config.yield_target:
         limiting = limiting_factor(problem, best, recognition, needed, limits)
         advice = advise(problem, best, estimate, limiting, limits)
     return Fit(
@@ -198,7 +198,7 @@ def limiting_factor(
         return found.value, found.median_margin
 
     name = max(limits, key=lambda each: cost(limits[each]), default="none")
-    return name if name != "none" and cost(limits[name]) > cost(best.found) else "none"
+    return name if name != "none" and cost(limits[name]) > cost(best.chip_yield) else "none"
 
 
 def _trials(problem: Problem, estimate: Estimator, on_trial: Callable[[Trial], None]) -> list[Trial]:
@@ -226,10 +226,13 @@ def _best(problem: Problem, trials: list[Trial], estimate: Estimator) -> Trial:
     target = problem.config.yield_target
     estimate.expect("confirming", problem.config.chips)
     for trial in trials:
-        if trial.found.value >= target and (confirmed := confirm(problem, trial, estimate)).found.value >= target:
+        if (
+            trial.chip_yield.value >= target
+            and (confirmed := confirm(problem, trial, estimate)).chip_yield.value >= target
+        ):
             return confirmed
-    able = [t for t in trials if _enough(t.quiet_recognition, problem.config)] or trials
-    best = max(able, key=lambda t: (t.found.value, t.found.median_margin, -t.states))
+    able = [t for t in trials if _enough(t.safest_recognition, problem.config)] or trials
+    best = max(able, key=lambda t: (t.chip_yield.value, t.chip_yield.median_margin, -t.states))
     return confirm(problem, best, estimate)
 
 

@@ -178,7 +178,7 @@ class _Stored(Estimator):
             self._tell()
         margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
         pulses, missed = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("pulses", "missed"))
-        return Yield(margin=margin, pulses=pulses, missed=missed, alpha=problem.config.alpha)
+        return Yield(current_margin=margin, pulses=pulses, missed=missed, alpha=problem.config.alpha)
 
     def _check(self, name: str, table: pa.Table, chips: int, samples: int) -> None:
         """Raises StoreError where a table is not of so many chips and samples."""
@@ -206,7 +206,7 @@ def _table(found: Yield) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(
-        {"margin": as_rows(found.margin.astype(np.float32)), "pulses": found.pulses, "missed": found.missed}
+        {"margin": as_rows(found.current_margin.astype(np.float32)), "pulses": found.pulses, "missed": found.missed}
     )
 
 

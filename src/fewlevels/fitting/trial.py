@@ -24,17 +24,17 @@ class Trial:
     """One way to put the network on the device.
 
     states: conductances that a device must hold, the resting one included. chosen: the quantized network, how its
-    states were placed and which carries the largest weight. recognition: of it without any variation. quiet,
-    quiet_recognition: the candidate that is safest without any.
+    states were placed and which carries the largest weight. recognition: of it without any variation. safest,
+    safest_recognition: the candidate that is safest without any. chip_yield: of the chosen one.
     """
 
     states: int
     chosen: Candidate
     recognition: float
-    quiet: Candidate
-    quiet_recognition: float
+    safest: Candidate
+    safest_recognition: float
     mapping: Mapping
-    found: Yield
+    chip_yield: Yield
 
     @property
     def placement(self) -> str:
@@ -63,21 +63,21 @@ def try_candidates(problem: Problem, candidates: list[Candidate], states: int, e
         pilots = [estimate(choosing, mapping, pilot) for mapping in mappings]
         best = max(range(len(pilots)), key=lambda i: (pilots[i].value, float(pilots[i].recognition.mean()), -i))
     chosen, mapping = candidates[best], mappings[best]
-    found = estimate(problem, mapping, range(problem.config.chips))
-    quiet = candidates[0]
-    recognition = [float(each.network.recognition(problem.samples)[0]) for each in (chosen, quiet)]
+    chip_yield = estimate(problem, mapping, range(problem.config.chips))
+    safest = candidates[0]
+    recognition = [float(each.network.recognition(problem.samples)[0]) for each in (chosen, safest)]
     return Trial(
         states=len(mapping.level_siemens),
         chosen=chosen,
         recognition=recognition[0],
-        quiet=quiet,
-        quiet_recognition=recognition[1],
+        safest=safest,
+        safest_recognition=recognition[1],
         mapping=mapping,
-        found=found,
+        chip_yield=chip_yield,
     )
 
 
 def confirm(problem: Problem, trial: Trial, estimate: Estimator) -> Trial:
     """The same trial on as many new chips, which had no part in choosing its candidate."""
     chips = problem.config.chips
-    return replace(trial, found=estimate(problem, trial.mapping, range(chips, 2 * chips)))
+    return replace(trial, chip_yield=estimate(problem, trial.mapping, range(chips, 2 * chips)))

@@ -21,13 +21,13 @@ from fewlevels.quantization.protocol import Quantizer
 MODELS_AT_ONCE = 128
 """Models quantized together: their weights stay in the second-level cache."""
 
-Minimise = Literal["requested", "occupied", "distinct", "differential-pair", "offset-column"]
+Minimise = Literal["requested", "occupied", "distinct-weights", "differential-pair-states", "offset-column-states"]
 COUNTS: dict[Minimise, str] = {
     "requested": "requested levels",
     "occupied": "occupied levels",
-    "distinct": "distinct signed weights",
-    "differential-pair": "states per device of a differential pair",
-    "offset-column": "states per device of an offset column",
+    "distinct-weights": "distinct signed weights",
+    "differential-pair-states": "states per device of a differential pair",
+    "offset-column-states": "states per device of an offset column",
 }
 """What a search can minimise, by the name it is asked for."""
 
@@ -58,17 +58,17 @@ class QuantizedNetworks:
     @property
     def distinct_weights(self) -> npt.NDArray[np.intp]:
         """Different signed weights, (models,)."""
-        return self.counts["distinct"]
+        return self.counts["distinct-weights"]
 
     @property
     def differential_pair_states(self) -> npt.NDArray[np.intp]:
         """States of each device of a differential pair, (models,)."""
-        return self.counts["differential-pair"]
+        return self.counts["differential-pair-states"]
 
     @property
     def offset_column_states(self) -> npt.NDArray[np.intp]:
         """States of each device of an offset column, (models,)."""
-        return self.counts["offset-column"]
+        return self.counts["offset-column-states"]
 
 
 def quantize_networks(
@@ -114,9 +114,9 @@ def counts_of(
     return {
         "requested": np.array(np.broadcast_to(requested, len(joint)), np.intp),
         "occupied": occupied,
-        "distinct": distinct,
-        "differential-pair": pair,
-        "offset-column": distinct,
+        "distinct-weights": distinct,
+        "differential-pair-states": pair,
+        "offset-column-states": distinct,
     }
 
 

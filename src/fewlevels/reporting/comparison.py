@@ -174,7 +174,7 @@ def _certificate(comparison: MethodComparison) -> bytes:
         "q": np.stack([result.q for result in results]),
         "stable_q": np.stack([result.stable_q for result in results]),
         "recognition_trace": np.stack([result.recognition_trace for result in results]),
-        "output_margin_trace": np.stack([result.margin_trace for result in results]),
+        "output_margin_trace": np.stack([result.output_margin_trace for result in results]),
     }
     for layer in range(len(results[0].networks.weights)):
         weights = np.full((len(results), len(comparison.recognition), *results[0].networks.shapes[layer]), np.nan)

@@ -19,7 +19,7 @@ from fewlevels.storage.folder import Folder
 
 def sentence(fit: Fit) -> str:
     """The answer, for a person."""
-    config, found = fit.problem.config, fit.best.found
+    config, found = fit.problem.config, fit.best.chip_yield
     after = config.conditions.after_seconds
     low, high = found.interval
     told = "," if fit.problem.device.spread_is_known else ", if every device hits its target,"
@@ -38,7 +38,7 @@ def sentence(fit: Fit) -> str:
 
 def remarks(fit: Fit) -> list[str]:
     """What else a person should know: how sure the answer is, what it would bear, what write-verify took."""
-    config, found, said = fit.problem.config, fit.best.found, []
+    config, found, said = fit.problem.config, fit.best.chip_yield, []
     if not fit.certain:
         said.append(f"not certain: the interval of the yield holds {config.yield_target:.4g}; more chips narrow it")
     if points := fit.against.get("spread_window_percent"):
@@ -59,7 +59,7 @@ def remarks(fit: Fit) -> list[str]:
 
 def answer(fit: Fit) -> list[str]:
     """All that is said of a fit on a terminal, line by line."""
-    recognition, (low, high) = fit.best.found.recognition.mean(), fit.best.found.recognition_interval
+    recognition, (low, high) = fit.best.chip_yield.recognition.mean(), fit.best.chip_yield.recognition_interval
     limiting = fit.limiting_factor.replace("_", " ")
     return [
         f"{'fits' if fit.feasible else 'does not fit'}: {sentence(fit)}",
@@ -83,7 +83,7 @@ def write_fit_report(fit: Fit, folder: Path, asked: dict[str, str], command: str
         "fit.html",
         fit=fit,
         device=fit.problem.device,
-        found=fit.best.found,
+        found=fit.best.chip_yield,
         **words,
         image=image,
         asked=asked,

@@ -44,10 +44,10 @@ class FewestLevels:
     occupied: (models,), levels that hold a weight at q; 0 where unsolved, as in all that follows about q.
     recognition: (models,), before quantizing. recognition_trace: (models, q_max), at 1 .. q_max levels; NaN at a
     number of levels that the quantizer does not give. Both are of the test samples where there are any.
-    margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and the
-    runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` is the best at
-    each number of levels: of those that reach the target on the samples one with least of what is minimised; else, and
-    of equals, that of most recognition, then of largest margin. Both None where they were not kept.
+    output_margin_trace: (models, q_max), the smallest difference, over the samples, between a sample's own output and
+    the runner-up in the quantized network. setting_trace: (models, q_max), which of `quantizer.settings()` is the best
+    at each number of levels: of those that reach the target on the samples one with least of what is minimised; else,
+    and of equals, that of most recognition, then of largest margin. Both None where they were not kept.
     """
 
     networks: Networks
@@ -58,7 +58,7 @@ class FewestLevels:
     occupied: npt.NDArray[np.intp]
     recognition: FloatArray
     recognition_trace: FloatArray
-    margin_trace: FloatArray | None = None
+    output_margin_trace: FloatArray | None = None
     setting_trace: npt.NDArray[np.int16] | None = None
     share: Share = "network"
     minimise: Minimise = "requested"
@@ -117,10 +117,10 @@ class FewestLevels:
 
     def pareto(self, model: int) -> list[tuple[int, float, float]]:
         """(levels, recognition, margin) of the numbers of levels that no smaller number equals in both."""
-        if self.margin_trace is None:
+        if self.output_margin_trace is None:
             raise SearchError("margins were not kept with this result; search again for them")
         best: list[tuple[int, float, float]] = []
-        traces = zip(self.recognition_trace[model], self.margin_trace[model], strict=True)
+        traces = zip(self.recognition_trace[model], self.output_margin_trace[model], strict=True)
         for levels, (recognition, margin) in enumerate(traces, start=1):
             if np.isfinite(recognition) and not any(r >= recognition and m >= margin for _, r, m in best):
                 best.append((levels, float(recognition), float(margin)))
@@ -170,8 +170,8 @@ def fewest_levels(
     quantizer: Midpoint() where None, the paper's; all its settings are tried, or a coarser choice of them
     (`tried_in_full`) where something else than requested levels is minimised, or networks are not the paper's.
     alpha: target recognition, in (0, 1].
-    share: which weights share levels. minimise: 'requested' levels, 'occupied' ones, 'distinct' signed weights, or the
-    states of a device in a 'differential-pair' or an 'offset-column'; of equals the largest margin. jobs: threads.
+    share: which weights share levels. minimise: a name of COUNTS: 'requested' levels, 'occupied' ones, or what else the
+    hardware needs; of equals the largest margin. jobs: threads.
     test: held-out samples that decide whether a number of levels reaches alpha, and nothing else: its setting is chosen
     on `samples` alone. Where None, the samples decide both.
     relative: alpha is a fraction of each network's own recognition before quantizing, of whichever samples are meant;
@@ -204,7 +204,7 @@ def fewest_levels(
         occupied=sweep.occupied,
         recognition=sweep.judged_before,
         recognition_trace=np.ascontiguousarray(sweep.recognition.T),
-        margin_trace=np.ascontiguousarray(sweep.margin.T),
+        output_margin_trace=np.ascontiguousarray(sweep.margin.T),
         setting_trace=np.ascontiguousarray(sweep.setting.T),
         share=share,
         minimise=minimise,

@@ -13,6 +13,9 @@ from fewlevels.quantization import QUANTIZERS, Quantizer
 PAPER_NAMES = {"paper": "midpoint", "paper-signed": "midpoint-signed"}
 """Names of methods that are not their quantizer's own."""
 
+NAMES = (*PAPER_NAMES, *(name for name in QUANTIZERS if name not in PAPER_NAMES.values()))
+"""Of all methods that are one quantizer."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -53,6 +56,6 @@ def _parse_method(name: str) -> Method:
         return Method(name, load_device_levels(bare.removeprefix("device:")), finetuned)
     quantizer = QUANTIZERS.get(PAPER_NAMES.get(bare, bare))
     if quantizer is None:
-        known = ", ".join([*PAPER_NAMES, *QUANTIZERS, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
+        known = ", ".join([*NAMES, "device:LEVELS.csv|DEVICE.toml", "qat:METHOD"])
         raise SearchError(f"methods are {known}; got {shown(name)}")
     return Method(name, quantizer.for_finetuning() if finetuned else quantizer, finetuned)

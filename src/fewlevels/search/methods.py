@@ -36,8 +36,8 @@ FINETUNED_LEVELS = 4
 class MethodResult:
     """What one method reached, for each model.
 
-    q, stable_q, recognition_trace, margin_trace: as in FewestLevels. counts: what the hardware needs at q, by its name
-    in COUNTS, (models,); 0 where unsolved. networks: the solved models at their fewest levels, in order.
+    q, stable_q, recognition_trace, output_margin_trace: as in FewestLevels. counts: what the hardware needs at q, by
+    its name in COUNTS, (models,); 0 where unsolved. networks: the solved models at their fewest levels, in order.
     """
 
     method: Method
@@ -45,7 +45,7 @@ class MethodResult:
     stable_q: npt.NDArray[np.intp]
     counts: dict[Minimise, npt.NDArray[np.intp]]
     recognition_trace: FloatArray
-    margin_trace: FloatArray
+    output_margin_trace: FloatArray
     networks: Networks
 
     @property
@@ -129,9 +129,9 @@ class MethodComparison:
             "q_median": of(np.median, result.q),
             "q_p95": of(np.quantile, result.q, 0.95),
             "occupied_median": median("occupied"),
-            "distinct_weights_median": median("distinct"),
-            "differential_pair_states_median": median("differential-pair"),
-            "offset_column_states_median": median("offset-column"),
+            "distinct_weights_median": median("distinct-weights"),
+            "differential_pair_states_median": median("differential-pair-states"),
+            "offset_column_states_median": median("offset-column-states"),
             **({"recognition_trace": _listed(result.recognition_trace[0])} if len(result.q) == 1 else {}),
         }
 
@@ -232,7 +232,7 @@ class _Contest:
             jobs=self.jobs,
             on_progress=self.on_progress,
         )
-        assert found.margin_trace is not None  # only a stored search has none
+        assert found.output_margin_trace is not None  # only a stored search has none
         quantized = found.all_quantized()
         return MethodResult(
             method=method,
@@ -240,7 +240,7 @@ class _Contest:
             stable_q=found.stable_q,
             counts=self._counts(method, found.q, quantized),
             recognition_trace=found.recognition_trace,
-            margin_trace=found.margin_trace,
+            output_margin_trace=found.output_margin_trace,
             networks=quantized,
         )
 
@@ -266,7 +266,7 @@ class _Contest:
             stable_q=first_stable(trace, self.target.reached(trace, before[:, None])),
             counts=self._counts(method, q, quantized),
             recognition_trace=trace,
-            margin_trace=margins,
+            output_margin_trace=margins,
             networks=quantized,
         )
 

@@ -58,7 +58,7 @@ class Summary:
 
 def summarise(result: SearchedStudy) -> Summary:
     """The summary of a study; where no model is solved, levels are 0 and statistics of them NaN."""
-    found = result.found
+    found = result.search
     ranges, used = found.networks.weight_range(), result.counted
     q, occupied, weights = found.q[used], found.occupied[used], found.networks.joint().shape[1]
     q_min, occupied_min = (int(levels.min()) if q.size else 0 for levels in (q, occupied))
@@ -137,7 +137,7 @@ def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
 
 def solved_at(result: SearchedStudy) -> np.ndarray:
     """How many of the trained models reach alpha with q levels, for q = 1 .. q_max, (q_max,)."""
-    found, trained = result.found, result.found.trained
+    found, trained = result.search, result.search.trained
     return found.target.reached(found.recognition_trace[trained], found.recognition[trained, None]).sum(axis=0)
 
 

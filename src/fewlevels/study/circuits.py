@@ -28,7 +28,7 @@ class CircuitOptions:
     """What a user chooses of a circuit; the paper gives none of it but the voltages."""
 
     input_volts: tuple[float, ...] = INPUT_VOLTS
-    design: str = "differential-pair"
+    design: str = "pair-transimpedance"
     r_min_ohm: float = 10e3
     wire_ohm: float = 0.0
     off_pixels: str = "zero"
@@ -41,7 +41,7 @@ def simulate_model(
     *,
     engine: str = "native",
     draws: int = 0,
-    spread: float = 0.05,
+    log_spread: float = 0.05,
 ) -> Simulation:
     """The circuit of one model at its fewest levels. Raises SearchError where it is unsolved, CircuitError as
     `simulate` does."""
@@ -49,14 +49,16 @@ def simulate_model(
         raise UsageError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if options.off_pixels not in get_args(OffPixels):
         raise UsageError(f"off pixels are held at {' or '.join(get_args(OffPixels))}, got {options.off_pixels!r}")
-    return result.circuit(model, engine=engine, draws=draws, spread=spread, seed=result.config.seed, **asdict(options))
+    return result.circuit(
+        model, engine=engine, draws=draws, log_spread=log_spread, seed=result.config.seed, **asdict(options)
+    )
 
 
 def choose_model(result: SearchedStudy, model: str, options: CircuitOptions) -> int:
     """The index of a model. model: an index, or 'best': of the models with the fewest levels, the one whose circuit,
     with these options, has the largest margin at its worst voltage. Raises SearchError where there is no such model.
     """
-    index = model_index(model, len(result.found.q))
+    index = model_index(model, len(result.search.q))
     if index is not None:
         return index
     best = best_of(result)
@@ -107,7 +109,7 @@ def netlist_of(result: SearchedStudy, model: int, options: CircuitOptions, *, sa
         raise UsageError(f"sample must be 0 to {len(result.samples) - 1}, got {sample}")
     circuit = simulate_model(result, model, options).circuit
     data, name = Path(result.config.dataset).name, result.samples.classes[result.samples.y[sample]]
-    title = f"fewlevels: model {model} of {data}, {counted(result.found.q[model], 'level')}, showing '{name}'"
+    title = f"fewlevels: model {model} of {data}, {counted(result.search.q[model], 'level')}, showing '{name}'"
     return network_deck(
         circuit, result.samples.x[sample], options.input_volts[0], dialect=cast(Dialect, dialect), title=title
     )

@@ -128,7 +128,7 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
         for text, rule in zip(says, rules, strict=True):
             yield Claim(where="3.1, Fig. 3", says=text, found="no model was solved", verdict=UNJUDGED, rule=rule)
         return
-    solved, signed = int(result.counted.sum()), np.unique(result.found.quantization(best).values).size
+    solved, signed = int(result.counted.sum()), np.unique(result.search.quantization(best).values).size
     yield Claim(
         where="3.1, Fig. 3",
         says=says[0],
@@ -137,7 +137,7 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
         verdict=_verdict(fewest <= 4, fewest == 5, models=solved),
         rule=rules[0],
     )
-    below_four = np.mean(result.found.q[result.counted] < 4)
+    below_four = np.mean(result.search.q[result.counted] < 4)
     yield Claim(
         where="3.1, Fig. 3",
         says=says[1],
@@ -153,7 +153,7 @@ def _levels(result: StudyResult) -> Iterator[Claim]:
 
 def _ranges(result: StudyResult) -> Iterator[Claim]:
     summary, used = summarise(result), result.counted
-    ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
+    ranges, q = result.search.networks.weight_range()[used], result.search.q[used]
     near, at_four = summary.weight_range_at_q_4_median, summary.models_at_q_4
     yield Claim(
         where="3.2, Fig. 4a",
@@ -190,7 +190,7 @@ def _ranges(result: StudyResult) -> Iterator[Claim]:
 
 def _points(result: StudyResult) -> Iterator[Claim]:
     used = result.counted
-    ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
+    ranges, q = result.search.networks.weight_range()[used], result.search.q[used]
     for name, (levels, weight_range) in POINTS.items():
         near = q[np.abs(ranges - weight_range) <= NEAR_POINT]
         low, high = np.percentile(near, (5, 95)) if near.size else (math.nan, math.nan)
@@ -209,7 +209,7 @@ def _points(result: StudyResult) -> Iterator[Claim]:
 
 
 def _figure_3(result: StudyResult) -> Iterator[Claim]:
-    best, found = result.best, result.found
+    best, found = result.best, result.search
     if best < 0:
         return
     counts, solved = found.quantization(best).counts()[0], int(result.counted.sum())
@@ -297,7 +297,7 @@ def _of_training(result: StudyResult, start: int, claim: StartClaim) -> Claim:
         f"{percent(before[-1], 0)} at the end"
     )
     if claim.letter == "A" and result.config.q_max >= START_LEVELS:
-        own = result.found.recognition_trace[:, START_LEVELS - 1].mean()
+        own = result.search.recognition_trace[:, START_LEVELS - 1].mean()
         found += f"; the study's own start, {result.config.init}: {percent(own, 0)} when trained"
     verdict = _of_start(_verdict(bool(full), bool(part), models=zones.models), result, [zones.starts[start]])
     says = f"with q = {START_LEVELS} its Seed {claim.letter} {says}"

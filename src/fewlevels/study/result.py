@@ -42,30 +42,30 @@ class TrainedStudy:
 class SearchedStudy:
     """The models of a study.
 
-    found: what the search found, with the trained networks. wall_seconds: of the run that completed the study.
+    search: what it found, with the trained networks. wall_seconds: of the run that completed the study.
     machine: where that was, and on which versions of what.
     """
 
     config: StudyConfig
     samples: Samples
-    found: FewestLevels
+    search: FewestLevels
     wall_seconds: float
     machine: dict[str, str]
 
     @property
     def networks(self) -> Networks:
-        return self.found.networks
+        return self.search.networks
 
     @property
     def counted(self) -> npt.NDArray[np.bool_]:
         """The models that statistics of q are over, (models,): trained to alpha, and at alpha with some q."""
-        return self.found.trained & self.found.solved
+        return self.search.trained & self.search.solved
 
     @property
     def fewest(self) -> npt.NDArray[np.intp]:
         """Indices of the counted models with the fewest levels."""
         used = np.flatnonzero(self.counted)
-        q = self.found.q[used]
+        q = self.search.q[used]
         return used[q == q.min(initial=self.config.q_max)]
 
     @cached_property
@@ -84,7 +84,7 @@ class SearchedStudy:
         """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
         SearchError where the model is unsolved.
         """
-        return simulate(self.found.networks[model], self.found.quantization(model), self.samples, **options)
+        return simulate(self.search.networks[model], self.search.quantization(model), self.samples, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +184,7 @@ class Collected:
         return {
             "config": self.config,
             "samples": self.samples,
-            "found": found,
+            "search": found,
             "wall_seconds": run.wall_seconds if run else 0.0,
             "machine": run.machine if run else {},
         }

@@ -66,6 +66,6 @@ def run_study(
         if run is None or not is_finished(store, run):
             wall_seconds = run.wall_seconds if run else time.perf_counter() - began
             machine = run.machine if run else this_machine(config.instruction_set)
-            run = finish(store, result.found, wall_seconds, machine)
+            run = finish(store, result.search, wall_seconds, machine)
             result = replace(result, wall_seconds=run.wall_seconds, machine=run.machine)
         return result

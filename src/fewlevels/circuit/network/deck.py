@@ -96,8 +96,8 @@ def _raised(circuit: NetworkCircuit, share: str, dialect: Dialect) -> str:
     if circuit.design.raises_all:
         return f"+{number(circuit.threshold_volt)}"
     step = (
-        f"({share}>{number(circuit.design.firing_share)})"
+        f"({share}>{number(circuit.design.firing_fraction)})"
         if dialect == "spectre"
-        else (f"u({share}-{number(circuit.design.firing_share)})")
+        else (f"u({share}-{number(circuit.design.firing_fraction)})")
     )
     return f"+{number(circuit.threshold_volt)}*{step}"

@@ -33,7 +33,7 @@ class StageDesign:
     reading: 'transimpedance', columns end at virtual ground; 'buffered', at a reference resistor whose voltage a buffer
     takes up; 'unbuffered', at a reference resistor whose node drives the next word line itself, without activation.
     raised: which word lines get the threshold on top of their signal to pay for the selector: every one, or only those
-    whose signal is above `firing_share` of the full one. off_pixels: where inputs of 0 are held.
+    whose signal is above `firing_fraction` of the full one. off_pixels: where inputs of 0 are held.
     """
 
     name: str
@@ -42,7 +42,7 @@ class StageDesign:
     reading: Reading = "transimpedance"
     raised: Raised = "firing"
     off_pixels: OffPixels = "zero"
-    firing_share: float = 0.02
+    firing_fraction: float = 0.02
 
     @property
     def has_references(self) -> bool:
@@ -66,7 +66,7 @@ class StageDesign:
 
     def raised_units(self, share: FloatArray) -> npt.NDArray[np.bool_]:
         """Which hidden units get the threshold, same shape. share: of the full signal that each one gives."""
-        return np.full(share.shape, True) if self.raises_all else share > self.firing_share
+        return np.full(share.shape, True) if self.raises_all else share > self.firing_fraction
 
     def raised_inputs(self, signal: FloatArray) -> npt.NDArray[np.bool_]:
         """Which inputs get the threshold, same shape."""
@@ -81,11 +81,11 @@ DESIGNS = {
     design.name: design
     for design in (
         StageDesign(
-            name="differential-pair",
+            name="pair-transimpedance",
             summary="two columns a weight, transimpedance stage, sigmoid; only units that fire are raised",
         ),
         StageDesign(
-            name="differential-pair-all-raised",
+            name="pair-transimpedance-all-raised",
             raised="all",
             summary="the same with every hidden unit raised by the threshold, silent ones too",
         ),
@@ -117,12 +117,17 @@ DESIGNS = {
         ),
     )
 }
-DEFAULT_DESIGN = "differential-pair"
+RENAMED = {"differential-pair" + raised: "pair-transimpedance" + raised for raised in ("", "-all-raised")}
+"""Names of version 0.1.0."""
+
+DEFAULT_DESIGN = "pair-transimpedance"
 
 
 def find_design(design: str | StageDesign, off_pixels: OffPixels | None = None) -> StageDesign:
     """A design by its name, or itself, with off pixels held elsewhere. Raises CircuitError for an unknown name."""
     if isinstance(design, str):
+        if design in RENAMED:
+            raise CircuitError(f"design {design} is now called {RENAMED[design]}")
         if design not in DESIGNS:
             raise CircuitError(f"design must be one of {', '.join(DESIGNS)}, got {shown(design)}")
         design = DESIGNS[design]

@@ -170,18 +170,18 @@ class NetworkCircuit:
             point = solve(crossbar, drive, engine=engine, nodes=nodes).require_converged()
             computed_columns = computed_signal @ crossbar.conductance_siemens
             stages.append(Stage(point, self.signal(point.output_ampere), self.signal(computed_columns)))
-            drive = self.drive(self.share(point.output_ampere, input_volt), input_volt)
-            computed_signal = self.share(computed_columns, input_volt) * input_volt
+            drive = self.drive(self.activation(point.output_ampere, input_volt), input_volt)
+            computed_signal = self.activation(computed_columns, input_volt) * input_volt
         return NetworkPoint(input_volt, tuple(stages))
 
     def run_draws(
-        self, x: FloatArray, input_volt: float, *, draws: int, spread: float, rng: np.random.Generator
+        self, x: FloatArray, input_volt: float, *, draws: int, log_spread: float, rng: np.random.Generator
     ) -> FloatArray:
         """Output currents (draws, samples, outputs) of circuits whose every resistance is multiplied by its own
-        exp(spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
+        exp(log_spread * normal). Raises CircuitError and NotConvergedError as `run` does."""
         draws = whole_number("draws", draws, CircuitError, least=1, most=2**31 - 1)
-        if not_negative("spread", spread, CircuitError) > LARGEST_SPREAD:
-            raise CircuitError(f"spread must be at most {LARGEST_SPREAD:g}, got {spread}; 5 % is 0.05")
+        if not_negative("log_spread", log_spread, CircuitError) > LARGEST_SPREAD:
+            raise CircuitError(f"log_spread must be at most {LARGEST_SPREAD:g}, got {log_spread}; 5 % is 0.05")
         instance("rng", rng, np.random.Generator, CircuitError)
         x, input_volt = self._checked(x, input_volt)
         layers = [crossbar.conductance_siemens for crossbar in self.crossbars]
@@ -199,7 +199,7 @@ class NetworkCircuit:
                         rng.standard_normal((chips, *g.shape))
             for chips in counts:
                 drawn = [
-                    g * np.exp(spread * own.standard_normal((chips, *g.shape)))
+                    g * np.exp(log_spread * own.standard_normal((chips, *g.shape)))
                     for g, own in zip(layers, luck, strict=True)
                 ]
                 outputs.append(self.run_chips(x, input_volt, drawn))
@@ -235,14 +235,14 @@ class NetworkCircuit:
                 )
             if not columns.converged.all():
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
-            drive = self.drive(self.share(columns.output_ampere, input_volt), input_volt)
+            drive = self.drive(self.activation(columns.output_ampere, input_volt), input_volt)
         return self.signal(columns.output_ampere)
 
     def signal(self, column_ampere: FloatArray) -> FloatArray:
         """What stands for each output: the difference of a pair, or the column alone. (…, columns) -> (…, outputs)"""
         return self.design.columns.signal(column_ampere)
 
-    def share(self, column_ampere: FloatArray, input_volt: float) -> FloatArray:
+    def activation(self, column_ampere: FloatArray, input_volt: float) -> FloatArray:
         """The activation block: (…, columns) ampere -> (…, outputs), the share of the full voltage that an output puts
         on the next layer: the sigmoid of the current in units of one weight at the full input voltage."""
         return SIGMOID.value(self.design.columns.sums(column_ampere, self.ampere_per_weight(input_volt)))

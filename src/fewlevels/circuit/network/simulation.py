@@ -107,13 +107,13 @@ def simulate(
     selector: Diode | None = Diode(),  # noqa: B008, frozen
     engine: Engine = "native",
     draws: int = 0,
-    spread: float = 0.05,
+    log_spread: float = 0.05,
     seed: int = 1,
 ) -> Simulation:
     """The circuit of one quantized network: does it recognise, how far are its currents from (V - Vth) / R?
 
     networks: one model; its weights give only the shapes. quantized: that model's, values (1, weights). wire_ohm: of
-    every segment, both ways. draws: circuits whose resistances vary by exp(spread * normal), native engine only.
+    every segment, both ways. draws: circuits whose resistances vary by exp(log_spread * normal), native engine only.
     Raises CircuitError for what cannot be, NotConvergedError and EngineError where an engine fails.
     """
     instance("networks", networks, Networks, CircuitError)
@@ -121,7 +121,7 @@ def simulate(
     instance("samples", samples, Samples, CircuitError)
     one_of("engine", engine, ENGINES, CircuitError)
     seed, draws = whole_number("seed", seed, CircuitError), whole_number("draws", draws, CircuitError, most=2**31 - 1)
-    spread = not_negative("spread", spread, CircuitError)
+    log_spread = not_negative("log_spread", log_spread, CircuitError)
     if not isinstance(input_volts, list | tuple) or not input_volts:
         raise CircuitError(f"input_volts must list at least one voltage, got {shown(input_volts)}")
     if quantized.values.shape != (1, networks.joint().shape[1]):
@@ -139,7 +139,7 @@ def simulate(
     voltages = []
     for index, volt in enumerate(input_volts):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-        drawn = circuit.run_draws(samples.x, volt, draws=draws, spread=spread, rng=rng) if draws else None
+        drawn = circuit.run_draws(samples.x, volt, draws=draws, log_spread=log_spread, rng=rng) if draws else None
         voltages.append(at_voltage(circuit, run_whole(circuit, samples.x, volt, engine), samples.y, drawn))
     return Simulation(
         circuit=circuit,

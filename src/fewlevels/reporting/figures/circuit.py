@@ -117,7 +117,7 @@ def causes(simulation: Simulation, result: SearchedStudy, model: int) -> Figure:
     """
     figure = new_figure(2.8)
     axes = figure.subplots()
-    unquantized = None if simulation.circuit.design.is_passive else result.found.networks[model]
+    unquantized = None if simulation.circuit.design.is_passive else result.search.networks[model]
     volts = [at.input_volt for at in simulation.voltages]
     gaps = [gap_by_cause(simulation.circuit, result.samples, volt, unquantized=unquantized) for volt in volts]
     own = [name for name in gaps[0] if name != "all"]

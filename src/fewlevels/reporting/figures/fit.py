@@ -68,8 +68,8 @@ def _against_states(axes: Axes, fit: Fit) -> None:
     def draw(trials: list[Trial], filled: bool, label: str | None = None) -> None:
         if not trials:
             return
-        x, y = [t.states for t in trials], np.array([t.found.value for t in trials])
-        ends = np.array([t.found.interval for t in trials]).reshape(-1, 2)
+        x, y = [t.states for t in trials], np.array([t.chip_yield.value for t in trials])
+        ends = np.array([t.chip_yield.interval for t in trials]).reshape(-1, 2)
         axes.errorbar(
             x,
             y,
@@ -84,10 +84,12 @@ def _against_states(axes: Axes, fit: Fit) -> None:
             label=label,
         )
 
-    able = [t for t in fit.trials if t.quiet_recognition >= config.alpha - 1e-12]
+    able = [t for t in fit.trials if t.safest_recognition >= config.alpha - 1e-12]
     draw(able, True, "able without variation")
     draw([t for t in fit.trials if t not in able], False, "not able")
-    axes.plot([fit.best.states], [fit.best.found.value], "D", ms=8, mfc="none", color=ACCENT, label="chosen, confirmed")
+    axes.plot(
+        [fit.best.states], [fit.best.chip_yield.value], "D", ms=8, mfc="none", color=ACCENT, label="chosen, confirmed"
+    )
     _wanted(axes, config.yield_target)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="states per device", ylabel="chips")
@@ -96,7 +98,7 @@ def _against_states(axes: Axes, fit: Fit) -> None:
 
 
 def _margins(axes: Axes, fit: Fit) -> None:
-    found, mapping, conditions = fit.best.found, fit.best.mapping, fit.problem.config.conditions
+    found, mapping, conditions = fit.best.chip_yield, fit.best.mapping, fit.problem.config.conditions
     spread = np.ptp(found.chip_margin)
     axes.hist(found.chip_margin, bins=40 if spread > 0 else found.chip_margin[0] + [-0.01, 0.01], color=GREY)
     quiet = measured_chip(
@@ -109,7 +111,7 @@ def _margins(axes: Axes, fit: Fit) -> None:
 
 
 def _samples(axes: Axes, fit: Fit) -> None:
-    low, middle, high = np.quantile(fit.best.found.margin, (0.05, 0.5, 0.95), axis=0)
+    low, middle, high = np.quantile(fit.best.chip_yield.current_margin, (0.05, 0.5, 0.95), axis=0)
     samples = fit.problem.samples
     shown = np.arange(len(low)) if len(low) <= WORST_SAMPLES else np.argsort(low, kind="stable")[:WORST_SAMPLES]
     low, middle, high = low[shown], middle[shown], high[shown]

@@ -84,7 +84,7 @@ def quantization(result: StudyResult) -> Figure:
     if best < 0:
         return _nothing(figure, "no model was solved")
     axes = figure.subplots(2, 2).ravel()
-    found, config = result.found, result.config
+    found, config = result.search, result.config
     q, trace = int(found.q[best]), found.recognition_trace[best]
     axes[0].plot(np.arange(1, len(trace) + 1), trace, color=INK, marker="o", markersize=2.5, linewidth=0.8)
     axes[0].axhline(config.alpha, color=GREY, linestyle=":", linewidth=1)
@@ -122,8 +122,8 @@ def weights_and_levels(result: StudyResult) -> Figure:
     if best < 0:
         return _nothing(figure, "no model was solved")
     axes = figure.subplots()
-    weights = result.found.networks[best].joint()
-    quantized = result.found.quantization(best)
+    weights = result.search.networks[best].joint()
+    quantized = result.search.quantization(best)
     _sorted_weights(axes, result, weights, quantized.requested)
     counts, levels = quantized.counts()[0], quantized.levels[0]
     ends = np.cumsum(counts)
@@ -143,7 +143,7 @@ def weights_and_levels(result: StudyResult) -> Figure:
     what = "value" if (levels < 0).any() else "magnitude"
     axes.set_title(
         f"Model {best}: {weights.size} weights become {counted(quantized.occupied()[0], what)}, "
-        f"recognition {result.found.recognition_trace[best, quantized.requested - 1]:.0%}"
+        f"recognition {result.search.recognition_trace[best, quantized.requested - 1]:.0%}"
     )
     axes.legend(loc="upper left")
     return figure
@@ -159,7 +159,7 @@ def levels_against_range(result: StudyResult) -> Figure:
         return _nothing(figure, "fewer than four models were solved")
     top, bottom = figure.subfigures(2, 1, height_ratios=(2.2, 1), squeeze=False)[:, 0]
     axes = top.subplots()
-    ranges, q = result.found.networks.weight_range()[used], result.found.q[used]
+    ranges, q = result.search.networks.weight_range()[used], result.search.q[used]
     axes.scatter(ranges, q, s=7, color=POINT, linewidths=0, rasterized=True, label=counted(used.size, "model"))
     _quantiles(axes, ranges, q)
     shown = {"Smallest range": used[ranges.argmin()], "Largest range": used[ranges.argmax()]}
@@ -180,10 +180,10 @@ def levels_against_range(result: StudyResult) -> Figure:
     top.legend(loc="outside lower center", fontsize=8, ncols=3)
     panels = bottom.subplots(1, 2, sharey=True)
     for panel, letter, (what, model) in zip(panels, "bc", shown.items(), strict=True):
-        weights = result.found.networks[model].joint()[0]
+        weights = result.search.networks[model].joint()[0]
         panel.hist(weights, bins=60, color=INK)
         panel.set(
-            title=f"({letter}) {what}: model {model}, range {np.ptp(weights):.0f}, q = {result.found.q[model]}",
+            title=f"({letter}) {what}: model {model}, range {np.ptp(weights):.0f}, q = {result.search.q[model]}",
             xlabel="weight W",
             yscale="log",
         )
@@ -308,7 +308,7 @@ def _one_start(panel: Axes, result: StudyResult, start: int) -> None:
 def solved_at_each(result: StudyResult) -> Figure:
     """The fraction of trained models that keep their recognition at each number of levels, and up to it."""
     figure = new_figure(3.0)
-    trained = int(result.found.trained.sum())
+    trained = int(result.search.trained.sum())
     if trained == 0:
         return _nothing(figure, "no model trained to alpha")
     axes = figure.subplots()
@@ -317,7 +317,7 @@ def solved_at_each(result: StudyResult) -> Figure:
     low, high = wilson(solved, trained)
     axes.fill_between(q, low, high, color=GREY, alpha=0.4, linewidth=0, label="95 % Wilson interval")
     axes.plot(q, solved / trained, color=INK, marker="o", markersize=2.5, linewidth=1, label="with exactly q levels")
-    first = result.found.q[result.found.trained]
+    first = result.search.q[result.search.trained]
     axes.plot(
         q,
         [np.mean((first > 0) & (first <= n)) for n in q],
@@ -331,7 +331,7 @@ def solved_at_each(result: StudyResult) -> Figure:
         ylim=(0, 1.03),
         xlim=(0, q[-1] + 1),
         title=f"{counted(trained, 'model')} reached α before quantizing; left out: "
-        f"{len(result.found.trained) - trained}",
+        f"{len(result.search.trained) - trained}",
     )
     in_percent(axes.yaxis)
     axes.legend(loc="lower right")
@@ -349,12 +349,12 @@ def under_flips(result: StudyResult) -> Figure:
     copies = max(1, RANDOM_FLIPS // len(samples))
     flips = range(min(MOST_FLIPS, samples.inputs) + 1)
     seen = recognition_under_flips(
-        result.found.networks[best], result.found.quantized(best), samples, flips=flips, copies=copies
+        result.search.networks[best], result.search.quantized(best), samples, flips=flips, copies=copies
     )
     axes, tried = figure.subplots(), np.array(seen.tried)
     for label, recognition, color, line, lift in (
         ("before quantizing", seen.before[0], INK, "--", 6),
-        (f"q = {result.found.q[best]}", seen.after[0], ACCENT, "-", -13),
+        (f"q = {result.search.q[best]}", seen.after[0], ACCENT, "-", -13),
     ):
         axes.plot(seen.flips, recognition, color=color, linestyle=line, marker="o", markersize=3, label=label)
         for k, value, of, exact in zip(seen.flips, recognition, tried, seen.exact, strict=True):
@@ -388,7 +388,7 @@ def under_flips(result: StudyResult) -> Figure:
 
 
 def _sorted_weights(axes: Axes, result: StudyResult, weights: np.ndarray, levels: int) -> None:
-    quantized = result.found.quantizer.quantize(weights, levels)
+    quantized = result.search.quantizer.quantize(weights, levels)
     signed = bool((quantized.levels < 0).any())
     before = weights[0] if signed else np.abs(weights[0])
     order = np.argsort(before, kind="stable")
