@@ -65,3 +65,8 @@ $(VENV)/installed: $(SOURCES) tools/environment
 $(VENV)/developing: $(VENV)/installed
 	$(PYTHON) -m pip install --quiet --group dev
 	@touch $@
+
+# PyTorch and Keras, for the tests and examples that compare with them; without these they are skipped.
+$(VENV)/frameworks: $(VENV)/developing
+	$(PYTHON) -m pip install --quiet --group frameworks
+	@touch $@
