@@ -95,7 +95,7 @@ def test_without_imperfections_every_design_computes_the_network(design: str) ->
     circuit = circuit_of(design, selector=None).without("loading")
     point = circuit.run(INPUTS, 2.0)
     outputs = Networks.from_weights(list(circuit.weights)).outputs(INPUTS)[0]
-    np.testing.assert_allclose(circuit.activation(point.stages[-1].point.output_ampere, 2.0), outputs, rtol=1e-12)
+    np.testing.assert_allclose(circuit.values(point.stages[-1].point.output_ampere, 2.0, -1), outputs, rtol=1e-12)
     np.testing.assert_allclose(point.output_ampere, point.computed_ampere, rtol=1e-8)
 
 

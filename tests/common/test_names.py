@@ -19,6 +19,7 @@ from fewlevels.cli import main as cli
 from fewlevels.common.words import LONGEST, csv_safe, in_deck, in_figure, in_page, printable, printable_lines
 from fewlevels.engines.threads import Threads
 from fewlevels.reporting.study import write_report
+from fewlevels.study.chosen import of_study
 from fewlevels.study.circuits import CircuitOptions, netlist_of, store_simulation
 from fewlevels.study.config import make_config
 from fewlevels.study.result import StudyResult, load_study
@@ -81,7 +82,7 @@ def test_names_are_kept_as_they_are_in_what_is_stored(study: tuple[Path, StudyRe
 def test_a_name_is_one_line_of_ascii_in_a_deck(study: tuple[Path, StudyResult], dialect: str) -> None:
     decks = []
     for sample in range(len(NAMES)):
-        deck = netlist_of(study[1], study[1].best, CircuitOptions(), sample=sample, dialect=dialect)
+        deck = netlist_of(of_study(study[1], study[1].best), CircuitOptions(), sample=sample, dialect=dialect)
         title = deck.splitlines()[0]
         assert deck.isascii() and title.startswith(("* fewlevels: model", "// fewlevels: model"))
         assert not set(title) & set("\\${}`") and len(title) < LONGEST + 100
@@ -93,7 +94,7 @@ def test_a_name_is_one_line_of_ascii_in_a_deck(study: tuple[Path, StudyResult], 
 def test_a_name_runs_no_command_in_ngspice(study: tuple[Path, StudyResult]) -> None:
     folder, result = study
     for sample in range(len(NAMES)):
-        values = run_deck(netlist_of(result, result.best, CircuitOptions(), sample=sample, dialect="spice"))
+        values = run_deck(netlist_of(of_study(result, result.best), CircuitOptions(), sample=sample, dialect="spice"))
         assert "i(vl1c0)" in values
     assert not (folder.parent / "canary").exists()
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fewlevels.chips.schemes import DEFAULT_SCHEME, SCHEMES, Scheme, find_scheme
 from fewlevels.circuit.cell import Selector
 from fewlevels.circuit.network.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.periphery import Signed
 from fewlevels.circuit.network.resistances import Window
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, number, real_array, shown
@@ -48,8 +49,8 @@ PLACES = (
 class Row(NamedTuple):
     """One device to program.
 
-    row, column: of the weight in its layer, from 0. polarity: '+', '-' or 'reference'. state: which of the mapping's
-    conductances it is programmed to, from 0 at the lowest.
+    row, column: word line and output of the weight in its layer, from 0. polarity: '+', '-' or 'reference'. state:
+    which of the mapping's conductances it is programmed to, from 0 at the lowest.
     """
 
     layer: int
@@ -166,11 +167,14 @@ def map_network(
     cell: Selector | None = None,
     word_wire_ohm: float = 0.0,
     bit_wire_ohm: float = 0.0,
+    x: FloatArray | None = None,
+    signed: Signed = "two-reads",
 ) -> Mapping:
     """Put one quantized network on devices, its largest weight at the highest conductance and zero at the lowest.
 
     available_siemens: the only conductances that the device holds; every target must be one of them.
-    cell: the law of each cell, None for resistors.
+    cell: the law of each cell, None for resistors. x, signed: samples that scale the voltages, and how values below 0
+    come in; see `NetworkCircuit.from_networks`.
     Raises MappingError where a target is none of those, or the weights have no scale.
     """
     instance("networks", networks, Networks, MappingError)
@@ -190,6 +194,8 @@ def map_network(
         selector=cell,
         word_wire_ohm=word_wire_ohm,
         bit_wire_ohm=bit_wire_ohm,
+        x=x,
+        signed=signed,
     )
     targets = [np.clip(c.conductance_siemens, lowest, highest_siemens) for c in circuit.crossbars]
     merged = _merge(np.unique(np.concatenate([target.ravel() for target in targets])))

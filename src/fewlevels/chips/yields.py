@@ -111,7 +111,7 @@ def estimate_yield(
     numbers = _chips(chips)
     alpha, seed = fraction("alpha", alpha, DeviceError), whole_number("seed", seed, DeviceError)
     jobs = jobs_or_all(jobs, DeviceError)
-    _refuse_beyond_curve(device, conditions.input_volt, samples)
+    _refuse_beyond_curve(mapping, device, conditions.input_volt, samples)
     chips_at_once, reads_at_once = _portions(mapping, device, len(samples), memory_bytes, threads_for(jobs))
     work = _Work(
         mapping=mapping, device=device, samples=samples, conditions=conditions, seed=seed, reads_at_once=reads_at_once
@@ -152,9 +152,9 @@ class _Work:
         return np.concatenate([circuit.run_chips(one[None], volt, chips, 1) for one, chips in each_read], axis=1)
 
 
-def _refuse_beyond_curve(device: Device, input_volt: float, samples: Samples) -> None:
+def _refuse_beyond_curve(mapping: Mapping, device: Device, input_volt: float, samples: Samples) -> None:
     """Raises DeviceError where devices would get more than the voltage that their I-V curve was measured to."""
-    highest_volt = input_volt * max(1.0, float(np.abs(samples.x).max()))
+    highest_volt = input_volt * max(1.0, float(np.abs(samples.x).max()) / mapping.circuit.periphery[0].full)
     if device.iv_fit is not None and highest_volt > device.iv_fit.largest_volt * (1 + ROUNDING):
         raise DeviceError(
             f"{device.name}: its I-V curve was measured to {device.iv_fit.largest_volt:g} V, its devices "

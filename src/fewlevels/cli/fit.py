@@ -13,7 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import NETWORKS, Data, Jobs, Json, Model, Quiet, Test, given, option
+from fewlevels.cli.options import (
+    NETWORKS,
+    Activation,
+    Bias,
+    Data,
+    Jobs,
+    Json,
+    Model,
+    Quiet,
+    Signed,
+    Test,
+    given,
+    names,
+    option,
+)
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
@@ -27,7 +41,7 @@ if TYPE_CHECKING:
 
 def fit(
     ctx: typer.Context,
-    network: Annotated[Path, typer.Option("--network", metavar="DIR|NET.npz", help=NETWORKS, show_default=False)],
+    network: Annotated[Path, typer.Option("--network", metavar="DIR|MODEL", help=NETWORKS, show_default=False)],
     device: Annotated[
         str,
         typer.Option(
@@ -73,6 +87,9 @@ def fit(
         Optional[int],
         option("--max-pulses", "Programming pulses of a device, at most. [{fit.conditions.max_pulses}]", "N"),
     ] = None,
+    signed: Signed = None,
+    activation: Activation = None,
+    bias: Bias = "digital",
     seed: Annotated[Optional[int], option("--seed", "Root of all randomness. [{fit.seed}]", "N")] = None,
     jobs: Jobs = None,
     quiet: Quiet = False,
@@ -90,14 +107,15 @@ def fit(
     from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.store import stored_fit
     from fewlevels.reporting.fit import answer, write_fit_report
-    from fewlevels.study.inputs import read_inputs
+    from fewlevels.study.inputs import Reading, read_inputs
 
     began = time.perf_counter()
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, got {jobs}")
     config = FitConfig(conditions=Conditions(**given(ctx, Conditions)), **given(ctx, FitConfig))
     known = load_device(device)
-    inputs = read_inputs(network, data, test, model)
+    reading = Reading(activations=names(activation), bias=bias, dense=True)
+    inputs = read_inputs(network, data, test, model, reading=reading)
     with shown_progress("fitting", "chips", quiet) as on_progress:
         found = stored_fit(
             inputs.one,
@@ -114,9 +132,11 @@ def fit(
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)
     report = write_fit_report(found, out, asked, _command(ctx, config))
     if as_json:
-        print(json.dumps({**found.as_dict(), "wall_seconds": time.perf_counter() - began}, indent=1))
+        remarks = [*inputs.remarks, *found.best.mapping.circuit.remarks]
+        told = {**found.as_dict(), "remarks": remarks, "wall_seconds": time.perf_counter() - began}
+        print(json.dumps(told, indent=1))
         return
-    print(*answer(found), sep="\n")
+    print(*answer(found), *(f"- {remark}" for remark in inputs.remarks), sep="\n")
     if found.advice.finetuned is not None:
         print(f"fine-tuned network: {out / 'finetuned.npz'}")
     print(f"mapping: {out / 'mapping.csv'}\nreport: {report}")
@@ -135,7 +155,7 @@ def _say_trial(trial: Trial) -> None:
 def _command(ctx: typer.Context, config: FitConfig) -> str:
     """The command that repeats this fit, with the values of all options that have one."""
     values = {**asdict(config), **asdict(config.conditions)}
-    values |= {name: ctx.params[name] for name in ("network", "device", "model", "data", "test")}
+    values |= {name: ctx.params[name] for name in ("network", "device", "model", "data", "test", "activation", "bias")}
     options = [
         f"{option.opts[0]}={values[option.name]}"
         for option in ctx.command.params
@@ -158,6 +178,8 @@ def _asked(fit: Fit, network: str, inputs: Inputs) -> dict[str, str]:
         "resistance of every wire segment": f"{config.wire_ohm:g} Ω",
         "seed": str(config.seed),
     }
+    if inputs.remarks:
+        asked["of the network"] = " ".join(inputs.remarks)
     if inputs.test is not None:
         asked["settings chosen on"] = f"{len(inputs.samples)} {inputs.chosen_on}"
     if conditions.after_seconds is not None:

@@ -92,6 +92,9 @@ Data = Annotated[
     Optional[str],
     option("--data", f"Samples to choose settings and fine-tune on: {SAMPLES}. [the study's own]", "NAME|FILE"),
 ]
+CircuitData = Annotated[
+    Optional[str], option("--data", f"Samples that drive the circuit: {SAMPLES}. [the study's own]", "NAME|FILE")
+]
 Test = Annotated[
     Optional[str],
     option(
@@ -119,6 +122,24 @@ KeepDigital = Annotated[
 Bias = Annotated[
     str,
     option("--bias", "digital, or rows: biases are weights of word lines of their own. [{default}]", "digital|rows"),
+]
+
+
+Signed = Annotated[
+    Optional[str],
+    option(
+        "--signed",
+        "How values of both signs come in: two-reads of a layer, or two-lines a value. [{circuit.signed}]",
+        "NAME",
+    ),
+]
+Source = Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False)]
+CircuitMethod = Annotated[
+    Optional[str],
+    option("--method", "Of a file: quantize it first, to the fewest levels of a method of 'search'. [as it is]", "M"),
+]
+CircuitLevels = Annotated[
+    Optional[int], option("--levels", "Of a file: quantize it to so many levels. [the fewest, with --method]", "N")
 ]
 
 

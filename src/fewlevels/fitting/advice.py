@@ -59,7 +59,7 @@ def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, li
         sentences.append(
             f"none of up to {counted(problem.most_states, 'state')} that were tried suffices: the best is {best.states}"
         )
-    sentence, tuned = _finetuned(problem, estimate)
+    sentence, tuned = _finetuned(problem, estimate) if problem.network.plain else ("", None)
     return Advice((*sentences, *([sentence] if sentence else [])), tuned)
 
 

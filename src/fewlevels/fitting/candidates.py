@@ -15,7 +15,7 @@ from fewlevels.devices.separability import equal_error_levels, geometric_levels
 from fewlevels.errors import DeviceError
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import Problem
-from fewlevels.networks.forward import recognised
+from fewlevels.networks.forward import by_class
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import DeadZone, Quantizer, Table, device_levels
 from fewlevels.quantization.clipped import CLIPS
@@ -51,18 +51,18 @@ def ranked(problem: Problem, states: int) -> list[Candidate]:
     """
     best: list[tuple[float, Candidate]] = []
     safest: tuple[tuple[float, ...], Candidate | None] = (-1.0,), None
-    shapes = problem.network.shapes
-    widest = max(len(problem.data), 1) * max(max(shape) for shape in shapes)
-    at_once = max(1, CHUNK // max(widest, problem.network.joint().shape[1]))
+    network = problem.network
+    widest = max(len(problem.data), 1) * max(max(shape) for shape in network.shapes)
+    at_once = max(1, CHUNK // max(widest, network.joint().shape[1]))
     for placement, values, top_siemens in _values(problem, states):
         for part in _in_parts((each[problem.scheme.states(each) == states] for each in values), at_once):
             found = likelihood(problem, part, np.full(len(part), top_siemens))
             first, quiet = _safest(problem, part)
             for i in _first_of_each(part, np.argsort(-found, kind="stable")):
-                best.append((found[i], Candidate(placement, Networks.from_joint(part[[i]], shapes), top_siemens)))
+                best.append((found[i], Candidate(placement, network.with_joint(part[[i]]), top_siemens)))
             best = sorted(best, key=lambda each: -each[0])[:KEPT]
             if (calm := (*quiet, float(found[first]))) > safest[0]:
-                safest = calm, Candidate(placement, Networks.from_joint(part[[first]], shapes), top_siemens)
+                safest = calm, Candidate(placement, network.with_joint(part[[first]]), top_siemens)
     return [] if safest[1] is None else [safest[1], *(candidate for _, candidate in best)]
 
 
@@ -138,12 +138,11 @@ def conductance_of(problem: Problem, above_siemens: float) -> float:
 def _safest(problem: Problem, values: FloatArray) -> tuple[int, tuple[float, float]]:
     """The quantized network that recognises most without variation, of several the one of the largest margin; with its
     recognition and its smallest margin, in currents of the largest weight."""
-    data, shapes = problem.data, problem.network.shapes
-    found = recognised(values, shapes, data).mean(axis=1)
+    data, networks = problem.data, problem.network.with_joint(values)
+    found = networks.recognition(data)
     most = np.flatnonzero(found == found.max())
-    *hidden, last = Networks.from_joint(values[most], shapes).weights
-    signal = Networks(tuple(hidden)).outputs(data.x) if hidden else data.x
-    margin = margins(signal @ last, data.y, 1.0).min(axis=1) / np.abs(values[most]).max(axis=1)
+    sums = by_class(networks[most].sums(data.x))
+    margin = margins(sums, data.y, 1.0).min(axis=1) / np.abs(values[most]).max(axis=1)
     first = int(margin.argmax())
     return int(most[first]), (float(found.max()), float(margin[first]))
 

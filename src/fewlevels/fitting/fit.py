@@ -116,6 +116,7 @@ class Fit:
             },
             "advice": list(self.advice.sentences),
             "assumptions": list(self.assumptions),
+            "remarks": list(best.mapping.circuit.remarks),
         }
 
 
@@ -139,8 +140,8 @@ def fit_network(
     samples: what chips are judged on. data: what settings are chosen on and fine-tuning trains on; None for `samples`.
     config: what is asked; None for the defaults. estimate: makes yields; a fit's store gives one that keeps them.
     on_trial: called with each trial.
-    Raises DeviceError where the device lacks what is asked or an input is more than a full one, MappingError where the
-    network cannot be put on it, NetworksError where the samples do not fit it.
+    Raises DeviceError where the device lacks what is asked, MappingError where the network cannot be put on it,
+    NetworksError where the samples do not fit it.
     """
     problem = Problem(
         network=networks,

@@ -13,8 +13,6 @@ from fewlevels.devices.laws import PolynomialSpread
 from fewlevels.devices.model import Device
 from fewlevels.devices.retention import Drift
 from fewlevels.fitting.problem import Problem
-from fewlevels.networks.activations import SIGMOID
-from fewlevels.networks.networks import Networks
 
 SAMPLES = 256
 """The most samples that are looked at."""
@@ -41,19 +39,26 @@ def likelihood(problem: Problem, values: FloatArray, top_siemens: FloatArray) ->
     """
     from scipy.special import log_ndtr
 
+    network = problem.network
     chosen = np.unique(np.linspace(0, len(problem.data) - 1, min(SAMPLES, len(problem.data))).astype(int))
     x, y = problem.data.x[chosen], problem.data.y[chosen]
     devices = _Devices(problem, values, top_siemens)
     mean, variance = np.broadcast_to(x, (len(values), *x.shape)), np.zeros((1, *x.shape))
-    *hidden, last = Networks.from_joint(values, problem.network.shapes).weights
-    for quantized in hidden:
+    *hidden, last = zip(network.with_joint(values).weights, network.biases, network.bias_rows, strict=True)
+    for (quantized, bias, rows), activation in zip(hidden, network.activations, strict=False):
+        mean, variance = _with_constants(mean, 1.0, rows), _with_constants(variance, 0.0, rows)
         w, own_variance = devices.weights(quantized)
         z_variance = (mean**2 + variance) @ own_variance + variance @ w**2
-        mean = SIGMOID.value(mean @ w)
-        variance = SIGMOID.slope(mean) ** 2 * z_variance
-    w, own_variance = devices.weights(last)
-    z, direct = mean @ w, (mean**2 + variance) @ own_variance
+        mean = activation.value(mean @ w if bias is None else mean @ w + bias)
+        variance = activation.slope(mean) ** 2 * z_variance  # type: ignore[attr-defined]  # a hidden layer's has one
+    quantized, bias, rows = last
+    mean, variance = _with_constants(mean, 1.0, rows), _with_constants(variance, 0.0, rows)
+    w, own_variance = devices.weights(quantized)
+    z, direct = mean @ w if bias is None else mean @ w + bias, (mean**2 + variance) @ own_variance
     passed_on = variance @ w**2
+    if z.shape[2] == 1:
+        own_sum = np.where(y == 1, z[..., 0], -z[..., 0])
+        return _summed_up(problem, log_ndtr(own_sum / np.sqrt(direct + passed_on)[..., 0]))
     common = (variance * w[:, :, y].swapaxes(1, 2)) @ w
 
     def own(each: FloatArray) -> FloatArray:
@@ -63,8 +68,18 @@ def likelihood(problem: Problem, values: FloatArray, top_siemens: FloatArray) ->
     with np.errstate(divide="ignore", invalid="ignore"):
         sure = apart / np.sqrt(direct + own(direct) + passed_on + own(passed_on) - 2 * common)
     np.put_along_axis(sure, np.broadcast_to(y[None, :, None], (len(values), len(y), 1)), np.inf, axis=2)
-    log_recognised = log_ndtr(sure).sum(axis=2)
+    return _summed_up(problem, log_ndtr(sure).sum(axis=2))
+
+
+def _summed_up(problem: Problem, log_recognised: FloatArray) -> FloatArray:
+    """The figure of candidates whose samples are recognised with these logarithms of probabilities, (candidates,
+    samples)."""
     return log_recognised.sum(axis=1) if problem.config.alpha == 1 else np.exp(log_recognised).sum(axis=1)
+
+
+def _with_constants(values: FloatArray, constant: float, rows: int) -> FloatArray:
+    """Values (candidates, samples, values), and so many constants after them."""
+    return np.concatenate([values, np.full((*values.shape[:2], rows), constant)], axis=2) if rows else values
 
 
 def assumed_spread(device: Device) -> Device:

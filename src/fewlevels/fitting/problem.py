@@ -9,8 +9,9 @@ import numpy as np
 from fewlevels.chips.mapping import Mapping, map_network
 from fewlevels.chips.schemes import DEFAULT_SCHEME, SCHEMES, Scheme, find_scheme
 from fewlevels.chips.variation import Conditions
+from fewlevels.circuit.network.periphery import SIGNED, Signed
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import fraction, instance, is_number, shown, whole_number
+from fewlevels.common.checks import fraction, instance, is_number, one_of, shown, whole_number
 from fewlevels.devices.limits import LARGEST_WIRE_OHM
 from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError, MappingError
@@ -18,14 +19,13 @@ from fewlevels.networks.networks import Networks
 from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples.samples import Samples
 
-FULL_INPUT = 1.0 + 1e-9
-
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
     """What is asked. alpha: recognition that a chip must reach. yield_target: the share of chips that must reach it.
     chips: of each yield. most_states: states per device that are tried, at most. scheme: how signed weights sit on
-    devices, the name of one of SCHEMES. wire_ohm: of every wire segment. seed: root of all randomness.
+    devices, the name of one of SCHEMES. wire_ohm: of every wire segment. seed: root of all randomness. signed: how
+    values of both signs come in, one of SIGNED.
     Raises DeviceError for values that cannot be.
     """
 
@@ -37,6 +37,7 @@ class FitConfig:
     wire_ohm: float = 0.0
     conditions: Conditions = field(default_factory=Conditions)
     seed: int = 1
+    signed: Signed = "two-reads"
 
     def __post_init__(self) -> None:
         for name, value in (("alpha", self.alpha), ("the yield", self.yield_target)):
@@ -44,6 +45,7 @@ class FitConfig:
         for name, least in (("chips", 1), ("most_states", 2), ("seed", 0)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), DeviceError, least=least))
         find_scheme(self.scheme, DeviceError)
+        one_of("signed", self.signed, SIGNED, DeviceError)
         instance("conditions", self.conditions, Conditions, DeviceError)
         if not (is_number(self.wire_ohm) and 0 <= self.wire_ohm <= LARGEST_WIRE_OHM):
             raise DeviceError(
@@ -60,7 +62,7 @@ class Problem:
 
     data: samples on which settings are chosen and fine-tuning trains; often the same.
     Raises MappingError for several networks or a level table without the differential pair, NetworksError where samples
-    do not fit, DeviceError where an input is more than a full one.
+    do not fit.
     """
 
     network: Networks
@@ -89,11 +91,6 @@ class Problem:
             )
         for samples in (self.samples, self.data):
             self.network.recognised(samples)  # refuses samples that do not fit
-            if (largest := float(np.abs(samples.x).max())) > FULL_INPUT:
-                raise DeviceError(
-                    f"an input of 1 is a full one, at the input voltage, and x goes to {largest:g}; "
-                    f"divide it by {largest:g} and multiply the first layer's weights by it"
-                )
 
     @property
     def scheme(self) -> Scheme:
@@ -120,9 +117,9 @@ class Problem:
         return device.lowest_siemens, device.highest_siemens
 
     def put_on(self, quantized: Networks, states: int | None = None, top_siemens: float | None = None) -> Mapping:
-        """The mapping of a quantized network: its largest weight at top_siemens or, where that is None, at the highest
-        conductance; on a level table each weight at its level, the largest at the highest that allows it. Raises
-        MappingError where it needs more than `states` states.
+        """The mapping of a quantized network, its voltages scaled by the data: its largest weight at top_siemens or,
+        where that is None, at the highest conductance; on a level table each weight at its level, the largest at the
+        highest that allows it. Raises MappingError where it needs more than `states` states.
         """
         config, available = self.config, self.device.available_siemens()
         lowest, highest = self.window_siemens
@@ -139,6 +136,8 @@ class Problem:
             cell=self.device.cell,
             word_wire_ohm=config.wire_ohm,
             bit_wire_ohm=config.wire_ohm,
+            x=self.data.x,
+            signed=config.signed,
         )
         if states is not None and len(mapping.level_siemens) > states:
             raise MappingError(

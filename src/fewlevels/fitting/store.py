@@ -21,6 +21,7 @@ from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.fit import Fit, fit_problem
 from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.trial import Trial
+from fewlevels.networks.files import as_arrays
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.columns import as_matrix, as_rows
@@ -74,8 +75,7 @@ def stored_fit(
         store.write("mapping.csv", fit.best.mapping.to_csv().encode())
         for name, found in (("network.npz", fit.best.network), ("finetuned.npz", fit.advice.finetuned)):
             if found is not None:
-                layers = enumerate(found.weights, start=1)
-                store.write_npz(name, {f"W{layer}": w[0] for layer, w in layers})
+                store.write_npz(name, as_arrays(found))
     return fit
 
 
@@ -96,6 +96,9 @@ OLD_KEYS = {
 }
 """Keys of a request.json that fewlevels 0.1.0 wrote, and what they are called now."""
 
+LATER_KEYS = {"signed": "two-reads"}
+"""Keys that a request.json of fewlevels 0.1.0 lacks, and what they were."""
+
 
 def _begin(store: Folder, problem: Problem) -> None:
     """Write what is asked. ConfigError says what differs where the folder holds chips of another fit."""
@@ -106,7 +109,7 @@ def _begin(store: Folder, problem: Problem) -> None:
         "fewlevels_version": __version__,
         "device": device.name,
         "device_digest": digest(device.content),
-        "network_digest": digest(None, *problem.network.weights),
+        "network_digest": _network_digest(problem.network),
         "judge_digest": digest(samples.classes, samples.x, samples.y),
         "data_digest": digest(data.classes, data.x, data.y),
     }
@@ -124,7 +127,7 @@ def _check_same(path: Path, asked: dict[str, object]) -> None:
         stored = None
     if not isinstance(stored, dict):
         raise StoreError(f"{path} is damaged; remove it to go on with the same fit, or use another folder")
-    stored = {OLD_KEYS.get(key, key): value for key, value in stored.items()}
+    stored = LATER_KEYS | {OLD_KEYS.get(key, key): value for key, value in stored.items()}
     differing = [_in_words(key, value, stored) for key, value in asked.items() if stored.get(key, _MISSING) != value]
     if differing:
         raise ConfigError(f"{path.parent} holds a different fit: {'; '.join(differing)}; use another folder for this")
@@ -215,4 +218,14 @@ def _digest_of(problem: Problem, mapping: Mapping) -> str:
     window = mapping.circuit.window.r_min_ohm, mapping.circuit.window.r_max_ohm, mapping.circuit.map.siemens_per_weight
     config, samples = problem.config, problem.samples
     described = [problem.device.content, repr((config.conditions, mapping.scheme, config.wire_ohm, config.seed))]
-    return digest(described, *mapping.target_siemens, samples.x, samples.y, np.array(window))
+    around = [each for each in mapping.circuit.periphery if not each.is_plain]
+    described += [repr((each.activation, each.full, each.signed, each.constants)) for each in around]
+    biases = [each.bias for each in around if each.bias is not None]
+    return digest(described, *mapping.target_siemens, samples.x, samples.y, np.array(window), *biases)
+
+
+def _network_digest(network: Networks) -> str:
+    if network.plain:
+        return digest(None, *network.weights)
+    described = [repr(network.activations), list(network.bias_rows), [b is not None for b in network.biases]]
+    return digest(described, *network.weights, *(b for b in network.biases if b is not None))

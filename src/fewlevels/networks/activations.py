@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +29,12 @@ class Activation(Protocol):
 
 
 class UnitActivation(Activation, Protocol):
-    """A function that does not fall, the same for every unit of a layer, so that a circuit can compute it."""
+    """A function that does not fall, the same for every unit of a layer, so that a circuit can compute it.
+
+    bounds: no value is below the first or above the second, which may be infinite.
+    """
+
+    bounds: tuple[float, float]
 
     def slope(self, value: FloatArray) -> FloatArray:
         """The derivative where the activation has this value, same shape."""
@@ -44,7 +50,7 @@ class UnitActivation(Activation, Protocol):
 class Sigmoid:
     """1 / (1 + exp(-z)). The native kernels have it built in."""
 
-    name, keeps_order = "sigmoid", True
+    name, keeps_order, bounds = "sigmoid", True, (0.0, 1.0)
 
     def value(self, z: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):  # exp(-z) beyond float64: the sigmoid is 0, as it should be
@@ -61,7 +67,7 @@ class Sigmoid:
 class Tanh:
     """tanh z."""
 
-    name, keeps_order = "tanh", True
+    name, keeps_order, bounds = "tanh", True, (-1.0, 1.0)
 
     def value(self, z: FloatArray) -> FloatArray:
         return np.tanh(z)
@@ -77,7 +83,7 @@ class Tanh:
 class Identity:
     """z itself."""
 
-    name, keeps_order = "identity", True
+    name, keeps_order, bounds = "identity", True, (-math.inf, math.inf)
 
     def value(self, z: FloatArray) -> FloatArray:
         return z
@@ -93,7 +99,7 @@ class Identity:
 class Relu:
     """max(z, 0)."""
 
-    name, keeps_order = "relu", False
+    name, keeps_order, bounds = "relu", False, (0.0, math.inf)
 
     def value(self, z: FloatArray) -> FloatArray:
         return np.maximum(z, 0.0)
@@ -110,8 +116,7 @@ class LeakyRelu:
     """z above 0, alpha z below. alpha: in (0, 1)."""
 
     alpha: float = 0.01
-    name = "leaky_relu"
-    keeps_order = True
+    name, keeps_order, bounds = "leaky_relu", True, (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -152,12 +157,34 @@ ALIASES = {"linear": IDENTITY.name, "logistic": SIGMOID.name}
 """Other names that frameworks have for them."""
 
 
+def written(activation: Activation) -> str:
+    """The name that stands for it in a file: 'relu', or 'leaky_relu:0.2' where its slope is not the default."""
+    differs = isinstance(activation, LeakyRelu) and activation != LEAKY_RELU
+    return f"{LeakyRelu.name}:{activation.alpha!r}" if differs else activation.name  # type: ignore[attr-defined]
+
+
+def is_known(name: str) -> bool:
+    """Whether a name, as a file has it, is of an activation."""
+    return name in ACTIVATIONS or name in ALIASES or _leaky(name) is not None
+
+
+def _leaky(name: str) -> LeakyRelu | None:
+    """Of 'leaky_relu:0.2'; None for any other name."""
+    stem, colon, slope = name.partition(":")
+    try:
+        return LeakyRelu(float(slope)) if colon and stem == LeakyRelu.name else None
+    except (ValueError, NetworksError):
+        return None
+
+
 def checked_activation(activation: object, *, last: bool) -> Activation:
     """The activation, or that of a name. last: it follows the last layer. Raises NetworksError where there is none."""
     known = ACTIVATIONS if last else UNIT_ACTIVATIONS
     activation = ALIASES.get(activation, activation) if isinstance(activation, str) else activation
     if isinstance(activation, str) and activation in known:
         return known[activation]
+    if isinstance(activation, str) and (leaky := _leaky(activation)) is not None:
+        return leaky
     if isinstance(activation, type) or not hasattr(activation, "value" if last else "slope"):
         where = "the last" if last else "a hidden"
         raise NetworksError(f"the activation of {where} layer must be {', '.join(known)}, got {shown(activation)}")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fewlevels.common.files import name_of
 from fewlevels.common.npz import listed, npz_names, read_npz
 from fewlevels.errors import NetworksError
-from fewlevels.networks.activations import ACTIVATIONS, ALIASES, SIGMOID
+from fewlevels.networks.activations import SIGMOID, is_known, written
 from fewlevels.networks.networks import Networks
 from fewlevels.networks.transposed import TRANSPOSED, fit_transposed
 from fewlevels.samples.samples import Samples
@@ -79,6 +79,20 @@ def read_layers(path: str | Path) -> Layers:
     )
 
 
+def as_arrays(networks: Networks) -> dict[str, npt.NDArray[Any]]:
+    """What a file of the first of these networks holds, as `load_networks` reads it: W1, W2 … and, where they are not
+    the paper's, b1, b2 … and activations. Biases on rows are there as biases."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for layer, (w, b, rows) in enumerate(zip(networks.weights, networks.biases, networks.bias_rows, strict=True), 1):
+        inputs = w.shape[1] - rows
+        arrays[f"W{layer}"] = w[0, :inputs]
+        if rows or b is not None:
+            arrays[f"b{layer}"] = w[0, inputs:].sum(axis=0) + (0.0 if b is None else b[0])
+    if not networks.plain:
+        arrays["activations"] = np.array([written(one) for one in networks.activations])
+    return arrays
+
+
 def of_layers(activations: Sequence[str], layers: int) -> list[str]:
     """A name for each layer, of one for each, or of two, or of none: sigmoids. Raises NetworksError for others."""
     named = list(activations)
@@ -92,7 +106,7 @@ def of_layers(activations: Sequence[str], layers: int) -> list[str]:
 def is_stacked(path: str | Path, activations: Sequence[str] = ()) -> bool:
     """Whether `load_networks` knows all activations of an `.npz` of layers."""
     named = activations or read_layers(path).activations
-    return all(name in ACTIVATIONS or name in ALIASES for name in named)
+    return all(map(is_known, named))
 
 
 def names_no_activation(path: str | Path) -> bool:

@@ -62,8 +62,7 @@ def recognised_by_sums(
     sums: of the last layer's units, (models, samples, outputs); of one output class 1 is where it is above 0. terms: no
     term of these sums is larger, (models, samples). activation: the last one.
     """
-    if sums.shape[2] == 1:
-        sums = np.concatenate([-sums, sums], axis=2)
+    sums = by_class(sums)
     values = activation.value(sums)
     deciding = sums if activation.keeps_order else values
     own, others = _own_and_others(deciding, samples)
@@ -72,6 +71,11 @@ def recognised_by_sums(
         own, others = _own_and_others(values, samples)
         np.subtract(own, others, out=margin)
     return found
+
+
+def by_class(sums: FloatArray) -> FloatArray:
+    """Sums of outputs as one of each class, (…, outputs) -> (…, classes): of one output its negative and itself."""
+    return np.concatenate([-sums, sums], axis=-1) if sums.shape[-1] == 1 else sums
 
 
 def _own_and_others(values: FloatArray, samples: Samples) -> tuple[FloatArray, FloatArray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -168,14 +168,18 @@ class Networks:
         return np.ptp(np.abs(self.joint()), axis=1)
 
     def with_joint(self, joint: FloatArray) -> Networks:
-        """The same networks with these joint weights (models, weights); biases and activations stay."""
+        """The same networks with these joint weights (models, weights); biases and activations stay. Of one network as
+        many copies as there are rows.
+        """
         joint = real_array("joint weights", joint, NetworksError)
         ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in self.shapes])
         if joint.ndim != 2 or joint.shape[1] != ends[-1]:
             raise NetworksError(f"joint weights must be (models, {ends[-1]}), got shape {joint.shape}")
         parts = np.split(joint, ends[:-1], axis=1)
         shaped = (part.reshape(len(joint), *shape) for part, shape in zip(parts, self.shapes, strict=True))
-        return replace(self, weights=tuple(shaped))
+        repeats = len(joint) if len(self) == 1 else 1
+        biases = tuple(None if b is None else b.repeat(repeats, axis=0) for b in self.biases)
+        return replace(self, weights=tuple(shaped), biases=biases)
 
     def with_bias_rows(self) -> Networks:
         """The same networks with each layer's bias on word lines of its own, as weights among the others; see
@@ -238,15 +242,24 @@ class Networks:
         names = tuple(map(str, range(max(sums.shape[1], 2))))
         return Samples(flat, decided, names, shape=given.shape[1:] if given.ndim > 2 else None)
 
-    def _last_inputs(self, x: FloatArray) -> FloatArray:
-        """What the last layer takes, (models, samples, fan_in)."""
+    def layer_inputs(self, x: FloatArray) -> Iterator[FloatArray]:
+        """What each layer takes in turn, (models, samples, fan_in) with the constants of its bias rows. x: as `outputs`
+        takes it.
+        """
         x = real_array("x", x, NetworksError)
         if x.ndim != 2 or x.shape[1] != self.inputs:
             raise NetworksError(f"x must be (samples, {self.inputs} inputs), got shape {x.shape}")
-        signal = np.broadcast_to(x, (len(self), *x.shape))
+        signal = self._with_constants(np.broadcast_to(x, (len(self), *x.shape)), 0)
+        yield signal
         for layer, (w, b) in enumerate(zip(self.weights[:-1], self.biases, strict=False)):
-            signal = self.activations[layer].value(_summed(self._with_constants(signal, layer), w, b))
-        return self._with_constants(signal, len(self.weights) - 1)
+            signal = self._with_constants(self.activations[layer].value(_summed(signal, w, b)), layer + 1)
+            yield signal
+
+    def _last_inputs(self, x: FloatArray) -> FloatArray:
+        """What the last layer takes, (models, samples, fan_in)."""
+        for signal in self.layer_inputs(x):
+            last = signal
+        return last
 
     def _with_constants(self, signal: FloatArray, layer: int) -> FloatArray:
         rows = self.bias_rows[layer]

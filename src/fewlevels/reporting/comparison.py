@@ -15,6 +15,7 @@ from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.common.words import printable
 from fewlevels.errors import StoreError
+from fewlevels.networks.activations import written
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.sharing import COUNTS
 from fewlevels.reporting.text import aligned
@@ -194,7 +195,7 @@ def _beside_weights(results: Sequence[MethodResult]) -> dict[str, npt.NDArray[An
     networks = results[0].networks
     if networks.plain or not isinstance(networks, Networks):
         return {}
-    arrays: dict[str, npt.NDArray[Any]] = {"activations": np.array([one.name for one in networks.activations])}
+    arrays: dict[str, npt.NDArray[Any]] = {"activations": np.array([written(one) for one in networks.activations])}
     for layer, given in enumerate(networks.biases):
         if given is not None:
             biases = np.full((len(results), len(results[0].q), given.shape[1]), np.nan)

@@ -38,7 +38,7 @@ def sentence(fit: Fit) -> str:
 
 def remarks(fit: Fit) -> list[str]:
     """What else a person should know: how sure the answer is, what it would bear, what write-verify took."""
-    config, found, said = fit.problem.config, fit.best.chip_yield, []
+    config, found, said = fit.problem.config, fit.best.chip_yield, [*fit.best.mapping.circuit.remarks]
     if not fit.certain:
         said.append(f"not certain: the interval of the yield holds {config.yield_target:.4g}; more chips narrow it")
     if points := fit.against.get("spread_window_percent"):

@@ -14,6 +14,7 @@ from fewlevels.circuit.cell import Diode, Selector
 from fewlevels.circuit.crossbar import Crossbar, check_conductance
 from fewlevels.circuit.network.columns import DeviceMap
 from fewlevels.circuit.network.designs import DEFAULT_DESIGN, StageDesign, find_design
+from fewlevels.circuit.network.periphery import Periphery, Signed, peripheries
 from fewlevels.circuit.network.point import NetworkPoint, Stage
 from fewlevels.circuit.network.resistances import ResistanceTable, Window
 from fewlevels.circuit.point import Engine
@@ -24,7 +25,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, is_number, not_negative, real_array, shown, whole_number
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
-from fewlevels.networks.activations import SIGMOID
+from fewlevels.networks.forward import by_class
 from fewlevels.networks.networks import Networks
 
 DRAWS_AT_ONCE = 2000
@@ -39,10 +40,11 @@ FLOOR_VOLT = 1e-150
 class NetworkCircuit:
     """Layers of one network in series, each a crossbar, and a stage design between them.
 
-    weights: one (fan_in, fan_out) per layer, quantized or not; all share one scale onto the window.
+    weights: one (word lines, outputs) per layer, quantized or not; all share one scale onto the window.
+    periphery: what stands around each crossbar; by default the paper's, sigmoids and no biases.
     threshold_volt: what raised word lines get on top of their signal; None for the diode's, 0 V without a diode.
     reference_ohm: of designs that have reference resistors; None for a thousandth of r_min, and for a tenth where
-    nothing buffers. An input x drives its word line at x times the input voltage, raised.
+    nothing buffers. A value drives its word line at its share of the full one times the input voltage, raised.
     Raises CircuitError where these cannot be.
     """
 
@@ -55,6 +57,7 @@ class NetworkCircuit:
     reference_ohm: float = 0.0
     word_wire_ohm: float = 0.0
     bit_wire_ohm: float = 0.0
+    periphery: tuple[Periphery, ...] = ()
 
     @classmethod
     def from_networks(
@@ -68,8 +71,12 @@ class NetworkCircuit:
         reference_ohm: float | None = None,
         word_wire_ohm: float = 0.0,
         bit_wire_ohm: float = 0.0,
+        x: FloatArray | None = None,
+        signed: Signed = "two-reads",
     ) -> NetworkCircuit:
-        """The circuit of one network. selector: Diode() by default, None for bare resistors, or any cell law."""
+        """The circuit of one network. selector: Diode() by default, None for bare resistors, or any cell law. x:
+        samples that say how far values go, and signed: how those below 0 come in; see `peripheries`.
+        """
         instance("networks", networks, Networks, CircuitError)
         if len(networks) != 1:
             raise CircuitError(
@@ -82,8 +89,11 @@ class NetworkCircuit:
             threshold_volt = law.threshold_volt if isinstance(law, Diode) else 0.0
         if reference_ohm is None:
             reference_ohm = design.reference_share * window.r_min_ohm
+        _check_has_activation(design, networks.plain)
+        around = peripheries(networks, None if design.is_passive else x, signed)
         return cls(
-            tuple(w[0] for w in networks.weights),
+            tuple(each.on_lines(w[0]) for each, w in zip(around, networks.weights, strict=True)),
+            periphery=around,
             design=design,
             window=window,
             selector=law,
@@ -100,14 +110,26 @@ class NetworkCircuit:
             raise CircuitError(f"design {self.design.name} needs a reference_ohm above 0, got {self.reference_ohm}")
         if self.design.is_passive and self.has_wires:
             raise CircuitError(f"design {self.design.name} is solved with ideal wires only; set both wires to 0 ohm")
+        object.__setattr__(self, "periphery", tuple(self.periphery) or (Periphery(),) * len(self.weights))
+        _check_has_activation(self.design, all(each.is_plain for each in self.periphery))
 
     def __repr__(self) -> str:
-        shape = "-".join(map(str, [len(self.weights[0]), *(w.shape[1] for w in self.weights)]))
+        shape = "-".join(map(str, [self.inputs, *(w.shape[1] for w in self.weights)]))
         law = "" if self.selector is None else f", {self.selector}"
         return (
             f"<NetworkCircuit: {shape}, {self.design.name}, {self.window.r_min_ohm:g} to {self.window.r_max_ohm:g} "
             f"ohm, wires {self.word_wire_ohm:g} and {self.bit_wire_ohm:g} ohm{law}>"
         )
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs a sample has."""
+        return self.periphery[0].inputs(len(self.weights[0]))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of the values is not as the paper's, a sentence each: those that are scaled, those of both signs."""
+        return tuple(sentence for layer, each in enumerate(self.periphery, start=1) for sentence in each.told(layer))
 
     @property
     def has_wires(self) -> bool:
@@ -126,9 +148,9 @@ class NetworkCircuit:
             raise CircuitError("weights that are all zero have no scale to map onto resistances")
         return columns.device_map(self.joint, 1 / window.r_max_ohm, 1 / window.r_min_ohm)
 
-    def ampere_per_weight(self, input_volt: float) -> float:
-        """The current that a weight of 1 adds to an output at a full input."""
-        return float(self.map.siemens_per_weight) * input_volt
+    def ampere_per_weight(self, input_volt: float, layer: int = -1) -> float:
+        """The current that a weight of 1 adds to an output of a layer at a value of 1."""
+        return float(self.map.siemens_per_weight) * input_volt / self.periphery[layer].full
 
     @cached_property
     def crossbars(self) -> tuple[Crossbar, ...]:
@@ -160,18 +182,22 @@ class NetworkCircuit:
         Raises CircuitError where x or input_volt cannot be, NotConvergedError where a stage does not converge.
         """
         x, input_volt = self._checked(x, input_volt)
-        signal = x * input_volt
-        drive = self._input_drive(signal)
-        computed_signal = signal
         if self.design.is_passive:
-            return self._run_passive(drive, signal, input_volt, engine)
+            return self._run_passive(self.drive(x, input_volt, 0), x * input_volt, input_volt, engine)
         stages: list[Stage] = []
-        for crossbar in self.crossbars:
+        values = computed = x
+        for layer, (crossbar, periphery) in enumerate(zip(self.crossbars, self.periphery, strict=True)):
+            drive = self.drive(values, input_volt, layer)
             point = solve(crossbar, drive, engine=engine, nodes=nodes).require_converged()
-            computed_columns = computed_signal @ crossbar.conductance_siemens
-            stages.append(Stage(point, self.signal(point.output_ampere), self.signal(computed_columns)))
-            drive = self.drive(self.activation(point.output_ampere, input_volt), input_volt)
-            computed_signal = self.activation(computed_columns, input_volt) * input_volt
+            shares = periphery.shares(computed) * input_volt
+            both = point.output_ampere, shares @ crossbar.conductance_siemens
+            columns, computed_columns = (periphery.combined(each) for each in both)
+            if layer == len(self.crossbars) - 1:
+                outputs = (self.outputs(each, input_volt) for each in (columns, computed_columns))
+                stages.append(Stage(point, *outputs))
+                break
+            stages.append(Stage(point, self.signal(columns), self.signal(computed_columns)))
+            values, computed = (self.values(each, input_volt, layer) for each in (columns, computed_columns))
         return NetworkPoint(input_volt, tuple(stages))
 
     def run_draws(
@@ -222,9 +248,10 @@ class NetworkCircuit:
                     for chip in zip(*conductance_siemens, strict=True)
                 ]
             )
-        drive = self._input_drive(x * input_volt)[None]
-        for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True):
+        values = x[None]
+        for layer, (crossbar, conductance) in enumerate(zip(self.crossbars, conductance_siemens, strict=True)):
             check_conductance(conductance)
+            drive = self.drive(values, input_volt, layer)
             columns = solve_columns(
                 conductance, drive, selector=self.selector, reference_ohm=crossbar.reference_ohm, threads=threads
             )
@@ -235,21 +262,49 @@ class NetworkCircuit:
                 )
             if not columns.converged.all():
                 raise NotConvergedError("a drawn circuit did not converge; lower the reference resistors")
-            drive = self.drive(self.activation(columns.output_ampere, input_volt), input_volt)
-        return self.signal(columns.output_ampere)
+            currents = self.periphery[layer].combined(columns.output_ampere)
+            if layer < len(self.crossbars) - 1:
+                values = self.values(currents, input_volt, layer)
+        return self.outputs(currents, input_volt)
 
     def signal(self, column_ampere: FloatArray) -> FloatArray:
         """What stands for each output: the difference of a pair, or the column alone. (…, columns) -> (…, outputs)"""
         return self.design.columns.signal(column_ampere)
 
-    def activation(self, column_ampere: FloatArray, input_volt: float) -> FloatArray:
-        """The activation block: (…, columns) ampere -> (…, outputs), the share of the full voltage that an output puts
-        on the next layer: the sigmoid of the current in units of one weight at the full input voltage."""
-        return SIGMOID.value(self.design.columns.sums(column_ampere, self.ampere_per_weight(input_volt)))
+    def sums(self, column_ampere: FloatArray, input_volt: float, layer: int = -1) -> FloatArray:
+        """The sums of weights times values that the currents of a layer tell: (…, columns) -> (…, outputs)."""
+        return self.design.columns.sums(column_ampere, self.ampere_per_weight(input_volt, layer))
 
-    def drive(self, share: FloatArray, input_volt: float) -> FloatArray:
-        """Voltage that the next word lines are driven at: the signal, raised where the design says so."""
-        return share * input_volt + np.where(self.design.raised_units(share), self.threshold_volt, 0.0)
+    def values(self, column_ampere: FloatArray, input_volt: float, layer: int) -> FloatArray:
+        """The activation block of a layer: (…, columns) ampere -> (…, outputs), without unit."""
+        return self.periphery[layer].values(self.sums(column_ampere, input_volt, layer))
+
+    def outputs(self, column_ampere: FloatArray, input_volt: float) -> FloatArray:
+        """The currents of the last layer that are compared: (…, columns) -> (…, classes). They are what stands for each
+        output, with its digital bias as a current; of one output its negative and itself.
+        """
+        last, outputs = self.periphery[-1], self.weights[-1].shape[1]
+        if last.bias is None and last.activation.keeps_order and outputs > 1:
+            return self.signal(column_ampere)
+        return self.outputs_of(self.sums(column_ampere, input_volt), input_volt)
+
+    def outputs_of(self, sums: FloatArray, input_volt: float) -> FloatArray:
+        """`outputs` of sums (…, outputs) without the bias. They are compared after an activation that may make equal
+        what differs, before any other."""
+        last = self.periphery[-1]
+        values = sums if last.bias is None else sums + last.bias
+        values = values if last.activation.keeps_order else last.activation.value(values)
+        return by_class(values) * self.ampere_per_weight(input_volt)
+
+    def drive(self, values: FloatArray, input_volt: float, layer: int) -> FloatArray:
+        """Voltages of a layer's word lines: (…, samples, values) -> (…, reads of samples, word lines); raised where the
+        design says so, those of constants always."""
+        periphery = self.periphery[layer]
+        share = periphery.shares(values)
+        signal = share * input_volt
+        raised = self.design.raised_units(share) if layer else self.design.raised_inputs(signal)
+        constant = np.arange(share.shape[-1]) >= share.shape[-1] - periphery.constants
+        return signal + np.where(raised | (constant & (share > 0)), self.threshold_volt, 0.0)
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -276,14 +331,11 @@ class NetworkCircuit:
 
     def _checked(self, x: FloatArray, input_volt: float) -> tuple[FloatArray, float]:
         x = real_array("x", x, CircuitError)
-        if x.ndim != 2 or x.shape[1] != len(self.weights[0]) or not np.isfinite(x).all():
-            raise CircuitError(f"x must be (samples, {len(self.weights[0])} inputs) and finite, got shape {x.shape}")
+        if x.ndim != 2 or x.shape[1] != self.inputs or not np.isfinite(x).all():
+            raise CircuitError(f"x must be (samples, {self.inputs} inputs) and finite, got shape {x.shape}")
         if not is_number(input_volt) or not input_volt >= FLOOR_VOLT:
             raise CircuitError(f"the input voltage must be positive, got {shown(input_volt)}")
         return x, float(input_volt)
-
-    def _input_drive(self, signal: FloatArray) -> FloatArray:
-        return signal + np.where(self.design.raised_inputs(signal), self.threshold_volt, 0.0)
 
     def _run_passive(self, drive: FloatArray, signal: FloatArray, input_volt: float, engine: Engine) -> NetworkPoint:
         if engine != "native":
@@ -303,3 +355,11 @@ class NetworkCircuit:
             for crossbar, conductance in zip(self.crossbars, conductance_siemens, strict=True)
         )
         return other
+
+
+def _check_has_activation(design: StageDesign, is_plain: bool) -> None:
+    """Raises CircuitError where a design has no activation block and values are not plain, which need one."""
+    if design.is_passive and not is_plain:
+        raise CircuitError(
+            f"design {design.name} has no activation block, which biases and units other than sigmoids need"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from fewlevels.circuit.cell import Diode
 from fewlevels.circuit.network.deck import network_deck
 from fewlevels.circuit.network.designs import DEFAULT_DESIGN, OffPixels, StageDesign, find_design
 from fewlevels.circuit.network.network_circuit import NetworkCircuit
+from fewlevels.circuit.network.periphery import Signed
 from fewlevels.circuit.network.point import NetworkPoint, current_gap, margins
 from fewlevels.circuit.network.resistances import ResistanceTable, Window
 from fewlevels.circuit.point import ENGINES, Engine
@@ -21,7 +22,6 @@ from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
-from fewlevels.networks.activations import SIGMOID
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantized
 from fewlevels.samples.samples import Samples
@@ -109,11 +109,13 @@ def simulate(
     draws: int = 0,
     log_spread: float = 0.05,
     seed: int = 1,
+    signed: Signed = "two-reads",
 ) -> Simulation:
     """The circuit of one quantized network: does it recognise, how far are its currents from (V - Vth) / R?
 
     networks: one model; its weights give only the shapes. quantized: that model's, values (1, weights). wire_ohm: of
     every segment, both ways. draws: circuits whose resistances vary by exp(log_spread * normal), native engine only.
+    signed: how values below 0 come in. The samples scale what has no largest value; see `peripheries`.
     Raises CircuitError for what cannot be, NotConvergedError and EngineError where an engine fails.
     """
     instance("networks", networks, Networks, CircuitError)
@@ -129,7 +131,9 @@ def simulate(
             f"quantized must hold one model of {networks.joint().shape[1]} weights, got shape {quantized.values.shape}"
         )
     circuit = NetworkCircuit.from_networks(
-        Networks.from_joint(quantized.values, networks.shapes),
+        networks.with_joint(quantized.values),
+        x=samples.x,
+        signed=signed,
         design=find_design(design, off_pixels),
         window=Window(r_min_ohm=r_min_ohm),
         selector=selector,
@@ -172,8 +176,6 @@ def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine:
     """NetworkCircuit.run; with ngspice, a design that cannot be cut into stages runs as one deck per sample."""
     if engine == "native" or not circuit.design.is_passive:
         return circuit.run(x, input_volt, engine=engine)
-    from dataclasses import replace
-
     point = circuit.run(x, input_volt)
     last, columns = point.stages[-1], range(circuit.crossbars[-1].bit_lines)
     found = np.array(
@@ -183,7 +185,7 @@ def run_whole(circuit: NetworkCircuit, x: FloatArray, input_volt: float, engine:
         ]
     )
     ran = replace(last.point, output_ampere=found, residual=np.full(len(x), math.nan), method="ngspice")
-    stage = replace(last, point=ran, signal_ampere=circuit.signal(found))
+    stage = replace(last, point=ran, signal_ampere=circuit.outputs(found, input_volt))
     return NetworkPoint(point.input_volt, (*point.stages[:-1], stage))
 
 
@@ -213,9 +215,10 @@ def _computed_from(circuit: NetworkCircuit, networks: Networks, x: FloatArray, i
     """Output currents that these weights would compute on the circuit's scale, (samples, outputs)."""
     if circuit.design.is_passive:
         raise CircuitError(f"design {circuit.design.name} has no activation, so quantization cannot be told apart")
-    signal = x
-    for w in networks.weights[:-1]:
-        signal = SIGMOID.value(signal @ w[0])
+    if not networks.plain:
+        without_bias = replace(networks, biases=(*networks.biases[:-1], None))
+        return circuit.outputs_of(without_bias.sums(x)[0], input_volt)
+    signal = list(networks.layer_inputs(x))[-1][0]
     return circuit.design.columns.signal_of(networks.weights[-1][0], circuit.map, signal, input_volt)
 
 
