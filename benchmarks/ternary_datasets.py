@@ -1,9 +1,11 @@
 """Ternary weights on digits8 (64-32-10) and mnist5000 (784-64-10), against what a user would pick instead.
 
-    python benchmarks/ternary_datasets.py [--seeds 5] [--epochs 20] [--sets digits8 mnist5000] [--json FILE]
+    python benchmarks/ternary_datasets.py [--seeds 5] [--epochs 20] [--sets digits8 mnist5000]
+                                          [--units sigmoid relu] [--json FILE]
 
 For each seed (of the split, the start and the batches) one float network is trained for EPOCHS epochs (Adam, batches
-of 50, cross-entropy). From it, at three signed levels a layer:
+of 50, cross-entropy): of sigmoids without biases, as the paper's, or of ReLUs with biases and a softmax. Biases stay
+float. From it, at three signed levels a layer:
   float, as long      EPOCHS more epochs without a quantizer: the reference
   k-means             optimal one-dimensional k-means of each layer, no training
   threshold           ternary by least squared error, no training
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -55,16 +58,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--sets", nargs="+", choices=list(HIDDEN), default=list(HIDDEN))
+    parser.add_argument("--units", nargs="+", choices=["sigmoid", "relu"], default=["sigmoid", "relu"])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     packages = ("numpy", "scikit-learn", "mlxtend", "torch", "brevitas")
     results: dict[str, object] = {"versions": {name: version(name) for name in ("fewlevels", *packages)}}
     print(results["versions"])
-    for name in options.sets:
-        runs = [one_seed(name, seed, options.epochs) for seed in range(1, options.seeds + 1)]
+    for name, units in itertools.product(options.sets, options.units):
+        runs = [one_seed(name, units, seed, options.epochs) for seed in range(1, options.seeds + 1)]
         reference = np.mean([run["float, as long"][0] for run in runs])
         rows: dict[str, object] = {}
-        print(f"\n{name}, hidden {HIDDEN[name]}, {options.seeds} seeds, {options.epochs} epochs")
+        print(f"\n{name}, {HIDDEN[name]} hidden units, {units}, {options.seeds} seeds, {options.epochs} epochs")
         for contender in runs[0]:
             accuracy = [run[contender][0] for run in runs]
             seconds = float(np.mean([run[contender][1] for run in runs]))
@@ -74,16 +78,16 @@ def main() -> None:
                 f"{np.mean(accuracy) / reference:7.2%} of float  {seconds:6.1f} s",
                 flush=True,
             )
-        rows["fewest levels"] = few = [fewest(name, seed, options.epochs) for seed in range(1, 3)]
+        rows["fewest levels"] = few = [fewest(name, units, seed, options.epochs) for seed in range(1, 3)]
         print(f"  fewest levels at 99 % of the unquantized test accuracy, two seeds: {few}", flush=True)
-        results[name] = rows
+        results[f"{name}, {units}"] = rows
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def one_seed(name: str, seed: int, epochs: int) -> dict[str, tuple[float, float]]:
+def one_seed(name: str, units: str, seed: int, epochs: int) -> dict[str, tuple[float, float]]:
     training, test = fl.load_dataset(name, seed=seed)
-    start, _ = timed(lambda: float_networks(name, seed, epochs))
+    start, _ = timed(lambda: float_networks(name, units, seed, epochs))
 
     def accuracy(make: Callable[[], fl.Networks]) -> tuple[float, float]:
         networks, seconds = timed(make)
@@ -102,8 +106,10 @@ def one_seed(name: str, seed: int, epochs: int) -> dict[str, tuple[float, float]
     return found
 
 
-def float_networks(name: str, seed: int, epochs: int) -> fl.Networks:
+def float_networks(name: str, units: str, seed: int, epochs: int) -> fl.Networks:
     training, _ = fl.load_dataset(name, seed=seed)
+    if units == "relu":
+        return fl.train_dense(training, fl.DenseConfig(hidden=(HIDDEN[name],), epochs=epochs, batch=BATCH), seed=seed)
     rng = np.random.default_rng(seed)
     sizes = (training.inputs, HIDDEN[name]), (HIDDEN[name], 10)
     start = fl.Networks.from_weights([rng.normal(0, fan_in**-0.5, (1, fan_in, fan_out)) for fan_in, fan_out in sizes])
@@ -156,11 +162,14 @@ def brevitas(start: fl.Networks, training: fl.Samples, seed: int, epochs: int, s
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     layers = []
-    for w in start.weights:
-        layer = QuantLinear(*w.shape[1:], bias=False, weight_quant=getattr(brevitas.quant, scale), weight_bit_width=2)
+    for w, b in zip(start.weights, start.biases, strict=True):
+        weight_quant = getattr(brevitas.quant, scale)
+        layer = QuantLinear(*w.shape[1:], bias=b is not None, weight_quant=weight_quant, weight_bit_width=2)
         layer.weight.data = torch.tensor(w[0].T, dtype=torch.float32)
+        if b is not None:
+            layer.bias.data = torch.tensor(b[0], dtype=torch.float32)
         layers.append(layer)
-    model = torch.nn.Sequential(layers[0], torch.nn.Sigmoid(), layers[1])
+    model = torch.nn.Sequential(layers[0], torch.nn.Sigmoid() if start.plain else torch.nn.ReLU(), layers[1])
     x = torch.tensor(training.x, dtype=torch.float32)
     target = torch.nn.functional.one_hot(torch.tensor(training.y, dtype=torch.int64), 10).float()
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
@@ -169,22 +178,26 @@ def brevitas(start: fl.Networks, training: fl.Samples, seed: int, epochs: int, s
     for _ in range(epochs):
         for chosen in torch.randperm(len(x))[: len(x) // BATCH * BATCH].split(BATCH):
             optimizer.zero_grad()
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x[chosen]), target[chosen])
-            (10 * loss).backward()  # the sum over the ten outputs, as fewlevels has it
+            if start.plain:  # the sum over the ten outputs, as fewlevels has it
+                loss = 10 * torch.nn.functional.binary_cross_entropy_with_logits(model(x[chosen]), target[chosen])
+            else:
+                loss = torch.nn.functional.cross_entropy(model(x[chosen]), target[chosen])
+            loss.backward()
             optimizer.step()
             schedule.step()
     quantized = [layer.quant_weight().value.detach().numpy().T.astype(float) for layer in layers]
     assert all(len(np.unique(w)) <= 3 for w in quantized), "Brevitas was asked for three levels"
-    return fl.Networks.from_weights(quantized)
+    biases = [None if layer.bias is None else layer.bias.detach().numpy().astype(float) for layer in layers]
+    return fl.Networks.from_weights(quantized, biases=biases, activations=start.activations)
 
 
-def fewest(name: str, seed: int, epochs: int) -> dict[str, int]:
+def fewest(name: str, units: str, seed: int, epochs: int) -> dict[str, int]:
     """By method, the fewest levels up to 8, each layer's its own, that keep 99 % of the unquantized test accuracy; 0:
     none."""
     training, test = fl.load_dataset(name, seed=seed)
     methods = fl.parse_methods("paper,clipped,zero,kmeans,ternary")
     found = fl.compare_methods(
-        float_networks(name, seed, epochs),
+        float_networks(name, units, seed, epochs),
         training,
         methods,
         alpha=0.99,

@@ -25,6 +25,8 @@ _PUBLIC = {
     "from_keras": "networks.importers.keras",
     "from_sklearn": "networks.importers.sklearn",
     "TrainingConfig": "training.config",
+    "DenseConfig": "training.dense",
+    "train_dense": "training.dense",
     "train": "training.sgd",
     "trajectory": "training.sgd",
     "Binary": "quantization",
@@ -141,6 +143,7 @@ if TYPE_CHECKING:  # each 'as itself', which type checkers take for part of the 
     from fewlevels.search.ranges import RangeStudy as RangeStudy, study_range as study_range
     from fewlevels.search.robustness import Robustness as Robustness, recognition_under_flips as recognition_under_flips
     from fewlevels.training.config import TrainingConfig as TrainingConfig
+    from fewlevels.training.dense import DenseConfig as DenseConfig, train_dense as train_dense
     from fewlevels.training.sgd import train as train, trajectory as trajectory
 
 

@@ -126,15 +126,19 @@ def choose_levels(
     squared_error: npt.NDArray[np.float64],
     isa: str,
 ) -> None: ...
-def quantized_gradient(
+def dense_gradient(
     sizes: Sequence[int],
+    activation: Sequence[int],
+    slope: Sequence[float],
     weights: npt.NDArray[np.float32],
+    biases: npt.NDArray[np.float32] | None,
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.integer[Any]],
-    cross_entropy: bool,
+    loss: int,
     noise: float,
     streams: npt.NDArray[np.uint32],
     gradient: npt.NDArray[np.float32],
+    bias_gradient: npt.NDArray[np.float32] | None,
     recognised: npt.NDArray[np.int32],
     isa: str,
 ) -> None: ...

@@ -160,3 +160,13 @@ def test_fewer_states_are_enough_where_variation_is_small() -> None:
 def test_how_signs_come_in_is_one_of_two() -> None:
     with pytest.raises(DeviceError, match="signed must be one of two-reads, two-lines, got 'twice'"):
         FitConfig(signed="twice")  # type: ignore[arg-type]
+
+
+def test_where_a_dense_network_does_not_fit_fine_tuning_is_tried() -> None:
+    """Of biases on rows it is said that they are not fine-tuned."""
+    rough = replace(DEVICE, spread=PolynomialSpread(constant_siemens=6e-6))
+    quick = FitConfig(chips=50, most_states=3)
+    advice = fit_network(dense(SAMPLES, "relu"), SAMPLES, rough, quick).advice
+    assert any(sentence.startswith("fine-tuning the network for the device") for sentence in advice.sentences)
+    advice = fit_network(dense(SAMPLES, "relu", rows=True), SAMPLES, rough, quick).advice
+    assert any(sentence.startswith("fine-tuning was not tried: biases") for sentence in advice.sentences)

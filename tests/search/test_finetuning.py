@@ -14,6 +14,7 @@ import pytest
 
 from fewlevels import (
     Binary,
+    DenseConfig,
     FinetuningConfig,
     KMeans,
     Networks,
@@ -27,10 +28,11 @@ from fewlevels import (
     load_digits,
     quantize_networks,
     train,
+    train_dense,
     trajectory,
 )
 from fewlevels.common.arrays import FloatArray
-from fewlevels.errors import FinetuningError, SearchError
+from fewlevels.errors import FinetuningError, SearchError, TrainingError
 from fewlevels.quantization.protocol import Quantized
 from fewlevels.search.finetuning_config import config_for
 from tests.support import oracles
@@ -56,15 +58,19 @@ def test_the_gradient_is_the_loss_s_difference_quotient(isa: str, kind: str, mod
     samples = Samples(rng.random((6, 4)).round(1), np.array([0, 1, 0, 1, 1, 0]), ("a", "b"))
     joint = rng.normal(size=(models, 37))
     gradient, recognised = np.empty((models, 37), np.float32), np.empty(models, np.int32)
-    _kernels.quantized_gradient(
+    _kernels.dense_gradient(
         [4, 3, 5, 2],
+        [0, 0],
+        [0.0, 0.0],
         joint.astype(np.float32),
+        None,
         samples.x.astype(np.float32),
         samples.y,
-        kind == "cross-entropy",
+        int(kind == "cross-entropy"),
         0.0,
         np.ones((models, 4), np.uint32),
         gradient,
+        None,
         recognised,
         isa,
     )
@@ -100,15 +106,19 @@ def test_the_noise_has_the_given_standard_deviation() -> None:
     weights = np.full((models, 2), 0.1, np.float32)
     streams = np.random.default_rng(1).integers(0, 2**32, (models, 4), dtype=np.uint32)
     gradient, recognised = np.empty((models, 2), np.float32), np.empty(models, np.int32)
-    _kernels.quantized_gradient(
+    _kernels.dense_gradient(
         [1, 2],
+        [],
+        [],
         weights,
+        None,
         np.ones((1, 1), np.float32),
         np.zeros(1, np.int32),
-        True,
+        1,
         0.3,
         streams,
         gradient,
+        None,
         recognised,
         _kernels.instruction_sets()[0],
     )
@@ -422,3 +432,44 @@ def test_a_network_that_recognises_nothing_is_not_fine_tuned_to_a_share_of_it() 
     found = finetune(blind, DIGITS, relative=True, config=FinetuningConfig(steps=2))
     assert np.isnan(found.target).all() and not found.solved.any()
     assert not finetune(blind, DIGITS, alpha=1e-15, config=FinetuningConfig(steps=0)).solved.any()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "leaky_relu", "sigmoid"])
+def test_dense_networks_with_biases_become_ternary(activation: str) -> None:
+    """Weights are at -a, 0, a; biases stay float and are trained, too; recognition is that of the very network."""
+    networks = train_dense(DIGITS, DenseConfig(hidden=(20, 12), activation=activation, epochs=400, batch=10), models=3)
+    assert networks.recognition(DIGITS).min() == 1.0
+    found = finetune(networks, DIGITS, share="layer", config=FinetuningConfig(steps=1500))
+    tuned = found.quantized.networks
+    assert found.solved.all() and tuned.activations == networks.activations
+    np.testing.assert_array_equal(tuned.recognition(DIGITS), found.recognition)
+    for w, b, before in zip(tuned.weights, tuned.biases, networks.biases, strict=True):
+        assert all(len(np.unique(np.abs(model))) <= 2 for model in w)
+        assert b is not None and (found.steps.max() == 0 or (b != before).any())
+    assert found.steps.max() > 0
+
+
+def test_one_output_is_fine_tuned_for_two_classes() -> None:
+    kept = DIGITS.y < 2
+    samples = Samples(DIGITS.x[kept], DIGITS.y[kept], DIGITS.classes[:2])
+    rng = np.random.default_rng(1)
+    one = Networks.from_weights(
+        [rng.normal(size=(25, 6)), rng.normal(size=(6, 1))],
+        biases=[rng.normal(size=6), rng.normal(size=1)],
+        activations=["relu", "sigmoid"],
+    )
+    found = finetune(one, samples, share="layer")
+    assert found.solved.all() and found.quantized.networks.recognition(samples)[0] == 1.0
+
+
+def test_what_dense_networks_cannot_be_fine_tuned_is_said() -> None:
+    networks = train_dense(DIGITS, DenseConfig(hidden=(6,), epochs=1, batch=5))
+    with pytest.raises(TrainingError, match="biases are trained as digital ones; leave them off the rows"):
+        finetune(networks.with_bias_rows(), DIGITS)
+
+
+def test_layers_without_biases_stay_without() -> None:
+    networks = train_dense(DIGITS, DenseConfig(hidden=(6,), epochs=1, batch=5))
+    some = Networks(networks.weights, biases=(networks.biases[0], None), activations=networks.activations)
+    found = finetune(some, DIGITS, config=FinetuningConfig(steps=30)).quantized.networks
+    assert found.biases[1] is None and (found.biases[0] != networks.biases[0]).any()

@@ -19,6 +19,7 @@ from fewlevels.cli.options import Command
 from fewlevels.cli.output import ShownStream
 from fewlevels.cli.search import search
 from fewlevels.cli.study import report, show, study
+from fewlevels.cli.train import train
 from fewlevels.common.words import printable
 from fewlevels.errors import FewlevelsError, FewlevelsWarning, UsageError
 
@@ -52,7 +53,7 @@ def _root(
     pass
 
 
-for command in (study, report, show, simulate, netlist, verify, search, devices, fit, network):
+for command in (study, report, show, simulate, netlist, verify, search, devices, fit, network, train):
     app.command(cls=Command)(command)
 
 

@@ -39,6 +39,10 @@ class _Defaults(dict[str, object]):
             from fewlevels.fitting.problem import FitConfig
 
             return FitConfig()
+        if name == "dense":
+            from fewlevels.training.dense import DenseConfig
+
+            return DenseConfig()
         if name == "circuit":
             from fewlevels.study.circuits import CircuitOptions
 

@@ -12,6 +12,7 @@ from fewlevels.chips.yields import Yield
 from fewlevels.common.counts import counted
 from fewlevels.common.proportions import percent
 from fewlevels.devices.model import Device
+from fewlevels.errors import TrainingError
 from fewlevels.fitting.candidates import KEPT, Candidate, conductance_of, placements
 from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.likelihood import likelihood
@@ -59,7 +60,10 @@ def advise(problem: Problem, best: Trial, estimate: Estimator, limiting: str, li
         sentences.append(
             f"none of up to {counted(problem.most_states, 'state')} that were tried suffices: the best is {best.states}"
         )
-    sentence, tuned = _finetuned(problem, estimate) if problem.network.plain else ("", None)
+    try:
+        sentence, tuned = _finetuned(problem, estimate)
+    except TrainingError as error:  # units of a user's own, or biases on rows
+        sentence, tuned = f"fine-tuning was not tried: {error}", None
     return Advice((*sentences, *([sentence] if sentence else [])), tuned)
 
 

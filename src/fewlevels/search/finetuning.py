@@ -21,6 +21,7 @@ from fewlevels.samples.samples import Samples
 from fewlevels.search.finetuning_config import FinetuningConfig, config_for
 from fewlevels.search.latent import LatentWeights, Purpose
 from fewlevels.search.target import Target, check_classes, reaches
+from fewlevels.training.descent import biases_of, with_parameters
 
 COPIES = 8
 """Arrays as large as the weights of the models under way that fine-tuning holds."""
@@ -98,21 +99,23 @@ def finetune(
     least, joint = target.least(networks.recognition(purpose.judge)), networks.joint()
     _require_float32(samples, joint)
     best, steps = np.empty_like(joint), np.zeros(len(joint), np.intp)
-    before, after = np.empty(len(joint)), np.empty(len(joint))
+    before, after, biases = np.empty(len(joint)), np.empty(len(joint)), biases_of(networks)
     size = LANES * at_once(
         LANES * 8 * COPIES * joint.shape[1], most=-(-len(joint) // (jobs * LANES)), memory_bytes=MEMORY_BYTES // jobs
     )
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
-        latent = LatentWeights(purpose, joint[part], least[part], first_model=begin)
+        latent = LatentWeights(purpose, networks[part], least[part], first_model=begin)
         latent.run()
         best[part], steps[part] = latent.best, latent.best_step
+        if biases is not None:
+            biases[part] = latent.best_biases
         before[part], after[part] = latent.recognition_before, latent.best_recognition
 
     in_order(run, range(0, len(joint), size), jobs)
     return Finetuned(
-        quantized=QuantizedNetworks.of(networks.with_joint(best), share, quantizer, purpose.levels),
+        quantized=QuantizedNetworks.of(with_parameters(networks, best, biases), share, quantizer, purpose.levels),
         recognition=after,
         recognition_before=before,
         steps=steps,

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels import _kernels
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.parallel import checkpoint
 from fewlevels.errors import FinetuningError
-from fewlevels.networks.forward import recognised
+from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer
 from fewlevels.quantization.layout import Layout
 from fewlevels.samples.samples import Samples
 from fewlevels.search.finetuning_config import FinetuningConfig
 from fewlevels.search.target import reaches
+from fewlevels.training.descent import Adam, Batches, Loss, biases_of, with_parameters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,31 +40,33 @@ class Purpose:
 class LatentWeights:
     """Models that one thread fine-tunes; those that are done leave its arrays.
 
-    best: (models, weights), the best quantized weights so far. best_step, best_recognition, recognition_before:
+    best, best_biases: (models, weights) and (models, units), the best quantized weights so far and the biases that go
+    with them. best_step, best_recognition, recognition_before:
     (models,), see Finetuned. best_streak: (models,), steps in a row that they bore the noise.
     """
 
-    def __init__(self, purpose: Purpose, joint: FloatArray, target: FloatArray, *, first_model: int) -> None:
-        """joint: (models, weights), to start from. target: (models,), the recognition to reach. first_model: the index
-        of the first of these models among all.
+    def __init__(self, purpose: Purpose, networks: Networks, target: FloatArray, *, first_model: int) -> None:
+        """networks: to start from. target: (models,), the recognition to reach. first_model: the index of the first of
+        these models among all.
         """
+        joint, biases = networks.joint(), biases_of(networks)
         self.purpose, self.config, self.target = purpose, purpose.config, target
         self.layout, self.samples, self.judge = purpose.layout, purpose.samples, purpose.judge
         config, models = self.config, len(joint)
         self.every_step = config.batch is None and self.judge is self.samples and config.ramp == 0
-        self.x = self.samples.x.astype(np.float32)
-        self.order = np.random.default_rng(np.random.SeedSequence(purpose.seed, spawn_key=(0,)))
-        self.waiting = np.empty(0, np.intp)
+        self.kind, self.batches = networks[:1], Batches(self.samples, config.batch, purpose.seed)
+        self.loss = Loss.of(networks, squared=config.loss == "squared")
         self.best, self.best_step = np.empty_like(joint), np.zeros(models, np.intp)
+        self.best_biases = None if biases is None else biases.copy()
         self.best_recognition, self.best_streak = np.full(models, -1.0), np.zeros(models, np.intp)
         self.recognition_before = np.empty(models)
         # what only models under way have
         self.model = np.arange(models)
-        self.latent = joint.copy()
+        self.latent, self.biases = joint.copy(), None if biases is None else biases.copy()
         scale = np.abs(joint).mean(axis=1)
         self.rate = config.learning_rate * scale
         self.limit = self._limits() * scale[:, None]
-        self.moments = np.zeros((2, *joint.shape), np.float32)
+        self.adam = Adam(*self._parameters())
         self.streak = np.zeros(models, np.intp)
         self.streams = _streams(purpose.seed, range(first_model, first_model + models))
 
@@ -80,7 +82,10 @@ class LatentWeights:
             checkpoint()
             values = next(self.layout.sweep(self.latent, self.purpose.quantizer, [self.purpose.levels]))
             hard = min(1.0, step / (self.config.ramp * self.config.steps)) if self.config.ramp else 1.0
-            gradient, fraction = self._gradient(hard * values + (1.0 - hard) * self.latent if hard < 1.0 else values)
+            forward = hard * values + (1.0 - hard) * self.latent if hard < 1.0 else values
+            *gradients, fraction = self.loss.gradients(
+                forward, self.biases, self.batches.next(), noise=self.config.noise, streams=self.streams
+            )
             if self.config.noise:
                 reached = reaches(fraction, self.target[self.model]) & (hard == 1.0)
                 self.streak = np.where(reached, self.streak + 1, 0)
@@ -88,44 +93,24 @@ class LatentWeights:
             done = self._done(self.model)
             if done.all() or step == self.config.steps:
                 return
-            self._move(step + 1, gradient)
+            self._move(step + 1, [each for each in gradients if each is not None])
             if done.sum() * 8 >= len(done):
                 self._leave(done)
-
-    def _gradient(self, values: FloatArray) -> tuple[npt.NDArray[np.float32], FloatArray]:
-        """The direction (models, weights) that lowers the loss, and the fraction of the batch that is recognised."""
-        x, y = self.x, self.samples.y
-        if self.config.batch is not None and self.config.batch < len(x):
-            if len(self.waiting) < self.config.batch:
-                self.waiting = self.order.permutation(len(x))
-            chosen, self.waiting = np.split(self.waiting, [self.config.batch])
-            x, y = x[chosen], y[chosen]
-        gradient, counts = np.empty(values.shape, np.float32), np.empty(len(values), np.int32)
-        _kernels.quantized_gradient(
-            self.layout.sizes,
-            values.astype(np.float32),
-            x,
-            y,
-            self.config.loss == "cross-entropy",
-            self.config.noise,
-            self.streams,
-            gradient,
-            counts,
-            INSTRUCTION_SET,
-        )
-        return gradient, counts / len(x)
 
     def _keep_best(self, step: int, values: FloatArray, fraction: FloatArray) -> None:
         """Store the quantized weights where they recognise more than ever, or as much for longer under noise."""
         candidates = self._candidates(step, fraction)
         model, streak = self.model[candidates], self.streak[candidates]
-        recognition = recognised(values[candidates], self.layout.shapes, self.judge).mean(axis=1)
+        biases = None if self.biases is None else self.biases[candidates]
+        recognition = with_parameters(self.kind, values[candidates], biases).recognition(self.judge)
         if step == 0:
             self.recognition_before[model] = recognition
         best, best_streak = self.best_recognition[model], self.best_streak[model]
         better = (recognition > best) | ((recognition == best) & (streak > best_streak))
         chosen = model[better]
         self.best[chosen], self.best_step[chosen] = values[candidates[better]], step
+        if self.best_biases is not None and biases is not None:
+            self.best_biases[chosen] = biases[better]
         self.best_recognition[chosen], self.best_streak[chosen] = recognition[better], streak[better]
 
     def _candidates(self, step: int, fraction: FloatArray) -> npt.NDArray[np.intp]:
@@ -146,15 +131,18 @@ class LatentWeights:
         tolerant = self.config.noise == 0 or self.best_streak[model] >= self.config.patience
         return reaches(self.best_recognition[model], self.target[model]) & tolerant
 
-    def _move(self, step: int, gradient: npt.NDArray[np.float32]) -> None:
+    def _parameters(self) -> list[FloatArray]:
+        """What is trained: the latent weights, and the biases where there are any."""
+        return [self.latent] if self.biases is None else [self.latent, self.biases]
+
+    def _move(self, step: int, gradients: Sequence[npt.NDArray[np.float32]]) -> None:
         """Take a step of Adam, within the limits."""
         config = self.config
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / config.steps)
         rate = self.rate * (config.final_rate + (1.0 - config.final_rate) * cosine)
-        steps = np.full(len(rate), step, np.int64)
-        _kernels.adam_step(self.latent, gradient, self.moments[0], self.moments[1], rate, steps, INSTRUCTION_SET)
+        self.adam.move(step, rate, self._parameters(), gradients)
         np.clip(self.latent, -self.limit, self.limit, out=self.latent)
-        if not np.isfinite(self.latent.sum()):
+        if not all(np.isfinite(each.sum()) for each in self._parameters()):
             raise FinetuningError(
                 f"fine-tuning left float32 at step {step}; smaller weights, or a smaller learning_rate than "
                 f"{config.learning_rate:g}, would stay in it"
@@ -164,8 +152,8 @@ class LatentWeights:
         """Go on without these models."""
         stay = ~done
         self.model, self.latent, self.rate = self.model[stay], self.latent[stay], self.rate[stay]
-        self.limit = self.limit[stay]
-        self.moments = np.ascontiguousarray(self.moments[:, stay])
+        self.limit, self.biases = self.limit[stay], None if self.biases is None else self.biases[stay]
+        self.adam.keep(stay)
         self.streak, self.streams = self.streak[stay], self.streams[stay]
 
 

@@ -2,6 +2,7 @@
 #include "bindings/binding.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace {
 
@@ -53,9 +54,12 @@ void recognise_samples(Array<const double, 2> weights, const std::vector<int64_t
   run(&KernelSet::recognise, r, isa);
 }
 
-void quantized_gradient(const std::vector<int64_t>& sizes, Array<const float, 2> weights, Array<const float, 2> x,
-                        Array<const int32_t, 1> y, bool cross_entropy, float noise, Array<uint32_t, 2> streams,
-                        Array<float, 2> gradient, Array<int32_t, 1> recognised, const std::string& isa) {
+void dense_gradient(const std::vector<int64_t>& sizes, const std::vector<int32_t>& activation,
+                    const std::vector<float>& slope, Array<const float, 2> weights,
+                    std::optional<Array<const float, 2>> biases, Array<const float, 2> x, Array<const int32_t, 1> y,
+                    int32_t loss, float noise, Array<uint32_t, 2> streams, Array<float, 2> gradient,
+                    std::optional<Array<float, 2>> bias_gradient, Array<int32_t, 1> recognised,
+                    const std::string& isa) {
   Gradient g{};
   g.models = weights.shape(0), g.samples = x.shape(0), g.layers = (int64_t)sizes.size() - 1;
   require(g.layers >= 1 && *std::min_element(sizes.begin(), sizes.end()) > 0, "sizes must be positive");
@@ -64,9 +68,18 @@ void quantized_gradient(const std::vector<int64_t>& sizes, Array<const float, 2>
   require(shaped(gradient, {g.models, n}) && shaped(recognised, {g.models}) && shaped(streams, {g.models, 4}),
           "results do not fit");
   require(shaped(x, {g.samples, sizes[0]}) && shaped(y, {g.samples}) && g.samples, "samples do not fit");
-  require_classes(y, sizes.back());
+  require_classes(y, std::max<int64_t>(sizes.back(), 2));
+  require((int64_t)activation.size() == g.layers - 1 && (int64_t)slope.size() == g.layers - 1,
+          "activation and slope must be of each hidden layer");
+  for (const int32_t one : activation) require(SIGMOID <= one && one <= LINEAR, "activation out of range");
+  require(SQUARED <= loss && loss <= SOFTMAX && (loss != SOFTMAX || sizes.back() > 1), "loss out of range");
+  const int64_t units = std::accumulate(sizes.begin() + 1, sizes.end(), int64_t{0});
+  require(biases.has_value() == bias_gradient.has_value() && shaped(biases, {g.models, units}) &&
+              shaped(bias_gradient, {g.models, units}), "biases do not fit the sizes");
   g.sizes = sizes.data(), g.weights = weights.data(), g.x = x.data(), g.y = y.data();
-  g.cross_entropy = cross_entropy, g.noise = noise, g.streams = streams.data();
+  g.activation = activation.data(), g.slope = slope.data();
+  g.biases = data_or_null(biases), g.bias_gradient = data_or_null(bias_gradient);
+  g.loss = loss, g.noise = noise, g.streams = streams.data();
   g.gradient = gradient.data(), g.recognised = recognised.data();
   run(&KernelSet::gradient, g, isa);
 }
@@ -92,9 +105,9 @@ void bind_networks(nb::module_& m) {
   m.def("recognise", &recognise_samples, "weights"_a, "sizes"_a, "x"_a, "y"_a, "recognised"_a, "isa"_a,
         "margin"_a = nb::none(),
         "Writes which samples each network recognises, and by how much; see networks/forward.py.");
-  m.def("quantized_gradient", &quantized_gradient, "sizes"_a, "weights"_a, "x"_a, "y"_a, "cross_entropy"_a, "noise"_a,
-        "streams"_a, "gradient"_a, "recognised"_a, "isa"_a,
-        "The direction that lowers the loss; see search/finetuning.py.");
+  m.def("dense_gradient", &dense_gradient, "sizes"_a, "activation"_a, "slope"_a, "weights"_a, "biases"_a.none(), "x"_a,
+        "y"_a, "loss"_a, "noise"_a, "streams"_a, "gradient"_a, "bias_gradient"_a.none(), "recognised"_a, "isa"_a,
+        "The direction that lowers the loss; see training/descent.py.");
   m.def("adam_step", &adam_step, "latent"_a, "gradient"_a, "first"_a, "second"_a, "rate"_a, "step"_a, "isa"_a,
-        "Moves latent weights in place; see search/finetuning.py.");
+        "Moves weights in place; see training/descent.py.");
 }

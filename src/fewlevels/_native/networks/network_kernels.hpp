@@ -34,17 +34,24 @@ struct Recognition {
   double* margin;                 // (models, samples), own output minus the largest other; null: not wanted
 };
 
-// The gradient of the loss over all samples, for networks of any number of layers.
+enum Activation : int32_t { SIGMOID, TANH, LINEAR };  // LINEAR: z above 0, slope * z below
+enum Loss : int32_t { SQUARED, CROSS_ENTROPY, SOFTMAX };  // the first two of each sigmoid output
+
+// The gradient of the loss over all samples, for networks of any number of layers. One output tells class 1 by its sign.
 struct Gradient {
   int64_t models, samples, layers;
   const int64_t* sizes;     // (layers + 1,)
+  const int32_t* activation;  // (layers - 1,), an Activation of each hidden layer
+  const float* slope;       // (layers - 1,), of LINEAR
   const float* weights;     // (models, weights), layer after layer
+  const float* biases;      // (models, units of all layers); null: none
   const float* x;           // (samples, inputs)
   const int32_t* y;         // (samples,)
-  bool cross_entropy;       // delta = t - o; otherwise (t - o) o (1 - o), squared error
+  int32_t loss;             // a Loss
   float noise;              // relative standard deviation of each weight, drawn once for all samples
   uint32_t* streams;        // (models, 4), state of each model's noise, in and out
   float* gradient;          // (models, weights), of minus the mean loss: the direction to go
+  float* bias_gradient;     // (models, units of all layers); null where there are no biases
   int32_t* recognised;      // (models,), samples whose own output is strictly the largest
 };
 
