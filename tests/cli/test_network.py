@@ -68,3 +68,19 @@ def test_data_without_labels_are_counted(net: Path) -> None:
 def test_bad_input_is_one_sentence_and_exit_code_2(net: Path, arguments: list[str], message: str) -> None:
     done = run("network", *[net / each if each.endswith(".npz") else each for each in arguments])
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and message in done.stderr
+
+
+def test_what_is_assumed_is_said(tmp_path: Path) -> None:
+    """Units without names, channels that stand last, and a network that tells nothing of the samples."""
+    np.savez(tmp_path / "bare.npz", W1=np.eye(3), W2=np.eye(3))
+    np.savez(tmp_path / "data.npz", X=np.eye(3), y=[1, 2, 0])
+    sentence = f"{tmp_path / 'bare.npz'} names no activations: its units are taken for sigmoids."
+    done = run("network", tmp_path / "bare.npz", "--data", tmp_path / "data.npz", "--json")
+    remarks = json.loads(done.stdout)["remarks"]
+    assert remarks[0] == sentence
+    assert remarks[1].endswith("with its classes in another order it would be 100.00 %.")
+    assert sentence in run("network", tmp_path / "bare.npz").stdout
+    assert (
+        json.loads(run("network", tmp_path / "bare.npz", "--activation", "relu,softmax", "--json").stdout)["remarks"]
+        == []
+    )

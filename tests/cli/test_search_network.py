@@ -113,7 +113,8 @@ def test_weights_alone_are_said_to_be_taken_for_sigmoids_and_named_units_are_not
             (tmp_path / "named.npz",),
         )
     )
-    assert alone["remarks"] == [f"{tmp_path / 'net.npz'} names no activations: its units are taken for sigmoids."]
+    assert alone["remarks"][0] == f"{tmp_path / 'net.npz'} names no activations: its units are taken for sigmoids."
+    assert alone["remarks"][1].startswith("With relu units it would recognise 100.00 % in place of ")
     assert alone["recognition_before_quantizing"] < 0.9
     assert told == {**named, "data": told["data"]} and named["recognition_before_quantizing"] == 1.0
     assert told["remarks"] == []

@@ -13,6 +13,7 @@ from fewlevels.errors import NetworksError
 from fewlevels.networks.importers.load import load_network
 from fewlevels.networks.layer import Geometry, Layer
 from fewlevels.networks.network import Network
+from fewlevels.samples.samples import Samples
 from tests.support.onnx_models import assert_close, model_of, outputs_of
 
 RNG = np.random.default_rng(0)
@@ -218,3 +219,27 @@ def test_a_network_does_not_change_the_model_that_it_was_made_of() -> None:
     before = model.SerializeToString()
     Network.from_model(model)
     assert model.SerializeToString() == before
+
+
+def test_samples_of_images_are_never_read_in_another_order() -> None:
+    """A convolution of (2, 3, 4) inputs: channels that stand last are moved where asked for, else refused; axes of one
+    are put in; flat samples that know their shape are taken by it."""
+    rng = np.random.default_rng(1)
+    nodes = [
+        make_node("Conv", ["x", "w"], ["c"]),
+        make_node("Flatten", ["c"], ["f"]),
+        make_node("MatMul", ["f", "v"], ["y"]),
+    ]
+    network = Network.from_model(model_of(nodes, {"w": normal(3, 2, 2, 2), "v": normal(18, 4)}, ["n", 2, 3, 4]))
+    x = rng.random((5, 2, 3, 4)).astype(np.float32)
+    last = np.moveaxis(x, 1, -1)
+    with pytest.raises(NetworksError, match=r"their channels stand last; np.moveaxis\(x, -1, 1\) moves them"):
+        network.outputs(last)
+    arranged, said = network.arranged(last)
+    np.testing.assert_array_equal(arranged, x)
+    assert said == "The samples' channels stand last; they were moved."
+    assert network.arranged(x)[1] == ""
+    samples = network.labelled(x)
+    assert samples.shape == (2, 3, 4) and network.recognition(samples) == 1.0
+    with pytest.raises(NetworksError, match="their channels stand last"):
+        network.recognition(Samples(last.reshape(5, -1), samples.y, samples.classes, shape=(3, 4, 2)))

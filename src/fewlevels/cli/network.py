@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -29,8 +30,16 @@ def network(
     from fewlevels.networks.importers.load import load_network
     from fewlevels.reporting.network import describe, page
     from fewlevels.samples.datasets import data_of
+    from fewlevels.study.hints import hint
+    from fewlevels.study.inputs import assumed_units
 
     found = load_network(model, activations=names(activation), keep_digital=names(keep_digital))
+    remarks = [assumed] if (assumed := assumed_units(model, names(activation))) else []
     given = None if data is None else data_of(data)
-    described = describe(found, given)
-    print(json.dumps(described, indent=1) if as_json else page(described, str(model), given))
+    if given is not None:
+        x, moved = found.arranged(given.x)
+        given = replace(given, x=x)
+        remarks += [f"{given.remark}." if given.remark else "", moved]
+        remarks.append("" if given.y is None else hint(found, x, given.y, len(given.classes)))
+    described = describe(found, given, [remark for remark in remarks if remark])
+    print(json.dumps(described, indent=1) if as_json else page(described, str(model)))

@@ -17,14 +17,14 @@ from fewlevels.cli.progress import shown_progress
 def search(
     source: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False)],
     method: Annotated[
-        str,
+        Optional[str],
         option(
             "--method",
             "With commas between: {methods}, device:FILE.csv (or a device's TOML), and qat:METHOD, fine-tuned for "
-            "any of these. [{default}]",
+            "any of these, where layers are dense. [paper,clipped and, where layers are dense, qat:ternary]",
             "M,...",
         ),
-    ] = "paper,clipped,qat:ternary",
+    ] = None,
     data: Data = None,
     test: Test = None,
     alpha: Annotated[float, option("--alpha", "Recognition to keep. [{default}]", "X")] = 1.0,
@@ -51,8 +51,10 @@ def search(
 ) -> None:
     """Find the fewest levels by several methods on the same networks."""
     on_interrupt("nothing was stored")
+    from fewlevels.networks.networks import Networks
     from fewlevels.reporting.comparison import describe, require_room, sentences, store_comparison, table, traces
     from fewlevels.reporting.quantized import store_quantized
+    from fewlevels.search.method import DEFAULT_METHODS, DEFAULT_OF_GRAPHS
     from fewlevels.search.methods import compare_methods
     from fewlevels.study.inputs import Reading, read_inputs
 
@@ -65,7 +67,7 @@ def search(
         comparison = compare_methods(
             inputs.networks,
             inputs.samples,
-            method,
+            method or (DEFAULT_METHODS if isinstance(inputs.networks, Networks) else DEFAULT_OF_GRAPHS),
             test=inputs.test,
             alpha=alpha,
             relative=relative,

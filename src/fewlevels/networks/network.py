@@ -6,7 +6,7 @@ onnxruntime as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +117,7 @@ class Network:
         the score of class 0 is 0. Raises NetworksError where samples do not fit.
         """
         instance("samples", samples, Samples, NetworksError)
-        scores = self.scores(samples.x)
+        scores = self.scores(samples.x if samples.shape is None else samples.x.reshape(-1, *samples.shape))
         if scores.shape[1] == 1:
             scores = np.hstack([np.zeros_like(scores), scores])
         if len(samples.classes) > scores.shape[1]:
@@ -214,6 +214,14 @@ class Network:
         last = next(node for node in self.graph.model.graph.node if self._output in node.output)
         return last.input[0] if last.op_type in MONOTONE else self._output
 
+    def arranged(self, x: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str]:
+        """x (samples, …) with its channels where the network has them, and a sentence where they had to be moved."""
+        axes = _channels_moved(x.shape[1:], self.input_shape)
+        fits = all(want is None or size == want for size, want in zip(x.shape[1:], self.input_shape, strict=False))
+        if axes is None or (fits and x.ndim == 1 + len(self.input_shape)):
+            return x, ""
+        return np.moveaxis(x, axes[0], axes[1]), f"The samples' channels stand {axes[2]}; they were moved."
+
     def _fitted(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
         """x in the shape of the network's input."""
         given = x if isinstance(x, np.ndarray) and x.dtype == np.float32 else real_array("x", x, NetworksError)
@@ -227,16 +235,36 @@ class Network:
             return given
         if len(shape) == 1 and given.ndim > 2:  # a network of flat inputs takes images row after row
             given = given.reshape(len(given), -1)
+        if given.ndim > 2 and _without_ones(given.shape[1:]) == _without_ones(shape):
+            return given.reshape(len(given), *map(int, filter(None, shape)))
         if given.ndim == 2 and None not in shape and given.shape[1] == int(np.prod([size or 1 for size in shape])):
             return given.reshape(len(given), *(size or 1 for size in shape))
         if given.ndim == 2 and shape.count(None) == 1:
             known = int(np.prod([size for size in shape if size is not None]))
             if given.shape[1] % known == 0:
                 return given.reshape(len(given), *(-1 if size is None else size for size in shape))
-        raise NetworksError(f"the network takes samples of shape {shown(shape)}, got {given.shape[1:]}")
+        last = ""
+        if axes := _channels_moved(given.shape[1:], shape):
+            last = f": their channels stand {axes[2]}; np.moveaxis(x, {axes[0]}, {axes[1]}) moves them"
+        raise NetworksError(f"the network takes samples of shape {shown(shape)}, got {given.shape[1:]}{last}")
 
     def _run(self, x: npt.ArrayLike, names: list[str]) -> list[npt.NDArray[Any]]:
         return self._session.run(self._fitted(x), names)
+
+
+def _without_ones(shape: Sequence[int | None]) -> list[int | None]:
+    return [size for size in shape if size != 1]
+
+
+def _channels_moved(given: tuple[int, ...], wanted: tuple[int | None, ...]) -> tuple[int, int, str] | None:
+    """Where the channels of samples are to be moved from and to, and where they stand, if that makes them fit; axes
+    count from the samples'."""
+    if len(given) != len(wanted) or len(given) < 2:
+        return None
+    for moved, axes in (((given[-1], *given[:-1]), (-1, 1, "last")), ((*given[1:], given[0]), (1, -1, "first"))):
+        if all(want is None or size == want for size, want in zip(moved, wanted, strict=True)):
+            return axes
+    return None
 
 
 def _changed(layer: Layer, weights: Mapping[str, npt.ArrayLike], biases: Mapping[str, npt.ArrayLike | None]) -> Layer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ DEVICES_PER_WEIGHT = 2
 """Of a differential pair."""
 
 
-def describe(network: Network, data: Data | None = None) -> dict[str, Any]:
-    """What JSON says of a network. data: samples that it is run on, labelled or not."""
+def describe(network: Network, data: Data | None = None, remarks: Sequence[str] = ()) -> dict[str, Any]:
+    """What JSON says of a network. data: samples that it is run on, labelled or not. remarks: what was assumed of both,
+    a sentence each.
+    """
     try:
         accumulates: dict[str, int] | None = network.multiply_accumulates()
     except NetworksError:  # samples of any size
@@ -52,10 +55,10 @@ def describe(network: Network, data: Data | None = None) -> dict[str, Any]:
     }
     if data is not None:
         found |= {"samples": len(data.x), "recognition": _recognition(network, data)}
-    return found
+    return found | {"remarks": list(remarks)}
 
 
-def page(described: dict[str, Any], name: str, data: Data | None = None) -> str:
+def page(described: dict[str, Any], name: str) -> str:
     """What the command prints. described: see `describe`."""
     layers = described["layers"]
     head = ["layer", "kind", "matrix", "weights", "range", "devices", "multiplications", "then"]
@@ -65,12 +68,11 @@ def page(described: dict[str, Any], name: str, data: Data | None = None) -> str:
     lines = [f"{printable(name)}: {total}, {described['devices']} devices as differential pairs, input {shape}", ""]
     lines += [aligned(rows), ""]
     lines.append(_parameters(described))
-    if data is not None:
-        lines += [data.remark] if data.remark else []
-        if described["recognition"] is None:
-            lines.append(f"{counted(described['samples'], 'sample')} without labels")
-        else:
-            lines.append(f"recognises {percent(described['recognition'])} of {counted(described['samples'], 'sample')}")
+    lines += described["remarks"]
+    if "samples" in described:
+        samples, recognition = counted(described["samples"], "sample"), described["recognition"]
+        known = recognition is not None
+        lines.append(f"recognises {percent(recognition)} of {samples}" if known else f"{samples} without labels")
     return "\n".join(lines)
 
 

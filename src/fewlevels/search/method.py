@@ -17,6 +17,11 @@ NAMES = (*PAPER_NAMES, *(name for name in QUANTIZERS if name not in PAPER_NAMES.
 """Of all methods that are one quantizer."""
 
 
+DEFAULT_METHODS = "paper,clipped,qat:ternary"
+DEFAULT_OF_GRAPHS = "paper,clipped"
+"""Of networks that are not dense layers one after the other, which are not fine-tuned here."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A quantizer, searched as it is or fine-tuned for (`finetuned`), under the name it was asked for."""

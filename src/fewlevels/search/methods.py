@@ -165,9 +165,16 @@ def compare_methods(
     A fine-tuning method is run at every number of levels that its quantizer gives, at most FINETUNED_LEVELS where
     it gives any. It aims at alpha on the samples or, with `relative`, at all of a network's own recognition of them,
     and keeps the best by them. config, seed: of fine-tuning (see `finetune`). on_progress: see `fewest_levels`.
-    Raises SearchError for no method or arguments out of range.
+    Raises SearchError for no method, for arguments out of range, and for a fine-tuning method on a network that is not
+    dense layers one after the other.
     """
-    stack = stack_of(networks, SearchError)
+    stack, methods = stack_of(networks, SearchError), checked_methods(methods)
+    tuned = [method.name for method in methods if method.finetuned]
+    if tuned and not isinstance(stack, Networks):
+        raise SearchError(
+            f"{tuned[0]} fine-tunes dense layers one after the other, which this network is not; leave it out, or "
+            "fine-tune in PyTorch with fewlevels.torch.quantize_"
+        )
     contest = _Contest(
         networks=stack,
         samples=samples,
@@ -184,7 +191,7 @@ def compare_methods(
     check_classes(samples, test)
     check_minimise(minimise)
     return MethodComparison(
-        results=tuple(contest.run(method) for method in checked_methods(methods)),
+        results=tuple(contest.run(method) for method in methods),
         recognition=stack.recognition(contest.judge),
         target=contest.target,
         q_max=contest.q_max,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fewlevels.common.counts import counted
@@ -17,6 +18,7 @@ from fewlevels.samples.datasets import DATASETS, data_of, samples_of
 from fewlevels.samples.files import Data
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
+from fewlevels.study.hints import hint, other_units
 from fewlevels.study.result import SearchedStudy, load_searched, load_trained
 
 BEST = "best"
@@ -117,8 +119,14 @@ def read_inputs(
     networks, network, remarks = _of_file(source, reading)
     given, judge = data_of(data), None if test is None else data_of(test, test=True)
     remarks += [f"{each.remark}." for each in (given, judge) if each is not None and each.remark]
+    if network is not None:
+        given, moved = _arranged(given, network)
+        judge = None if judge is None else _arranged(judge, network)[0]
+        remarks += [moved] if moved else []
     if any(each is not None and each.y is None for each in (given, judge)):
         remarks.append("Samples without labels get those that the network itself tells: recognition is agreement.")
+    if given.y is not None and len(networks) == 1:
+        remarks += _hints(networks, network, given, source, reading)
     samples = _labelled(given, networks, data)
     if isinstance(networks, Networks):
         refuse_transposed(networks, samples, printable(source))
@@ -167,8 +175,7 @@ def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, li
     network, remarks, rows = None, [], reading.bias == "rows"
     if kind_of(path) == "npz" and is_stacked(path, reading.activations) and not reading.keep_digital:
         networks = load_networks(path, activations=reading.activations)
-        if not reading.activations and names_no_activation(path):
-            remarks.append(f"{printable(path)} names no activations: its units are taken for sigmoids.")
+        remarks += [assumed] if (assumed := assumed_units(path, reading.activations)) else []
     else:
         network = load_network(path, activations=reading.activations, keep_digital=reading.keep_digital)
         try:
@@ -185,6 +192,32 @@ def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, li
     elif biases := networks.digital_biases:
         remarks.append(f"Its {counted(biases, 'bias', 'biases')} stay digital.")
     return networks, network, remarks
+
+
+def _arranged(data: Data, network: Network) -> tuple[Data, str]:
+    """The data with channels where the network has them, and what was done, in words."""
+    x, remark = network.arranged(data.x)
+    return replace(data, x=x), remark
+
+
+def assumed_units(path: Path, activations: Sequence[str]) -> str:
+    """A sentence where neither these names nor a file of layers say what its units are."""
+    if activations or kind_of(path) != "npz" or not names_no_activation(path):
+        return ""
+    return f"{printable(path)} names no activations: its units are taken for sigmoids."
+
+
+def _hints(networks: Networks, network: Network | None, data: Data, source: Path, reading: Reading) -> list[str]:
+    """What may be wrong with labelled data or with what was assumed of a file, a sentence each."""
+    assert data.y is not None
+    found = networks if network is None else network
+    fits = network is not None or data.x[0].size == networks.inputs
+    if not fits or data.y.max() >= max(networks.shapes[-1][1], 2):  # is refused later
+        return []
+    said = [hint(found, data.x, data.y, len(data.classes))]
+    if network is None and assumed_units(source, reading.activations):
+        said.append(other_units(networks, data.x, data.y))
+    return [sentence for sentence in said if sentence]
 
 
 def _labelled(data: Data, networks: Networks, name: str) -> Samples:

@@ -55,6 +55,9 @@ PRECISIONS = ("float32", "float64")
 
 Arrays = Sequence[npt.NDArray[Any]]
 
+VERSION = "keras_version"
+"""Where files tell the version of Keras that wrote them."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -115,9 +118,11 @@ class _Reader:
         self.weights, self.name = weights, name
         self.used: set[int] = set()  # the arrays that layers took, by identity
         self.builder = Builder([])
+        self.is_keras_2 = False
 
     def model(self, config: Mapping[str, Any]) -> ModelProto:
         shape = _input_shape(config)
+        self.is_keras_2 = str(config.get(VERSION, "")).startswith("2.")
         self.builder.sample_shape = shape
         output = self.run(config, [Value(self.builder.input, 1 + len(shape))])
         for name, arrays in self.weights.items():
@@ -204,6 +209,8 @@ class _Reader:
         name = _activation_of(activation)
         if name in ("softmax", "log_softmax"):
             value = self.last(value)
+        if name == "hard_sigmoid" and self.is_keras_2:  # Keras 3 made it x / 6 + 0.5
+            return replace(value, name=self.builder.node("HardSigmoid", [value.name], alpha=0.2, beta=0.5))
         if name == "relu6":
             return replace(value, name=self._relu(value.name, 0.0, 6.0, 0.0))
         if name == "leaky_relu":
@@ -502,6 +509,9 @@ def _from_zip(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Ar
     size = os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
         config = json.loads(_member(archive, "config.json", LARGEST_TEXT, path))
+        if "metadata.json" in archive.namelist():
+            told = json.loads(_member(archive, "metadata.json", LARGEST_TEXT, path))
+            config[VERSION] = str(told.get(VERSION, ""))
         content = _member(archive, "model.weights.h5", FREE_BYTES + MOST_UNPACKED * size, path)
     _require_heaps_that_end(content, path)
     reader, weights = _Stored(path, size), dict[str, Arrays]()
@@ -523,6 +533,7 @@ def _from_h5(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Arr
         if "model_config" not in stored.attrs:
             raise NetworksError(f"{name_of(path)} holds weights alone; save the whole model, model.save(…)")
         config = json.loads(stored.attrs["model_config"])
+        config[VERSION] = _text(stored.attrs.get(VERSION, ""))
         groups = reader.child(stored, "model_weights")
         for key in groups:
             group, inner = reader.child(groups, key), dict[str, list[npt.NDArray[Any]]]()
@@ -551,12 +562,16 @@ def _require_heaps_that_end(content: bytes | mmap.mmap, path: Path) -> None:
         place = content.find(HEAP, place + 1)
 
 
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def _weight_names(group: Any) -> list[str]:
     """Keras cuts a list that is too long for one attribute."""
     pieces = itertools.takewhile(group.attrs.__contains__, (f"weight_names{n}" for n in itertools.count()))
     keys = ["weight_names"] if "weight_names" in group.attrs else list(pieces)
     found = [name for key in keys for name in group.attrs[key]]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in found]
+    return [_text(name) for name in found]
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int, path: Path) -> bytes:
