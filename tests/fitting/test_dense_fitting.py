@@ -8,20 +8,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx.helper import make_node
 
-from fewlevels import Networks, Samples, load_digits, load_networks
+from fewlevels import (
+    FinetuningConfig,
+    Midpoint,
+    Network,
+    NetworkCircuit,
+    Networks,
+    Samples,
+    finetune,
+    load_digits,
+    load_networks,
+    map_network,
+)
 from fewlevels.chips.mapping import Mapping
 from fewlevels.chips.variation import Conditions, draw_chips
 from fewlevels.chips.yields import estimate_yield
 from fewlevels.circuit.network.periphery import SIGNED
+from fewlevels.circuit.network.simulation import simulate
 from fewlevels.common.arrays import FloatArray
 from fewlevels.devices import Device, PolynomialSpread
 from fewlevels.devices.iv import fit_iv
-from fewlevels.errors import ConfigError, DeviceError
+from fewlevels.errors import ConfigError, DeviceError, FewlevelsError
 from fewlevels.fitting.fit import fit_network
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.store import stored_fit
+from tests.support.onnx_models import model_of
 
 SAMPLES = load_digits(5)
 DEVICE = Device(
@@ -170,3 +184,32 @@ def test_where_a_dense_network_does_not_fit_fine_tuning_is_tried() -> None:
     assert any(sentence.startswith("fine-tuning the network for the device") for sentence in advice.sentences)
     advice = fit_network(dense(SAMPLES, "relu", rows=True), SAMPLES, rough, quick).advice
     assert any(sentence.startswith("fine-tuning was not tried: biases") for sentence in advice.sentences)
+
+
+def test_every_verb_takes_a_network_of_dense_layers_and_refuses_others() -> None:
+    stack = dense(SAMPLES, "relu")
+    network = Network.from_networks(stack)
+    config = FinetuningConfig(steps=3)
+    both = [finetune(one, SAMPLES, config=config).quantized.networks.joint() for one in (stack, network)]
+    np.testing.assert_array_equal(*both)
+    both = [map_network(one, lowest_siemens=0, highest_siemens=1e-4, x=SAMPLES.x).to_csv() for one in (stack, network)]
+    assert both[0] == both[1]
+    quantized = Midpoint().quantize(stack.joint(), 8)
+    margins = [simulate(one, quantized, SAMPLES, input_volts=(1.0,)).current_margin for one in (stack, network)]
+    assert margins[0] == margins[1]
+    assert NetworkCircuit.from_networks(network, x=SAMPLES.x).inputs == 25
+    assert problem(network).network.joint().shape == stack.joint().shape  # type: ignore[arg-type]
+    graph = model_of(
+        [make_node("Conv", ["x", "w"], ["c"]), make_node("GlobalMaxPool", ["c"], ["y"])],
+        {"w": np.ones((2, 1, 3, 3), np.float32)},
+        ["n", 1, 5, 5],
+    )
+    images = Network.from_model(graph)
+    for verb in (
+        lambda: finetune(images, SAMPLES),
+        lambda: map_network(images, lowest_siemens=0, highest_siemens=1e-4),
+        lambda: simulate(images, quantized, SAMPLES),
+        lambda: fit_network(images, SAMPLES, DEVICE),
+    ):
+        with pytest.raises(FewlevelsError, match="the network is not dense layers one after the other"):
+            verb()

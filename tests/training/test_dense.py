@@ -126,6 +126,12 @@ def test_a_network_of_digits8_is_as_good_as_one_of_scikit_learn() -> None:
     assert found.activations == Networks.from_weights([np.eye(2)] * 2, activations=["relu", "softmax"]).activations
 
 
+def test_a_few_samples_are_taken_often() -> None:
+    """Ten glyphs in one batch: 500 steps, where 20 would not do."""
+    assert DenseConfig().steps(DIGITS) == 500 and DenseConfig(epochs=3).steps(DIGITS) == 3
+    assert train_dense(DIGITS, DenseConfig(hidden=(16,))).recognition(DIGITS)[0] == 1.0
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

@@ -19,14 +19,16 @@ from fewlevels.circuit.network.network_circuit import NetworkCircuit
 from fewlevels.circuit.network.periphery import Signed
 from fewlevels.circuit.network.resistances import Window
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import instance, number, real_array, shown
+from fewlevels.common.checks import number, real_array, shown
 from fewlevels.common.files import name_of
 from fewlevels.common.words import csv_safe
 from fewlevels.devices.measured import CONDUCTANCE
 from fewlevels.devices.tables import read_table
 from fewlevels.devices.units import Column
 from fewlevels.errors import DeviceError, MappingError
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import dense_of
 from fewlevels.quantization.device_table import LARGEST_SIEMENS, OPEN_SIEMENS
 
 SAME_LEVEL = 1e-9
@@ -158,7 +160,7 @@ class Mapping:
 
 
 def map_network(
-    networks: Networks,
+    networks: Networks | Network,
     *,
     lowest_siemens: float,
     highest_siemens: float,
@@ -170,14 +172,15 @@ def map_network(
     x: FloatArray | None = None,
     signed: Signed = "two-reads",
 ) -> Mapping:
-    """Put one quantized network on devices, its largest weight at the highest conductance and zero at the lowest.
+    """Put one quantized network, dense layers one after the other, on devices: its largest weight at the highest
+    conductance, and zero at the lowest.
 
     available_siemens: the only conductances that the device holds; every target must be one of them.
     cell: the law of each cell, None for resistors. x, signed: samples that scale the voltages, and how values below 0
     come in; see `NetworkCircuit.from_networks`.
     Raises MappingError where a target is none of those, or the weights have no scale.
     """
-    instance("networks", networks, Networks, MappingError)
+    networks = dense_of(networks, MappingError)
     chosen = find_scheme(scheme, MappingError)
     lowest_siemens = number("lowest_siemens", lowest_siemens, MappingError)
     highest_siemens = number("highest_siemens", highest_siemens, MappingError)

@@ -37,7 +37,7 @@ def train(
         ),
     ] = None,
     epochs: Annotated[
-        Optional[int], option("--epochs", "Times that every sample is taken. [{dense.epochs}]", "N")
+        Optional[int], option("--epochs", "Times that every sample is taken. [20, or 500 steps]", "N")
     ] = None,
     batch: Annotated[Optional[int], option("--batch", "Samples of a step. [{dense.batch}]", "N")] = None,
     learning_rate: Annotated[

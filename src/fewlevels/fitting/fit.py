@@ -17,7 +17,9 @@ from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.likelihood import assumed_spread
 from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.trial import PILOTS, Trial, confirm, try_states
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import dense_of
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import Target
 
@@ -121,7 +123,7 @@ class Fit:
 
 
 def fit_network(
-    networks: Networks,
+    networks: Networks | Network,
     samples: Samples,
     device: Device,
     config: FitConfig | None = None,
@@ -137,6 +139,7 @@ def fit_network(
     that pass both are the answer. Where none do, the answer is the number of states with the highest yield. Numbers
     that reach alpha without variation come before those that do not.
 
+    networks: a stack of one, or a `Network`, of dense layers one after the other.
     samples: what chips are judged on. data: what settings are chosen on and fine-tuning trains on; None for `samples`.
     config: what is asked; None for the defaults. estimate: makes yields; a fit's store gives one that keeps them.
     on_trial: called with each trial.
@@ -144,7 +147,7 @@ def fit_network(
     NetworksError where the samples do not fit it.
     """
     problem = Problem(
-        network=networks,
+        network=dense_of(networks, MappingError, "network"),
         samples=samples,
         data=samples if data is None else data,
         device=device,

@@ -16,6 +16,7 @@ from fewlevels.devices.limits import LARGEST_WIRE_OHM
 from fewlevels.devices.model import Device
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import dense_of
 from fewlevels.quantization.device_table import OPEN_SIEMENS
 from fewlevels.samples.samples import Samples
 
@@ -72,13 +73,8 @@ class Problem:
     config: FitConfig
 
     def __post_init__(self) -> None:
-        for name, kind in (
-            ("network", Networks),
-            ("samples", Samples),
-            ("data", Samples),
-            ("device", Device),
-            ("config", FitConfig),
-        ):
+        object.__setattr__(self, "network", dense_of(self.network, MappingError, "network"))
+        for name, kind in (("samples", Samples), ("data", Samples), ("device", Device), ("config", FitConfig)):
             instance(name, getattr(self, name), kind, MappingError)
         if len(self.network) != 1:
             raise MappingError(f"one network is fitted to a device, got {len(self.network)}; choose one by its index")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.checks import shown
+from fewlevels.common.checks import instance, shown
 from fewlevels.errors import FewlevelsError, NetworksError
 from fewlevels.networks.bias_rows import on_rows
 from fewlevels.networks.network import Network
@@ -132,6 +132,19 @@ def stack_of(
     if isinstance(networks, (Networks, Variants)):
         return networks
     raise error(f"networks must be Networks or a Network, got {shown(networks)}")
+
+
+def dense_of(networks: Networks | Network, error: type[FewlevelsError], name: str = "networks") -> Networks:
+    """Networks as they are, a `Network` of dense layers one after the other as a stack of one. name: of the argument.
+
+    Raises the given error for a `Network` of other layers, and for anything else.
+    """
+    if not isinstance(networks, Network):
+        return instance(name, networks, Networks, error)
+    try:
+        return networks.as_networks()
+    except NetworksError as problem:
+        raise error(str(problem)) from None
 
 
 def _cut(joint: FloatArray, shapes: Sequence[tuple[int, int]]) -> list[FloatArray]:

@@ -12,7 +12,9 @@ from fewlevels.common.checks import instance, jobs_or_all, whole_number
 from fewlevels.common.memory import MEMORY_BYTES, at_once
 from fewlevels.common.parallel import in_order, threads_for
 from fewlevels.errors import FinetuningError, SearchError
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import dense_of
 from fewlevels.quantization import Quantizer, Ternary
 from fewlevels.quantization.layout import Layout, Share
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
@@ -58,7 +60,7 @@ class Finetuned:
 
 
 def finetune(
-    networks: Networks,
+    networks: Networks | Network,
     samples: Samples,
     *,
     quantizer: Quantizer | None = None,
@@ -73,6 +75,8 @@ def finetune(
 ) -> Finetuned:
     """Fine-tune each network until it reaches alpha with quantized weights, or its steps are spent.
 
+    networks: stacked ones, or a `Network` of dense layers one after the other; biases are trained, too. Others are
+    fine-tuned in PyTorch (`fewlevels.torch`).
     quantizer: Ternary() where None. levels: for quantizers that give more than one number of them.
     relative: alpha is a fraction of each network's own recognition before quantizing. share: which weights share
     levels. config: `config_for` where None. validation: samples that decide what is best and whether
@@ -80,7 +84,7 @@ def finetune(
     seed: of batches and noise. jobs: threads. A model depends on its own weights, its index and the arguments only.
     Raises FinetuningError for arguments that cannot be run, and the quantizer's and networks' own errors.
     """
-    instance("networks", networks, Networks, FinetuningError)
+    networks = dense_of(networks, FinetuningError)
     instance("samples", samples, Samples, FinetuningError)
     target = Target(alpha, relative)
     jobs = threads_for(jobs_or_all(jobs, SearchError))

@@ -19,22 +19,27 @@ from fewlevels.samples.samples import Samples
 from fewlevels.training.descent import Adam, Batches, Loss, biases_of, with_parameters
 from fewlevels.training.sgd import GROUP, MOST_MODELS, require_trainable
 
+EPOCHS = 20
+LEAST_STEPS = 500
+"""Of a training whose epochs are not given: a few samples want more epochs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenseConfig:
     """How dense networks are trained: cross-entropy, Adam on batches; every layer has biases, which start at 0.
 
     hidden: units of each hidden layer. activation: of the hidden layers, by name. output: 'softmax', or 'sigmoid' for
-    units that are judged one by one. epochs: times that every sample is taken. batch: samples of a step. learning_rate:
-    of Adam; it falls to `final_rate` of itself along a half cosine. Weights start normal, of variance 2 / fan_in before
-    ReLUs (He et al., arXiv:1502.01852, 2015), else 1 / fan_in.
+    units that are judged one by one. epochs: times that every sample is taken; None for 20, or as many more as
+    LEAST_STEPS takes. batch: samples of a step. learning_rate: of Adam; it falls to `final_rate` of itself along a half
+    cosine. Weights start normal, of variance 2 / fan_in before ReLUs (He et al., arXiv:1502.01852, 2015), else
+    1 / fan_in.
     Raises TrainingError for values that cannot be run.
     """
 
     hidden: tuple[int, ...] = (64,)
     activation: str = "relu"
     output: str = "softmax"
-    epochs: int = 20
+    epochs: int | None = None
     batch: int = 50
     learning_rate: float = 0.01
     final_rate: float = 0.01
@@ -43,8 +48,9 @@ class DenseConfig:
         units = self.hidden if isinstance(self.hidden, list | tuple) else [self.hidden]
         counts = tuple(whole_number("hidden", each, TrainingError, least=1, most=2**31 - 1) for each in units)
         object.__setattr__(self, "hidden", counts)
-        for name, least in (("epochs", 0), ("batch", 1)):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), TrainingError, least=least))
+        object.__setattr__(self, "batch", whole_number("batch", self.batch, TrainingError, least=1))
+        if self.epochs is not None:
+            object.__setattr__(self, "epochs", whole_number("epochs", self.epochs, TrainingError))
         object.__setattr__(self, "learning_rate", positive("learning_rate", self.learning_rate, TrainingError))
         object.__setattr__(self, "final_rate", fraction("final_rate", self.final_rate, TrainingError))
         if self.output not in ("softmax", "sigmoid"):
@@ -53,6 +59,11 @@ class DenseConfig:
             checked_activation(instance("activation", self.activation, str, TrainingError), last=False)
         except NetworksError as error:
             raise TrainingError(str(error), field="activation") from None
+
+    def steps(self, samples: Samples) -> int:
+        """Of the whole training."""
+        an_epoch = max(len(samples) // self.batch, 1)
+        return max(EPOCHS * an_epoch, LEAST_STEPS) if self.epochs is None else self.epochs * an_epoch
 
 
 def train_dense(
@@ -83,7 +94,7 @@ def _trained(samples: Samples, config: DenseConfig, models: range, seed: int) ->
     assert biases is not None
     parameters, adam = [weights, biases], Adam(weights, biases)
     streams = np.ones((len(models), 4), np.uint32)  # of noise, which there is none of
-    steps = config.epochs * max(len(samples) // config.batch, 1)
+    steps = config.steps(samples)
     for step in range(1, steps + 1):
         checkpoint()
         of_weights, of_biases, _ = loss.gradients(weights, biases, batches.next(), noise=0.0, streams=streams)

@@ -26,7 +26,9 @@ from fewlevels.common.checks import instance, is_number, not_negative, real_arra
 from fewlevels.common.memory import at_once
 from fewlevels.errors import CircuitError, NotConvergedError
 from fewlevels.networks.forward import by_class
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import dense_of
 
 DRAWS_AT_ONCE = 2000
 """Draws whose random numbers stand together, layer by layer."""
@@ -62,7 +64,7 @@ class NetworkCircuit:
     @classmethod
     def from_networks(
         cls,
-        networks: Networks,
+        networks: Networks | Network,
         *,
         design: str | StageDesign = DEFAULT_DESIGN,
         window: Window | None = None,
@@ -74,10 +76,11 @@ class NetworkCircuit:
         x: FloatArray | None = None,
         signed: Signed = "two-reads",
     ) -> NetworkCircuit:
-        """The circuit of one network. selector: Diode() by default, None for bare resistors, or any cell law. x:
-        samples that say how far values go, and signed: how those below 0 come in; see `peripheries`.
+        """The circuit of one network, dense layers one after the other. selector: Diode() by default, None for bare
+        resistors, or any cell law. x: samples that say how far values go, and signed: how those below 0 come in; see
+        `peripheries`.
         """
-        instance("networks", networks, Networks, CircuitError)
+        networks = dense_of(networks, CircuitError)
         if len(networks) != 1:
             raise CircuitError(
                 f"a network circuit is made of one network, got {len(networks)}; choose one by its index"

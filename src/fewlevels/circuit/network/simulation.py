@@ -22,7 +22,9 @@ from fewlevels.circuit.spice.ngspice import ngspice_version, run_deck
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import instance, not_negative, one_of, shown, whole_number
 from fewlevels.errors import CircuitError
+from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.variants import dense_of
 from fewlevels.quantization import Quantized
 from fewlevels.samples.samples import Samples
 
@@ -95,7 +97,7 @@ class Simulation:
 
 
 def simulate(
-    networks: Networks,
+    networks: Networks | Network,
     quantized: Quantized,
     samples: Samples,
     *,
@@ -113,12 +115,13 @@ def simulate(
 ) -> Simulation:
     """The circuit of one quantized network: does it recognise, how far are its currents from (V - Vth) / R?
 
-    networks: one model; its weights give only the shapes. quantized: that model's, values (1, weights). wire_ohm: of
-    every segment, both ways. draws: circuits whose resistances vary by exp(log_spread * normal), native engine only.
-    signed: how values below 0 come in. The samples scale what has no largest value; see `peripheries`.
+    networks: one model, or a `Network` of dense layers one after the other; its weights give only the shapes.
+    quantized: that model's, values (1, weights). wire_ohm: of every segment, both ways. draws: circuits whose
+    resistances vary by exp(log_spread * normal), native engine only. signed: how values below 0 come in. The samples
+    scale what has no largest value; see `peripheries`.
     Raises CircuitError for what cannot be, NotConvergedError and EngineError where an engine fails.
     """
-    instance("networks", networks, Networks, CircuitError)
+    networks = dense_of(networks, CircuitError)
     instance("quantized", quantized, Quantized, CircuitError)
     instance("samples", samples, Samples, CircuitError)
     one_of("engine", engine, ENGINES, CircuitError)
