@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fewlevels.errors import NetworksError
 from fewlevels.networks.importers.load import load_network
 from tests.support.onnx_models import assert_close
 
@@ -53,6 +54,38 @@ def normal(*shape: int) -> np.ndarray:
 
 def of_dense(name: str, fan_in: int, fan_out: int) -> dict[str, np.ndarray]:
     return {f"{name}/kernel:0": normal(fan_in, fan_out) / fan_in**0.5, f"{name}/bias:0": normal(fan_out)}
+
+
+@pytest.mark.parametrize("attribute", ["weight_names", "model_config"])
+def test_a_text_that_says_to_be_longer_than_the_file_is_refused(attribute: str, tmp_path: Path) -> None:
+    """HDF5 would reserve 2 GB for it; here nothing is."""
+    config = sequential([dense("one", 4, batch_input_shape=[None, 5])])
+    write_h5(tmp_path / "net.h5", config, {"one": of_dense("one", 5, 4)})
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        names = ["one/kernel:0", "one/bias:0"]
+        file["model_weights/one"].attrs.create("weight_names", names, dtype=h5py.string_dtype())
+        length = len(names[0]) if attribute == "weight_names" else len(file.attrs["model_config"])
+    load_network(tmp_path / "net.h5")
+    content = bytearray((tmp_path / "net.h5").read_bytes())
+    at = content.index(length.to_bytes(4, "little"), content.index(attribute.encode() + b"\0"))
+    content[at : at + 4] = (2**31).to_bytes(4, "little")
+    (tmp_path / "net.h5").write_bytes(content)
+    with pytest.raises(NetworksError, match="is damaged: a text of it is longer than the file"):
+        load_network(tmp_path / "net.h5")
+
+
+def test_an_attribute_that_says_to_be_larger_than_the_file_is_refused(tmp_path: Path) -> None:
+    config = sequential([dense("one", 4, batch_input_shape=[None, 5])])
+    write_h5(tmp_path / "net.h5", config, {"one": of_dense("one", 5, 4)})
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        group = file["model_weights/one"]
+        group.attrs.create("weight_names", ["one/kernel:0", "one/bias:0"] + [""] * 1000, dtype=h5py.string_dtype())
+    content = (tmp_path / "net.h5").read_bytes()
+    long = content.replace((1002).to_bytes(8, "little"), (10**9).to_bytes(8, "little"))
+    assert long != content
+    (tmp_path / "net.h5").write_bytes(long)
+    with pytest.raises(NetworksError, match="damaged"):
+        load_network(tmp_path / "net.h5")
 
 
 @pytest.mark.parametrize(("version", "slope"), [("2.3.0-tf", 0.2), ("2.15.0", 0.2), ("3.4.1", 1 / 6)])

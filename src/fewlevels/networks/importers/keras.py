@@ -11,6 +11,7 @@ import graphlib
 import io
 import itertools
 import json
+import math
 import mmap
 import os
 import struct
@@ -54,6 +55,12 @@ PRECISIONS = ("float32", "float64")
 """Of layers that are read. What is half precision in Keras would not give the same outputs here."""
 
 Arrays = Sequence[npt.NDArray[Any]]
+
+ATTRIBUTES = (b"weight_names", b"model_config", b"keras_version", b"name\0")
+"""How the names of attributes that are read begin."""
+
+VARIABLE_LENGTH = 9
+"""The class of HDF5's types whose values lie elsewhere, as texts do."""
 
 VERSION = "keras_version"
 """Where files tell the version of Keras that wrote them."""
@@ -455,7 +462,7 @@ class _Stored:
     """The arrays of an HDF5 file. What is linked from elsewhere is refused, what holds no real numbers left out."""
 
     def __init__(self, path: Path, file_bytes: int) -> None:
-        self.path = path
+        self.path, self.file_bytes = path, file_bytes
         self.bytes_left = FREE_BYTES + MOST_UNPACKED * file_bytes
         self.seen: set[Any] = set()
 
@@ -466,6 +473,16 @@ class _Stored:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise NetworksError(f"{name_of(self.path)}: {printable(name)!r} is no part of the file, or a link")
         return group[name]
+
+    def attribute(self, holder: Any, name: str) -> Any:
+        """An attribute of a group or a dataset, None where it has none of this name. Raises NetworksError where it says
+        to be larger than the file."""
+        if name not in holder.attrs:
+            return None
+        declared = holder.attrs.get_id(name)
+        if math.prod(declared.shape or ()) * declared.dtype.itemsize > self.file_bytes:
+            raise NetworksError(f"{name_of(self.path)} is damaged: {name} is larger than the file")
+        return holder.attrs[name]
 
     def arrays(self, found: Iterable[Any]) -> Arrays:
         """Raises NetworksError where numbers do not lie in the file, or are more than it can hold."""
@@ -494,7 +511,7 @@ class _Stored:
         self.seen.add(group)
         if "vars" in group:
             stored = self.child(group, "vars")
-            within += str(stored.attrs.get("name") or name)
+            within += str(self.attribute(stored, "name") or name)
             yield within, self.arrays(self.child(stored, key) for key in sorted(stored, key=int))
             within += "/"
         for key in group:
@@ -514,6 +531,7 @@ def _from_zip(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Ar
             config[VERSION] = str(told.get(VERSION, ""))
         content = _member(archive, "model.weights.h5", FREE_BYTES + MOST_UNPACKED * size, path)
     _require_heaps_that_end(content, path)
+    _require_texts_that_fit(content, path)
     reader, weights = _Stored(path, size), dict[str, Arrays]()
     with h5py.File(io.BytesIO(content), "r") as stored:
         for key in ("layers", "_layer_checkpoint_dependencies"):  # the second by Keras of before 2023
@@ -528,16 +546,17 @@ def _from_h5(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Arr
 
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         _require_heaps_that_end(content, path)
+        _require_texts_that_fit(content, path)
     reader, weights = _Stored(path, os.fstat(file.fileno()).st_size), dict[str, Arrays]()
     with h5py.File(file, "r") as stored:
         if "model_config" not in stored.attrs:
             raise NetworksError(f"{name_of(path)} holds weights alone; save the whole model, model.save(…)")
-        config = json.loads(stored.attrs["model_config"])
-        config[VERSION] = _text(stored.attrs.get(VERSION, ""))
+        config = json.loads(reader.attribute(stored, "model_config"))
+        config[VERSION] = _text(reader.attribute(stored, VERSION) or "")
         groups = reader.child(stored, "model_weights")
         for key in groups:
             group, inner = reader.child(groups, key), dict[str, list[npt.NDArray[Any]]]()
-            for name in _weight_names(group):
+            for name in _weight_names(reader, group):
                 parts = name.split("/")
                 arrays = reader.arrays([functools.reduce(reader.child, parts, group)])
                 within = parts[:-1] if parts[0] == key else [key, *parts[:-1]]
@@ -562,15 +581,48 @@ def _require_heaps_that_end(content: bytes | mmap.mmap, path: Path) -> None:
         place = content.find(HEAP, place + 1)
 
 
+def _require_texts_that_fit(content: bytes | mmap.mmap, path: Path) -> None:
+    """Raises NetworksError where an attribute holds texts that say to be longer than the file, for which HDF5 would
+    reserve memory before it looks for them.
+
+    An attribute is a message of its own: version, flags, and the sizes of its name, its type and its space before these
+    and its values (HDF5 file format, IV.A.2.m). Parts are filled up to 8 bytes in version 1.
+    """
+    for name in ATTRIBUTES:
+        place = content.find(name)
+        while place >= 0:
+            for version, before in ((1, 8), (2, 8), (3, 9)):
+                if place >= before and content[place - before] == version:
+                    _require_values_that_fit(content, place, before, version, path)
+            place = content.find(name, place + 1)
+
+
+def _require_values_that_fit(content: bytes | mmap.mmap, place: int, before: int, version: int, path: Path) -> None:
+    """Of the attribute whose name is at this place, so far behind the beginning of its message."""
+    sizes = struct.unpack_from("<3H", content, place - before + 2)
+    filled = [-(-size // 8) * 8 if version == 1 else size for size in sizes]
+    kind, values = place + filled[0], place + sum(filled)
+    if values > len(content) or content[kind] & 0x0F != VARIABLE_LENGTH:
+        return
+    space = kind + filled[1]
+    rank, sized_from = content[space + 1], space + (8 if content[space] == 1 else 4)
+    if sized_from + 8 * rank > len(content):
+        return
+    count = math.prod(struct.unpack_from(f"<{rank}Q", content, sized_from))
+    for number in range(min(count, (len(content) - values) // 16)):
+        if struct.unpack_from("<I", content, values + 16 * number)[0] > len(content):
+            raise NetworksError(f"{name_of(path)} is damaged: a text of it is longer than the file")
+
+
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _weight_names(group: Any) -> list[str]:
+def _weight_names(reader: _Stored, group: Any) -> list[str]:
     """Keras cuts a list that is too long for one attribute."""
     pieces = itertools.takewhile(group.attrs.__contains__, (f"weight_names{n}" for n in itertools.count()))
     keys = ["weight_names"] if "weight_names" in group.attrs else list(pieces)
-    found = [name for key in keys for name in group.attrs[key]]
+    found = [name for key in keys for name in reader.attribute(group, key)]
     return [_text(name) for name in found]
 
 
