@@ -87,7 +87,7 @@ def test_own_data_and_networks_go_in_as_the_page_on_them_says(tmp_path: Path) ->
     code = "\n".join(part.split("```")[0] for part in page.split("```python\n")[1:])
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     commands = [line.split() for line in page.splitlines() if line.startswith("    fewlevels ")]
-    assert [command[1] for command in commands] == ["study", "study", "search", "fit", "network"]
+    assert [command[1] for command in commands] == ["study", "study", "search", "fit", "train", "simulate", "network"]
     for command in (commands[0], *commands[2:]):
         small = ["--seeds", "2"] if command[1] == "study" else ["--chips", "200"] if command[1] == "fit" else []
         done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +21,44 @@ def read_images(folder: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.s
     """Pixels from 0 to 1, (samples, rows, columns) of grey pictures, (samples, rows, columns, 3) of others; and the
     names of their classes, where the pictures lie in folders of their own.
 
-    Raises SamplesError where there is no picture, one cannot be read, or their sizes differ.
+    Hidden files and folders are left out. Raises SamplesError where there is no picture, one cannot be read, or their
+    sizes differ.
     """
     require("images", ("PIL",), "a folder of images", SamplesError)
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not files:
         raise SamplesError(f"{name_of(folder)} holds no images ({', '.join(sorted(ENDINGS))})")
+    _require_one_size(files)
     pictures = [_pixels(path) for path in files]
     if any(picture.ndim == 3 for picture in pictures):
         pictures = [np.stack([p] * 3, axis=-1) if p.ndim == 2 else p for p in pictures]
-    for path, picture in zip(files, pictures, strict=True):
-        if picture.shape != pictures[0].shape:
-            raise SamplesError(
-                f"images must be of one size; {name_of(files[0])} is {pictures[0].shape[:2]} and {name_of(path)} is "
-                f"{picture.shape[:2]}"
-            )
     names = [path.relative_to(folder).parts[0] for path in files if len(path.relative_to(folder).parts) > 1]
     if names and len(names) < len(files):
         raise SamplesError(f"of the images in {name_of(folder)} some lie in folders of classes and others do not")
     return np.stack(pictures).astype(np.float32) / np.float32(255), np.array(names) if names else None
 
 
+def _require_one_size(files: Sequence[Path]) -> None:
+    """Raises SamplesError where sizes differ, as the files' heads say them, before any picture is unpacked."""
+    first = _opened(files[0], lambda picture: picture.size)
+    for path in files:
+        if (size := _opened(path, lambda picture: picture.size)) != first:
+            raise SamplesError(
+                f"images must be of one size; {name_of(files[0])} is {first[::-1]} and {name_of(path)} is {size[::-1]}"
+            )
+
+
 def _pixels(path: Path) -> npt.NDArray[Any]:
+    return _opened(path, lambda it: np.asarray(it.convert("L" if it.mode in ("1", "L", "LA") else "RGB")))
+
+
+def _opened(path: Path, of: Callable[[Any], Any]) -> Any:
+    """Something of a picture. Raises SamplesError where it cannot be read."""
     from PIL import Image
 
     try:
         with Image.open(path) as picture:
-            return np.asarray(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB"))
+            return of(picture)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SamplesError(f"{name_of(path)} is no image that can be read: {printable(error)}") from None
