@@ -23,7 +23,7 @@ from fewlevels.quantization.protocol import MOST_LEVELS, searchable
 from fewlevels.quantization.sharing import MODELS_AT_ONCE, Minimise, check_minimise
 from fewlevels.samples.samples import Samples
 from fewlevels.search.sweep import Sweep, quantize_each
-from fewlevels.search.target import Target, check_classes
+from fewlevels.search.target import Aimed, Target, check_classes
 from fewlevels.search.trace import at_levels
 
 COPIES = 8
@@ -34,7 +34,7 @@ UNITS_HELD = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class FewestLevels:
+class FewestLevels(Aimed):
     """What a search found, for each model.
 
     target: the recognition to keep. share: which weights share levels. minimise: what is minimised, a name of COUNTS.
@@ -69,24 +69,9 @@ class FewestLevels:
         return f"<FewestLevels: {self.quantizer.name} {kept}{fewest}>"
 
     @property
-    def alpha(self) -> float:
-        """The recognition to keep, in (0, 1]."""
-        return self.target.alpha
-
-    @property
-    def relative(self) -> bool:
-        """Whether alpha is a fraction of each network's own recognition before quantizing."""
-        return self.target.relative
-
-    @property
     def solved(self) -> npt.NDArray[np.bool_]:
         """Whether a number of levels up to q_max reaches the target, (models,)."""
         return self.q > 0
-
-    @property
-    def trained(self) -> npt.NDArray[np.bool_]:
-        """Whether the network reaches the target before quantizing, (models,)."""
-        return self.target.reached(self.recognition)
 
     def quantization(self, model: int) -> Quantized:
         """Levels and assignment of one model at its fewest levels. Raises SearchError where it is unsolved, or where

@@ -25,7 +25,7 @@ from fewlevels.search.fewest import fewest_levels
 from fewlevels.search.finetuning import finetune
 from fewlevels.search.finetuning_config import FinetuningConfig
 from fewlevels.search.method import Method, checked_methods
-from fewlevels.search.target import Target, check_classes
+from fewlevels.search.target import Aimed, Target, check_classes
 from fewlevels.search.trace import NEVER, at_levels, first_stable, least_count
 
 FINETUNED_LEVELS = 4
@@ -55,7 +55,7 @@ class MethodResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodComparison:
+class MethodComparison(Aimed):
     """Methods on the same networks.
 
     recognition: (models,), before quantizing, of the samples that judge. target: the recognition to keep.
@@ -69,21 +69,6 @@ class MethodComparison:
     q_max: int
     share: Share
     minimise: Minimise
-
-    @property
-    def alpha(self) -> float:
-        """The recognition to keep, in (0, 1]."""
-        return self.target.alpha
-
-    @property
-    def relative(self) -> bool:
-        """Whether alpha is a fraction of each network's own recognition before quantizing."""
-        return self.target.relative
-
-    @property
-    def trained(self) -> npt.NDArray[np.bool_]:
-        """Whether a network reaches its target before quantizing, (models,)."""
-        return self.target.reached(self.recognition)
 
     def levels(self) -> dict[str, list[int]]:
         """q of every trained network, 0 where unsolved, by method."""

@@ -51,6 +51,28 @@ class Target:
         return reaches(recognition, self.least(recognition if before is None else before))
 
 
+class Aimed:
+    """What a search of either kind says of its target, and of the recognition before quantizing, (models,)."""
+
+    target: Target
+    recognition: FloatArray
+
+    @property
+    def alpha(self) -> float:
+        """The recognition to keep, in (0, 1]."""
+        return self.target.alpha
+
+    @property
+    def relative(self) -> bool:
+        """Whether alpha is a fraction of each network's own recognition before quantizing."""
+        return self.target.relative
+
+    @property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """Whether a network reaches the target before quantizing, (models,)."""
+        return self.target.reached(self.recognition)
+
+
 def reaches(recognition: FloatArray, least: FloatArray) -> npt.NDArray[np.bool_]:
     """Whether recognition is at least so much. To recognise nothing reaches no target; nothing reaches NaN."""
     return (recognition > 0) & (recognition >= least - ROUNDING)
