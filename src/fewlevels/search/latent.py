@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.parallel import checkpoint
 from fewlevels.errors import FinetuningError
+from fewlevels.networks.forward import recognised
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import Quantizer
 from fewlevels.quantization.layout import Layout
@@ -54,7 +55,11 @@ class LatentWeights:
         self.layout, self.samples, self.judge = purpose.layout, purpose.samples, purpose.judge
         config, models = self.config, len(joint)
         self.every_step = config.batch is None and self.judge is self.samples and config.ramp == 0
-        self.kind, self.batches = networks[:1], Batches(self.samples, config.batch, purpose.seed)
+        self.kind, self.is_plain, self.batches = (
+            networks[:1],
+            networks.plain,
+            Batches(self.samples, config.batch, purpose.seed),
+        )
         self.loss = Loss.of(networks, squared=config.loss == "squared")
         self.best, self.best_step = np.empty_like(joint), np.zeros(models, np.intp)
         self.best_biases = None if biases is None else biases.copy()
@@ -102,7 +107,10 @@ class LatentWeights:
         candidates = self._candidates(step, fraction)
         model, streak = self.model[candidates], self.streak[candidates]
         biases = None if self.biases is None else self.biases[candidates]
-        recognition = with_parameters(self.kind, values[candidates], biases).recognition(self.judge)
+        if self.is_plain:  # every step counts, and networks take time to make
+            recognition = recognised(values[candidates], self.layout.shapes, self.judge).mean(axis=1)
+        else:
+            recognition = with_parameters(self.kind, values[candidates], biases).recognition(self.judge)
         if step == 0:
             self.recognition_before[model] = recognition
         best, best_streak = self.best_recognition[model], self.best_streak[model]
