@@ -25,11 +25,20 @@ HOW = "one for each layer, or two: of the hidden layers and of the last, as relu
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """Dense layers as a file holds them. biases: None where a layer has none. activations: their names, or none."""
+    """Dense layers as a file holds them.
+
+    biases: None where a layer has none. activations: their names, or none. says_units: whether the file tells what its
+    units are, by activations, or as the file of a study.
+    """
 
     weights: list[npt.NDArray[Any]]
     biases: list[npt.NDArray[Any] | None]
     activations: list[str]
+    says_units: bool
+
+    def are_stacked(self, activations: Sequence[str] = ()) -> bool:
+        """Whether stacked networks know all activations: these, or the file's where none are given."""
+        return all(map(is_known, activations or self.activations))
 
 
 def load_networks(path: str | Path, *, activations: Sequence[str] = ()) -> Networks:
@@ -42,7 +51,11 @@ def load_networks(path: str | Path, *, activations: Sequence[str] = ()) -> Netwo
     Raises NetworksError where the file cannot be read, where it holds no network, where it holds anything but layers
     (the q of a study is allowed), or where the layers do not fit together.
     """
-    held = read_layers(path)
+    return networks_of(read_layers(path), path, activations)
+
+
+def networks_of(held: Layers, path: str | Path, activations: Sequence[str] = ()) -> Networks:
+    """The networks of a file's layers; else as `load_networks`."""
     if any(w.ndim == 3 and len(w) == 0 for w in held.weights):
         raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {held.weights[0].shape}")
     if all(w.ndim == 2 for w in held.weights) and not _fit(held.weights) and _fit([w.T for w in held.weights]):
@@ -76,6 +89,7 @@ def read_layers(path: str | Path) -> Layers:
         weights=[arrays[name] for name in layers],
         biases=[arrays.get(name) for name in biases],
         activations=[str(name) for name in named],
+        says_units=bool({"activations", "q"} & set(names)),
     )
 
 
@@ -101,17 +115,6 @@ def of_layers(activations: Sequence[str], layers: int) -> list[str]:
     if named and len(named) != layers:
         raise NetworksError(f"it has {layers} layers and {len(named)} activations are named; name {HOW}")
     return named or [SIGMOID.name] * layers
-
-
-def is_stacked(path: str | Path, activations: Sequence[str] = ()) -> bool:
-    """Whether `load_networks` knows all activations of an `.npz` of layers."""
-    named = activations or read_layers(path).activations
-    return all(map(is_known, named))
-
-
-def names_no_activation(path: str | Path) -> bool:
-    """Whether an `.npz` of layers holds weights alone, so that its units are only taken for sigmoids."""
-    return not {"activations", "q"} & set(npz_names(path, NetworksError))
 
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:

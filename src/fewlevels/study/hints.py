@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.proportions import percent
+from fewlevels.common.words import printable
 from fewlevels.networks.activations import RELU, SOFTMAX, TANH
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
@@ -43,6 +45,11 @@ def hint(network: Network | Networks, x: npt.NDArray[np.generic], y: npt.NDArray
         f"{said}: its inputs may be meant on another scale, its classes in another order, its weights transposed, or "
         "its units others."
     )
+
+
+def assumed_sigmoids(path: Path) -> str:
+    """A sentence for a file of layers that does not say what its units are."""
+    return f"{printable(path)} names no activations: its units are taken for sigmoids."
 
 
 def other_units(networks: Networks, x: npt.NDArray[np.generic], y: npt.NDArray[np.intp]) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError, SearchError, UsageError
-from fewlevels.networks.files import is_stacked, load_networks, names_no_activation, refuse_transposed
-from fewlevels.networks.importers.load import EXPECTED, kind_of, load_network
+from fewlevels.networks.files import refuse_transposed
+from fewlevels.networks.importers.load import EXPECTED, load_network, load_stacked
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
 from fewlevels.networks.variants import stack_of
@@ -18,7 +17,7 @@ from fewlevels.samples.datasets import DATASETS, data_of, samples_of
 from fewlevels.samples.files import Data
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
-from fewlevels.study.hints import hint, other_units
+from fewlevels.study.hints import assumed_sigmoids, hint, other_units
 from fewlevels.study.result import SearchedStudy, load_searched, load_trained
 
 BEST = "best"
@@ -116,8 +115,10 @@ def read_inputs(
         raise UsageError(f"there is no {source}; the folder of a study is expected, or {EXPECTED}")
     if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
-    networks, network, remarks = _of_file(source, reading)
+    networks, network, assumed = _of_file(source, reading)
     given, judge = data_of(data), None if test is None else data_of(test, test=True)
+    remarks = [assumed_sigmoids(source)] if assumed else []
+    remarks += _of_biases(networks)
     remarks += [f"{each.remark}." for each in (given, judge) if each is not None and each.remark]
     if network is not None:
         given, moved = _arranged(given, network)
@@ -126,7 +127,7 @@ def read_inputs(
     if any(each is not None and each.y is None for each in (given, judge)):
         remarks.append("Samples without labels get those that the network itself tells: recognition is agreement.")
     if given.y is not None and len(networks) == 1:
-        remarks += _hints(networks, network, given, source, reading)
+        remarks += _hints(networks, network, given, assumed)
     samples = _labelled(given, networks, data)
     if isinstance(networks, Networks):
         refuse_transposed(networks, samples, printable(source))
@@ -170,13 +171,11 @@ def _of_study(source: Path, data: str | None, test: str | None, model: str | Non
     )
 
 
-def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, list[str]]:
-    """The networks of a file, stacked where they are dense layers; the network of a graph; what was assumed."""
-    network, remarks, rows = None, [], reading.bias == "rows"
-    if kind_of(path) == "npz" and is_stacked(path, reading.activations) and not reading.keep_digital:
-        networks = load_networks(path, activations=reading.activations)
-        remarks += [assumed] if (assumed := assumed_units(path, reading.activations)) else []
-    else:
+def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, bool]:
+    """Networks of a file, stacked where they are dense layers; the network of a graph; whether units are assumed."""
+    networks, assumed = load_stacked(path, reading.activations)
+    network, rows = None, reading.bias == "rows"
+    if networks is None or reading.keep_digital:
         network = load_network(path, activations=reading.activations, keep_digital=reading.keep_digital)
         try:
             networks = network.as_networks()
@@ -186,12 +185,15 @@ def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, li
                     f"{printable(path)}: {error}; a circuit is made of such layers alone, 'fewlevels search' takes any"
                 ) from None
             networks = stack_of(network, bias_rows=rows)
-    networks = networks.with_bias_rows() if rows else networks
+    return networks.with_bias_rows() if rows else networks, network, assumed
+
+
+def _of_biases(networks: Networks) -> list[str]:
+    """Where the biases are, in a sentence; nothing where there are none."""
     if any(networks.bias_rows):
-        remarks.append(f"Biases are weights, too, on {counted(sum(networks.bias_rows), 'row')}.")
-    elif biases := networks.digital_biases:
-        remarks.append(f"Its {counted(biases, 'bias', 'biases')} stay digital.")
-    return networks, network, remarks
+        return [f"Biases are weights, too, on {counted(sum(networks.bias_rows), 'row')}."]
+    biases = networks.digital_biases
+    return [f"Its {counted(biases, 'bias', 'biases')} stay digital."] if biases else []
 
 
 def _arranged(data: Data, network: Network) -> tuple[Data, str]:
@@ -200,14 +202,7 @@ def _arranged(data: Data, network: Network) -> tuple[Data, str]:
     return replace(data, x=x), remark
 
 
-def assumed_units(path: Path, activations: Sequence[str]) -> str:
-    """A sentence where neither these names nor a file of layers say what its units are."""
-    if activations or kind_of(path) != "npz" or not names_no_activation(path):
-        return ""
-    return f"{printable(path)} names no activations: its units are taken for sigmoids."
-
-
-def _hints(networks: Networks, network: Network | None, data: Data, source: Path, reading: Reading) -> list[str]:
+def _hints(networks: Networks, network: Network | None, data: Data, assumed: bool) -> list[str]:
     """What may be wrong with labelled data or with what was assumed of a file, a sentence each."""
     assert data.y is not None
     found = networks if network is None else network
@@ -215,7 +210,7 @@ def _hints(networks: Networks, network: Network | None, data: Data, source: Path
     if not fits or data.y.max() >= max(networks.shapes[-1][1], 2):  # is refused later
         return []
     said = [hint(found, data.x, data.y, len(data.classes))]
-    if network is None and assumed_units(source, reading.activations):
+    if network is None and assumed:
         said.append(other_units(networks, data.x, data.y))
     return [sentence for sentence in said if sentence]
 
