@@ -27,6 +27,7 @@ def test_a_folder_says_what_it_studies_only_once_its_samples_are_there(tmp_path,
 
     with store.locked():
         monkeypatch.setattr(os, "replace", stopped_after_the_first_file)
+        monkeypatch.setattr(os, "link", stopped_after_the_first_file)
         with pytest.raises(StoreError, match="the power fails"):
             store.begin(StudyConfig(), load_digits(5))
         monkeypatch.undo()

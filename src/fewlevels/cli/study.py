@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -61,6 +62,10 @@ def study(
             "NAME",
         ),
     ] = None,
+    part: Annotated[
+        Optional[str],
+        option("--part", "The K-th of N parts of the work; the same command without it finishes the study.", "K/N"),
+    ] = None,
     jobs: Jobs = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -72,13 +77,23 @@ def study(
     from fewlevels.engines.threads import Threads
     from fewlevels.reporting.study import write_report
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.run import run_study
+    from fewlevels.study.parts import Part
+    from fewlevels.study.run import run_part, run_study
 
     if jobs is not None and jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {jobs}")
-    study_config = _configuration(ctx, preset, config)
+    study_config, its_part = _configuration(ctx, preset, config), None if part is None else Part.parse(part)
     with shown_progress("training and searching", "models", quiet) as on_progress:
-        result = run_study(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged)
+        if its_part is not None:
+            there = run_part(
+                study_config, out, Threads(jobs), its_part, on_progress=on_progress, on_damaged=say_damaged
+            )
+        else:
+            result = run_study(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged)
+    if its_part is not None:
+        if not quiet:
+            print(f"part {its_part} is done; {there}")
+        return
     report_path = write_report(out, result)
     if not quiet:
         _print_summary(summarise(result))
@@ -110,8 +125,15 @@ def report(folder: Folder) -> None:
     print(f"report: {write_report(folder, load_study(folder))}")
 
 
-def show(folder: Folder, as_json: Json = False) -> None:
-    """Print the summary of a study."""
+def show(
+    folder: Folder,
+    as_json: Json = False,
+    progress: Annotated[bool, typer.Option("--progress", help="Print how much of the study is there instead.")] = False,
+) -> None:
+    """Print the summary of a study, or how much of it is there."""
+    if progress:
+        _show_progress(folder, as_json)
+        return
     from fewlevels.reporting.study import summary_json
     from fewlevels.study.analysis import summarise
     from fewlevels.study.result import load_searched
@@ -121,6 +143,14 @@ def show(folder: Folder, as_json: Json = False) -> None:
         print(json.dumps(summary_json(summary), indent=1))
     else:
         _print_summary(summary)
+
+
+def _show_progress(folder: Path, as_json: bool) -> None:
+    from fewlevels.study.folder import Store
+    from fewlevels.study.parts import present
+
+    there = present(Store(folder))
+    print(json.dumps(asdict(there), indent=1) if as_json else there)
 
 
 def _print_summary(summary: Summary) -> None:

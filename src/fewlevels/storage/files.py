@@ -69,10 +69,12 @@ def write_file(path: Path, content: bytes) -> bool:
         return mode is None or stat.S_ISREG(mode)
 
 
-def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file. At any instant its name stands for the whole old content or the whole new one.
+def write_whole(path: Path, content: bytes, mode: int | None = None, *, only_new: bool = False) -> bool:
+    """Write a file; returns whether it now holds this content.
 
-    mode: permissions that the file had before, to be kept.
+    At any instant its name stands for the whole old content or the whole new one.
+    mode: permissions that the file had before, to be kept. only_new: a file that is there stays as it is, even one that
+    another process writes at the same time (on file systems with hard links).
 
     Raises OSError, and leaves nothing behind, where it cannot be written.
     """
@@ -84,13 +86,30 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
             os.fsync(file.fileno())
         if mode is not None:
             os.chmod(partial, mode)
-        os.replace(partial, path)
+        written = _named(partial, path, only_new=only_new)
     finally:
-        partial.unlink(missing_ok=True)  # there only where writing failed
+        partial.unlink(missing_ok=True)  # there where writing failed, or by its second name
     if hasattr(os, "O_DIRECTORY"):
         directory = os.open(path.parent, os.O_DIRECTORY)
         os.fsync(directory)
         os.close(directory)
+    return written
+
+
+def _named(partial: Path, path: Path, *, only_new: bool) -> bool:
+    """Give a file its name; only_new: unless there is a file of that name, which is then False."""
+    if only_new:
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        except OSError:  # the file system has no hard links
+            if path.exists():
+                return False
+        else:
+            return True
+    os.replace(partial, path)
+    return True
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -52,7 +52,7 @@ def checksum(content: bytes) -> str:
 class Folder:
     """A folder of results. Raises StoreError where it cannot be read or written.
 
-    The shards are listed once, when one is first asked for, and again when the folder is locked.
+    The shards are listed once, when one is first asked for, and again when work in the folder begins.
     on_damaged: called with every shard that `find_shard` removes because it is damaged.
     """
 
@@ -74,7 +74,7 @@ class Folder:
         with failures(f"write in {self.path}"):
             self.shards.mkdir(parents=True, exist_ok=True)
             file = open(self.path / "lock", "a+b")  # noqa: SIM115  (held until the work ends)
-        with file, self.held():
+        with file, self.shared():
             try:
                 taken = try_lock(file.fileno())
             except OSError as error:
@@ -90,10 +90,18 @@ class Folder:
             if not taken:
                 raise StoreError(f"another process works in {self.path}; wait for it, or use another folder")
             self._held.append((file.fileno(), self.path / "lock"))
-            self._listing = None
             for folder in FOLDERS:
                 with failures(f"read {self.path / folder}"):
                     remove_unfinished(self.path / folder)
+            yield
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Work in the folder, made where it is missing, beside others that may do so, too; see also `held`."""
+        with failures(f"write in {self.path}"):
+            self.shards.mkdir(parents=True, exist_ok=True)
+        with self.held():
+            self._listing = None
             yield
 
     @contextmanager
@@ -109,8 +117,10 @@ class Folder:
                 self._held.append((descriptor, self.path))
             yield
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, only_new: bool = False) -> bool:
         """Write a file so that it is there whole or not at all, even if the machine stops.
+
+        only_new: a file that another process has written meanwhile stays. Returns whether this content is there.
 
         The first write to a folder also removes unfinished files there whose writers were killed.
         """
@@ -123,7 +133,7 @@ class Folder:
             if path.parent not in self._tidied:
                 remove_unfinished(path.parent)
                 self._tidied.add(path.parent)
-            write_whole(path, content)
+            return write_whole(path, content, only_new=only_new)
 
     def checksum_of(self, name: str) -> str | None:
         """The checksum of a file as it is now; None where it cannot be read."""

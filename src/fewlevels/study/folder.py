@@ -30,19 +30,26 @@ class Store(Folder):
         Returns the configuration with its instruction set: where it names none, the folder's own or, in a new folder,
         the best of this processor. Without a study.toml there may be shards of this very study.
         """
-        there = self.config() if self.is_begun else None
+        if not self.is_begun:
+            known = config.instruction_set or INSTRUCTION_SET
+            begun = config.model_copy(update={"instruction_set": known})
+            if self._begin_new(begun, samples):
+                return begun
+        there = self.config()  # perhaps of another command that has begun at the same time
         if config.instruction_set is None:
-            known = there.instruction_set if there else None
-            config = config.model_copy(update={"instruction_set": known or INSTRUCTION_SET})
-        if there:
-            differing = differences(_flat(there), _flat(config))
-            if not differing and samples_digest(self.samples()) != samples_digest(samples):
-                differing = [f"the content of {config.dataset} has changed"]
-            if differing:
-                raise ConfigError(
-                    f"{self.path} holds a different study: {'; '.join(differing)}; use another folder for this one"
-                )
-            return config
+            known = there.instruction_set or INSTRUCTION_SET
+            config = config.model_copy(update={"instruction_set": known})
+        differing = differences(_flat(there), _flat(config))
+        if not differing and samples_digest(self.samples()) != samples_digest(samples):
+            differing = [f"the content of {config.dataset} has changed"]
+        if differing:
+            raise ConfigError(
+                f"{self.path} holds a different study: {'; '.join(differing)}; use another folder for this one"
+            )
+        return config
+
+    def _begin_new(self, config: StudyConfig, samples: Samples) -> bool:
+        """Write what is studied; False where another command has done so meanwhile."""
         require_kind(self.path, "study")
         if names := self.names():
             made_of = provenances(config, samples)
@@ -56,8 +63,7 @@ class Store(Folder):
         if samples.shape:
             arrays["shape"] = np.array(samples.shape)
         self.write_npz("samples.npz", arrays)
-        self.write("study.toml", config.to_toml().encode())
-        return config
+        return self.write("study.toml", config.to_toml().encode(), only_new=True)
 
     @property
     def is_begun(self) -> bool:

@@ -1,19 +1,21 @@
-"""Run: a study's groups computed and stored, what is missing only."""
+"""Run: a study's groups, or a part of them, computed and stored; what is missing only."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from fewlevels.common.progress import Progress
 from fewlevels.engines.engine import Engine
+from fewlevels.samples.samples import Samples
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.finish import finish, is_finished, read_run, this_machine
 from fewlevels.study.folder import Store
-from fewlevels.study.groups import compute, groups_of, provenances
+from fewlevels.study.groups import Group, compute, groups_of, provenances
+from fewlevels.study.parts import Part, Present, present
 from fewlevels.study.result import Collected, StudyResult
 from fewlevels.training.sgd import require_instruction_set, require_trainable
 
@@ -34,34 +36,12 @@ def run_study(
     processor does not run the instruction set, StoreError where it cannot write.
     """
     began = time.perf_counter()
-    store, samples = Store(folder, on_damaged), config.samples()
-    config.training()  # what cannot be trained is refused here, before the folder is that study's
-    require_trainable(samples)
-    if not store.is_begun:
-        require_instruction_set(config.instruction_set)
+    store, samples = _store(config, folder, on_damaged)
     with store.locked():
         config = store.begin(config, samples)
-        groups, made_of, collected = groups_of(config), provenances(config, samples), Collected(config, samples)
-        missing = []
-        for group in groups:
-            table = store.find_shard(group.name, made_of[group.name], collected.columns(group))
-            if table is None:
-                missing.append(group)
-            else:
-                collected.add(group, table)
-        if missing:
-            require_instruction_set(config.instruction_set)
-        total = sum(len(group.models) for group in groups)
-        done = earlier = total - sum(len(group.models) for group in missing)
-        on_progress(Progress(done=done, done_now=0, total=total, seconds=0.0))
-        with closing(engine.run(lambda group: compute(config, samples, group), missing)) as computed:
-            for group, table in computed:
-                store.write_shard(group.name, table, made_of[group.name])
-                collected.add(group, table)
-                done += len(group.models)
-                seconds = time.perf_counter() - began
-                on_progress(Progress(done=done, done_now=done - earlier, total=total, seconds=seconds))
-        run = None if missing else read_run(store)
+        collected = Collected(config, samples)
+        computed = _run_missing(store, config, samples, groups_of(config), engine, on_progress, collected)
+        run = None if computed else read_run(store)
         result = collected.complete(run)
         if run is None or not is_finished(store, run):
             wall_seconds = run.wall_seconds if run else time.perf_counter() - began
@@ -69,3 +49,70 @@ def run_study(
             run = finish(store, result.search, wall_seconds, machine)
             result = replace(result, wall_seconds=run.wall_seconds, machine=run.machine)
         return result
+
+
+def run_part(
+    config: StudyConfig,
+    folder: Path,
+    engine: Engine,
+    part: Part,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_damaged: Callable[[Path], None] = lambda _: None,
+) -> Present:
+    """Run what is missing of one part of a study and store it; returns how much of the study is there then.
+
+    Parts may run at the same time, on any machines that see the folder, in any order, and again: none waits for
+    another. Once all are there, `run_study` finishes the study. Raises what that raises.
+    """
+    store, samples = _store(config, folder, on_damaged)
+    with store.shared():
+        config = store.begin(config, samples)
+        _run_missing(store, config, samples, part.of(groups_of(config)), engine, on_progress)
+    return present(Store(folder))
+
+
+def _store(config: StudyConfig, folder: Path, on_damaged: Callable[[Path], None]) -> tuple[Store, Samples]:
+    """The folder and the samples of a study that can be run."""
+    store, samples = Store(folder, on_damaged), config.samples()
+    config.training()  # what cannot be trained is refused here, before the folder is that study's
+    require_trainable(samples)
+    if not store.is_begun:
+        require_instruction_set(config.instruction_set)
+    return store, samples
+
+
+def _run_missing(
+    store: Store,
+    config: StudyConfig,
+    samples: Samples,
+    groups: Sequence[Group],
+    engine: Engine,
+    on_progress: Callable[[Progress], None],
+    collected: Collected | None = None,
+) -> bool:
+    """Compute and store those of the groups that are missing; returns whether any was. collected: takes all groups."""
+    began, made_of = time.perf_counter(), provenances(config, samples)
+    missing = []
+    for group in groups:
+        columns = collected.columns(group) if collected else []
+        table = store.find_shard(group.name, made_of[group.name], columns)
+        if table is None:
+            missing.append(group)
+        elif collected:
+            collected.add(group, table)
+    if missing:
+        require_instruction_set(config.instruction_set)
+    total = sum(len(group.models) for group in groups)
+    done = earlier = total - sum(len(group.models) for group in missing)
+    if groups:
+        on_progress(Progress(done=done, done_now=0, total=total, seconds=0.0))
+    with closing(engine.run(lambda group: compute(config, samples, group), missing)) as computed:
+        for group, table in computed:
+            store.write_shard(group.name, table, made_of[group.name])
+            if collected:
+                collected.add(group, table)
+            done += len(group.models)
+            seconds = time.perf_counter() - began
+            on_progress(Progress(done=done, done_now=done - earlier, total=total, seconds=seconds))
+    return bool(missing)
