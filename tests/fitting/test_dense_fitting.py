@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from fewlevels.fitting.fit import fit_network
 from fewlevels.fitting.likelihood import likelihood
 from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.store import stored_fit
+from fewlevels.reporting.fit import write_fit_report
 from tests.support.onnx_models import model_of
 
 SAMPLES = load_digits(5)
@@ -153,6 +155,9 @@ def test_a_dense_network_is_fitted_stored_and_read_back(tmp_path: Path, rows: bo
     assert found.feasible and found.recognition == 1.0
     told = json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))
     assert "layer 2 are of both signs: they take two reads each" in " ".join(told["remarks"])
+    page = write_fit_report(found, tmp_path, {}, "fewlevels fit").read_text(encoding="utf-8")
+    assert "they take two reads each" in page
+    assert ".." not in re.sub(r"<img[^>]*>|<style.*?</style>", "", page, flags=re.DOTALL)
     back = load_networks(tmp_path / "network.npz")
     assert back.activations == network.activations
     np.testing.assert_allclose(back.outputs(SAMPLES.x), found.best.network.outputs(SAMPLES.x), rtol=1e-12)

@@ -37,8 +37,11 @@ def sentence(fit: Fit) -> str:
 
 
 def remarks(fit: Fit) -> list[str]:
-    """What else a person should know: how sure the answer is, what it would bear, what write-verify took."""
-    config, found, said = fit.problem.config, fit.best.chip_yield, [*fit.best.mapping.circuit.remarks]
+    """What else a person should know: how its values are driven, how sure the answer is, what it would bear, what
+    write-verify took. Each is a sentence without its full stop.
+    """
+    config, found = fit.problem.config, fit.best.chip_yield
+    said = [remark.removesuffix(".") for remark in fit.best.mapping.circuit.remarks]
     if not fit.certain:
         said.append(f"not certain: the interval of the yield holds {config.yield_target:.4g}; more chips narrow it")
     if points := fit.against.get("spread_window_percent"):

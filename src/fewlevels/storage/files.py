@@ -73,6 +73,7 @@ def write_whole(path: Path, content: bytes, mode: int | None = None, *, only_new
     """Write a file; returns whether it now holds this content.
 
     At any instant its name stands for the whole old content or the whole new one.
+
     mode: permissions that the file had before, to be kept. only_new: a file that is there stays as it is, even one that
     another process writes at the same time (on file systems with hard links).
 
