@@ -10,7 +10,7 @@ import pytest
 
 from fewlevels import DenseConfig, Network, Networks, load_dataset, train_dense
 from fewlevels.study.hints import hint, other_units
-from fewlevels.study.inputs import read_inputs
+from fewlevels.study.inputs import Reading, read_inputs
 
 TRAINING, TEST = load_dataset("digits8")
 X, Y = TEST.x, TEST.y.astype(np.intp)
@@ -63,3 +63,13 @@ def test_relus_that_are_taken_for_sigmoids_are_named(networks: Networks, tmp_pat
     remarks = " ".join(read_inputs(tmp_path / "net.npz", "digits8", model="best").remarks)
     assert "its units are taken for sigmoids" in remarks and "With relu units it would recognise" in remarks
     assert "--activation relu,softmax" in remarks
+
+
+def test_a_layer_that_stays_digital_takes_no_word_from_what_is_said(tmp_path: Path) -> None:
+    """The last layer on a crossbar has fewer columns than there are classes."""
+    pytest.importorskip("onnxruntime")
+    rng = np.random.default_rng(3)
+    np.savez(tmp_path / "net.npz", W1=rng.normal(size=(64, 8)), W2=rng.normal(size=(8, 10)))
+    remarks = " ".join(read_inputs(tmp_path / "net.npz", "digits8", reading=Reading(keep_digital=("layer2",))).remarks)
+    assert "its units are taken for sigmoids" in remarks
+    assert "It recognises " in remarks and ", where chance is 10.00 %" in remarks

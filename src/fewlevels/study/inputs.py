@@ -205,12 +205,12 @@ def _arranged(data: Data, network: Network) -> tuple[Data, str]:
 def _hints(networks: Networks, network: Network | None, data: Data, assumed: bool) -> list[str]:
     """What may be wrong with labelled data or with what was assumed of a file, a sentence each."""
     assert data.y is not None
-    found = networks if network is None else network
-    fits = network is not None or data.x[0].size == networks.inputs
-    if not fits or data.y.max() >= max(networks.shapes[-1][1], 2):  # is refused later
+    if network is not None:
+        return [sentence] if (sentence := hint(network, data.x, data.y, len(data.classes))) else []
+    if data.x[0].size != networks.inputs or data.y.max() >= max(networks.shapes[-1][1], 2):  # is refused later
         return []
-    said = [hint(found, data.x, data.y, len(data.classes))]
-    if network is None and assumed:
+    said = [hint(networks, data.x, data.y, len(data.classes))]
+    if assumed:
         said.append(other_units(networks, data.x, data.y))
     return [sentence for sentence in said if sentence]
 
