@@ -84,3 +84,11 @@ def test_what_is_assumed_is_said(tmp_path: Path) -> None:
         json.loads(run("network", tmp_path / "bare.npz", "--activation", "relu,softmax", "--json").stdout)["remarks"]
         == []
     )
+
+
+def test_units_that_only_a_graph_has_are_described(tmp_path: Path) -> None:
+    """A softmax of a hidden layer is no stacked network's."""
+    np.savez(tmp_path / "net.npz", W1=np.eye(2), W2=np.eye(2), activations=np.array(["softmax", "softmax"]))
+    done = run("network", tmp_path / "net.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [layer["activation"] for layer in json.loads(done.stdout)["layers"]] == ["Softmax", "Softmax"]

@@ -59,7 +59,9 @@ def dense(samples: Samples, hidden: str, last: str = "softmax", *, rows: bool = 
     return networks.with_bias_rows() if rows else networks
 
 
-def problem(network: Networks, samples: Samples = SAMPLES, device: Device = DEVICE, **config: object) -> Problem:
+def problem(
+    network: Networks | Network, samples: Samples = SAMPLES, device: Device = DEVICE, **config: object
+) -> Problem:
     return Problem(network=network, samples=samples, data=samples, device=device, config=FitConfig(**config))  # type: ignore[arg-type]
 
 
@@ -203,7 +205,7 @@ def test_every_verb_takes_a_network_of_dense_layers_and_refuses_others() -> None
     margins = [simulate(one, quantized, SAMPLES, input_volts=(1.0,)).current_margin for one in (stack, network)]
     assert margins[0] == margins[1]
     assert NetworkCircuit.from_networks(network, x=SAMPLES.x).inputs == 25
-    assert problem(network).network.joint().shape == stack.joint().shape  # type: ignore[arg-type]
+    assert problem(network).network.joint().shape == stack.joint().shape
     graph = model_of(
         [make_node("Conv", ["x", "w"], ["c"]), make_node("GlobalMaxPool", ["c"], ["y"])],
         {"w": np.ones((2, 1, 3, 3), np.float32)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -77,23 +78,17 @@ def study(
     from fewlevels.engines.threads import Threads
     from fewlevels.reporting.study import write_report
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.parts import Part
+    from fewlevels.study.parts import Part, Present
     from fewlevels.study.run import run_part, run_study
 
     if jobs is not None and jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {jobs}")
-    study_config, its_part = _configuration(ctx, preset, config), None if part is None else Part.parse(part)
+    study_config = _configuration(ctx, preset, config)
+    run = run_study if part is None else partial(run_part, part=Part.parse(part))
     with shown_progress("training and searching", "models", quiet) as on_progress:
-        if its_part is not None:
-            there = run_part(
-                study_config, out, Threads(jobs), its_part, on_progress=on_progress, on_damaged=say_damaged
-            )
-        else:
-            result = run_study(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged)
-    if its_part is not None:
-        if not quiet:
-            print(f"part {its_part} is done; {there}")
-        return
+        result = run(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged)
+    if isinstance(result, Present):
+        return None if quiet else print(f"part {part} is done; {result}")
     report_path = write_report(out, result)
     if not quiet:
         _print_summary(summarise(result))

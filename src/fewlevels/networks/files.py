@@ -40,6 +40,10 @@ class Layers:
         """Whether stacked networks know all activations: these, or the file's where none are given."""
         return all(map(is_known, activations or self.activations))
 
+    def are_assumed(self, activations: Sequence[str] = ()) -> bool:
+        """Whether neither these names nor the file say what the units are, so that they are taken for sigmoids."""
+        return not (activations or self.says_units)
+
 
 def load_networks(path: str | Path, *, activations: Sequence[str] = ()) -> Networks:
     """Networks from a NumPy `.npz` with W1, W2 …, each (fan_in, fan_out), or (models, fan_in, fan_out) for several;

@@ -8,8 +8,8 @@ from pathlib import Path
 from fewlevels.common.counts import counted
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError, SearchError, UsageError
-from fewlevels.networks.files import refuse_transposed
-from fewlevels.networks.importers.load import EXPECTED, load_network, load_stacked
+from fewlevels.networks.files import networks_of, refuse_transposed
+from fewlevels.networks.importers.load import EXPECTED, layers_of, load_network
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
 from fewlevels.networks.variants import stack_of
@@ -173,10 +173,13 @@ def _of_study(source: Path, data: str | None, test: str | None, model: str | Non
 
 def _of_file(path: Path, reading: Reading) -> tuple[Networks, Network | None, bool]:
     """Networks of a file, stacked where they are dense layers; the network of a graph; whether units are assumed."""
-    networks, assumed = load_stacked(path, reading.activations)
+    layers, names = layers_of(path), reading.activations
     network, rows = None, reading.bias == "rows"
-    if networks is None or reading.keep_digital:
-        network = load_network(path, activations=reading.activations, keep_digital=reading.keep_digital)
+    assumed = layers is not None and layers.are_assumed(names)
+    if layers is not None and layers.are_stacked(names) and not reading.keep_digital:
+        networks = networks_of(layers, path, names)
+    else:
+        network = load_network(path, activations=names, keep_digital=reading.keep_digital)
         try:
             networks = network.as_networks()
         except NetworksError as error:

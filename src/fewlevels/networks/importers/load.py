@@ -9,13 +9,12 @@ from fewlevels.common.checks import shown
 from fewlevels.common.extras import require
 from fewlevels.common.files import name_of, open_regular
 from fewlevels.errors import NetworksError
-from fewlevels.networks.files import networks_of, read_layers
+from fewlevels.networks.files import Layers, read_layers
 from fewlevels.networks.importers.arrays import chain_of_state, read_npz_chain, read_safetensors
 from fewlevels.networks.importers.keras import read_keras
 from fewlevels.networks.importers.onnx import LIBRARIES, read_onnx
 from fewlevels.networks.importers.torch_file import read_torch_file
 from fewlevels.networks.network import Network
-from fewlevels.networks.networks import Networks
 
 EXPECTED = "a network: .onnx, .keras, .h5, .npz with W1, b1 …, .safetensors or .pt"
 
@@ -47,15 +46,9 @@ def load_network(path: str | Path, *, activations: Sequence[str] = (), keep_digi
     return Network.from_model(model, keep_digital=keep_digital)
 
 
-def load_stacked(path: Path, activations: Sequence[str] = ()) -> tuple[Networks | None, bool]:
-    """The networks of an `.npz` of layers, and whether their units were only taken for sigmoids; None for another file,
-    or for layers whose activations stacked networks do not know. Raises NetworksError as `load_networks`.
-    """
-    if kind_of(path) != "npz":
-        return None, False
-    held = read_layers(path)
-    assumed = not (activations or held.says_units)
-    return networks_of(held, path, activations) if held.are_stacked(activations) else None, assumed
+def layers_of(path: Path) -> Layers | None:
+    """The layers of an `.npz`; None for another file. Raises NetworksError where it cannot be read."""
+    return read_layers(path) if kind_of(path) == "npz" else None
 
 
 def kind_of(path: Path) -> str:
