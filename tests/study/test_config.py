@@ -60,3 +60,19 @@ def test_broken_toml_is_refused_with_its_line(tmp_path):
 
 def test_defaults_are_the_paper_preset():
     assert make_config(PRESETS["paper"], "test") == StudyConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "group_models"),
+    [
+        ({}, 96),  # the paper's 6000 models: 63 groups
+        ({"repeats": 1}, 96),
+        ({"repeats": 100_000}, 3360),  # of 17.5 ms: 59 s
+        ({"repeats": 100_000, "hidden": 1000}, 96),
+        ({"repeats": 20_000, "epochs": 1000}, 17_088),  # of 3.5 ms: 60 s
+        ({"repeats": 20_000, "epochs": 1}, 18_720),  # 65 groups
+    ],
+)
+def test_a_group_is_about_a_minutes_work(values, group_models):
+    config = make_config(values, "test")
+    assert config.minute_of_models(config.samples()) == group_models

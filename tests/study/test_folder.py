@@ -32,7 +32,7 @@ def test_a_folder_says_what_it_studies_only_once_its_samples_are_there(tmp_path,
             store.begin(StudyConfig(), load_digits(5))
         monkeypatch.undo()
         store.begin(StudyConfig(seed=7), load_digits(5))
-    assert store.config() == StudyConfig(seed=7, instruction_set=INSTRUCTION_SET)
+    assert store.config() == StudyConfig(seed=7, instruction_set=INSTRUCTION_SET, group_models=96)
     np.testing.assert_array_equal(store.samples().x, load_digits(5).x)
 
 

@@ -72,6 +72,7 @@ EDITS = [
     ("levels", "5", "zones.levels is 4 there and 5 here"),
     ("every_epochs", "10", r"zones.every_epochs is 5 there and 10 here"),
     ("dataset", '"digits7"', "dataset is 'digits5' there and 'digits7' here"),
+    ("group_models", "64", "models is 96 there and 64 here"),
     ("instruction_set", f'"{"v3" if SETS[0] == "v4" else "v4"}"', "instruction_set is '"),
 ]
 
@@ -186,6 +187,28 @@ def test_the_instruction_set_is_the_one_asked_for_and_each_has_bits_of_its_own(t
             np.testing.assert_array_equal(stored, trained)
         found.append(stored)
     assert not np.array_equal(found[0], found[1])
+
+
+def test_the_size_of_groups_changes_names_alone_and_is_the_folders_own(finished, tmp_path):
+    config = make_config(TINY | {"group_models": 50}, "test")
+    run_study(config, tmp_path, Threads(1))
+    names = {path.name.rsplit("-", 1)[0] for path in (tmp_path / "shards").iterdir()}
+    assert {name for name in names if name[0] == "m"} == {f"models-{begin:06d}" for begin in (0, 50, 100, 150)}
+    for name in ("weights.npz", "weights.mat"):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
+    np.testing.assert_array_equal(
+        load_study(tmp_path).search.recognition_trace, load_study(finished).search.recognition_trace
+    )
+    assert run_study(make_config(TINY, "test"), tmp_path, Nothing(1)).config.group_models == 50
+    with pytest.raises(ConfigError, match="different study: group_models is 50 there and 96 here"):
+        run_study(make_config(TINY | {"group_models": 96}, "test"), tmp_path, Nothing(1))
+
+
+def test_a_study_that_does_not_say_the_size_of_its_groups_has_groups_of_96(study):
+    text = (study / "study.toml").read_text(encoding="utf-8")
+    (study / "study.toml").write_text(text.replace("group_models = 96\n", ""), encoding="utf-8")
+    assert "group_models" not in read_config(study / "study.toml")
+    assert run_study(make_config(TINY, "test"), study, Nothing(1)).config.group_models == 96
 
 
 @needs_two_sets

@@ -20,6 +20,17 @@ from fewlevels.training.config import TrainingConfig, parse_init
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # so that products of two of them are 64-bit numbers
 
+FEWEST_GROUP_MODELS = 96
+"""The least that a group is given: a multiple of what a kernel trains at a time. Also the size of every group of a
+study that does not say it."""
+
+GROUP_SECONDS = 60.0
+MODEL_SECONDS = 1e-10
+"""About what one weight's share of one step costs on a core of an old processor."""
+
+FEWEST_GROUPS = 64
+"""So many groups a study has before they grow, for they are what cores and machines share out."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -63,6 +74,7 @@ class StudyConfig(_Strict):
     dataset: a name of `samples_of`, of a set that is split its training part, or the path of a glyph file or .npz.
     seeds x repeats models, each trained for epochs x iterations backpropagations. seed: the root of all randomness.
     instruction_set: that training uses and its rounding depends on; None: of this processor the best.
+    group_models: models that are computed and stored together; no result depends on it. None: about a minute's work.
     """
 
     dataset: str = "digits5"
@@ -78,6 +90,7 @@ class StudyConfig(_Strict):
     q_max: Annotated[int, Field(ge=1, le=MOST_LEVELS)] = 64
     quantizer: str = "midpoint"
     instruction_set: str | None = None
+    group_models: Count | None = None
     zones: ZonesConfig = ZonesConfig()
 
     @field_validator("init")
@@ -105,6 +118,13 @@ class StudyConfig(_Strict):
     @property
     def models(self) -> int:
         return self.seeds * self.repeats
+
+    def minute_of_models(self, samples: Samples) -> int:
+        """The models of a group by default: about a minute's work of a core, and less where a study has few models."""
+        weights = self.hidden * (samples.inputs + len(samples.classes))
+        wanted = GROUP_SECONDS / (MODEL_SECONDS * weights * self.epochs * self.iterations)
+        models = int(min(wanted, self.models / FEWEST_GROUPS))
+        return max(models // FEWEST_GROUP_MODELS, 1) * FEWEST_GROUP_MODELS
 
     def training(self) -> TrainingConfig:
         return TrainingConfig(

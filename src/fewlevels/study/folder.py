@@ -8,6 +8,8 @@ weights.npz, weights.mat, run.json, figures/, report.html   made when all shards
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fewlevels.common.machine import INSTRUCTION_SET
@@ -17,7 +19,7 @@ from fewlevels.samples.samples import Samples
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
 from fewlevels.storage.provenance import Provenance, differences
-from fewlevels.study.config import StudyConfig, make_config, read_config
+from fewlevels.study.config import FEWEST_GROUP_MODELS, StudyConfig, make_config, read_config
 from fewlevels.study.groups import provenances, samples_digest
 
 
@@ -27,18 +29,17 @@ class Store(Folder):
     def begin(self, config: StudyConfig, samples: Samples) -> StudyConfig:
         """Write what is studied, or check that it is the study already there; ConfigError says what differs.
 
-        Returns the configuration with its instruction set: where it names none, the folder's own or, in a new folder,
-        the best of this processor. Without a study.toml there may be shards of this very study.
+        Returns the configuration with its instruction set and the size of its groups: where it names none, the folder's
+        own or, in a new folder, the best of this processor and about a minute's work. Without a study.toml there may be
+        shards of this very study.
         """
+        wanted = {"instruction_set": INSTRUCTION_SET, "group_models": config.minute_of_models(samples)}
         if not self.is_begun:
-            known = config.instruction_set or INSTRUCTION_SET
-            begun = config.model_copy(update={"instruction_set": known})
+            begun = _filled(config, wanted)
             if self._begin_new(begun, samples):
                 return begun
         there = self.config()  # perhaps of another command that has begun at the same time
-        if config.instruction_set is None:
-            known = there.instruction_set or INSTRUCTION_SET
-            config = config.model_copy(update={"instruction_set": known})
+        config = _filled(_filled(config, there.model_dump()), wanted)
         differing = differences(_flat(there), _flat(config))
         if not differing and samples_digest(self.samples()) != samples_digest(samples):
             differing = [f"the content of {config.dataset} has changed"]
@@ -71,10 +72,11 @@ class Store(Folder):
         return (self.path / "study.toml").exists()
 
     def config(self) -> StudyConfig:
+        """What is studied, as study.toml says it. A study that does not say the size of its groups has the least."""
         path = self.path / "study.toml"
         if not path.is_file():
             raise ConfigError(f"{self.path} is not a study: it holds no study.toml; make one with 'fewlevels study'")
-        return make_config(read_config(path), str(path))
+        return make_config({"group_models": FEWEST_GROUP_MODELS} | read_config(path), str(path))
 
     def samples(self) -> Samples:
         """What the study ran on. Version 0.1.0 called the inputs x. Raises StoreError where they cannot be read."""
@@ -91,6 +93,12 @@ class Store(Folder):
                 f"{path} cannot be read: {error}; without it nothing says what the results are of: put "
                 "it back, or use another folder"
             ) from None
+
+
+def _filled(config: StudyConfig, values: dict[str, Any]) -> StudyConfig:
+    """The configuration with these values where it names none."""
+    missing = {name: value for name, value in values.items() if getattr(config, name) is None}
+    return config.model_copy(update=missing)
 
 
 def _flat(config: StudyConfig) -> Provenance:

@@ -15,14 +15,13 @@ from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import fewest_levels
 from fewlevels.storage.columns import as_rows
 from fewlevels.storage.provenance import Provenance, digest
-from fewlevels.study.config import StudyConfig
+from fewlevels.study.config import FEWEST_GROUP_MODELS, StudyConfig
 from fewlevels.training.config import TrainingConfig
 from fewlevels.training.sgd import train, trajectory
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-GROUP_MODELS = 96
 RESULTS_FORMAT = 2
 """Of what is stored; to be raised when the same configuration gives other numbers or other columns."""
 
@@ -38,8 +37,9 @@ class Group:
 
 def groups_of(config: StudyConfig) -> list[Group]:
     """All groups of a study, in the order of their models."""
-    begins = range(0, config.models, GROUP_MODELS)
-    groups = [Group(f"models-{begin:06d}", range(begin, min(begin + GROUP_MODELS, config.models))) for begin in begins]
+    size = config.group_models or FEWEST_GROUP_MODELS
+    begins = range(0, config.models, size)
+    groups = [Group(f"models-{begin:06d}", range(begin, min(begin + size, config.models))) for begin in begins]
     zones = [Group(f"zone-{zone}", range(config.zones.models), zone) for zone in range(len(config.zones.starts))]
     return groups + zones
 
