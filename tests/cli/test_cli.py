@@ -422,7 +422,7 @@ def test_every_option_reaches_the_studys_configuration(own_study):
     folder, options = own_study
     stored = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     assert stored.pop("zones") == ZonesConfig().model_dump()
-    assert stored.pop("group_models") == 96  # has no option
+    assert (stored.pop("group_models"), stored.pop("keep_weights")) == (96, True)  # no option says these
     assert stored == options
 
 

@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fewlevels import Conditions, FitConfig, Networks, Samples, load_device
+from fewlevels import Conditions, FitConfig, Networks, Samples, load_device, load_digits
 from fewlevels.circuit.network.simulation import Agreement
 from fewlevels.cli.main import app
 from fewlevels.fitting.store import stored_fit
 from fewlevels.storage.folder import METADATA
 from fewlevels.study.circuits import CircuitOptions, store_agreement
 from fewlevels.study.config import StudyConfig, ZonesConfig
+from fewlevels.study.groups import provenances
 from fewlevels.study.result import StudyResult
 from tools.help_pages import PAGE, commands_of, page
 
@@ -182,7 +183,8 @@ def test_every_column_of_a_shard_is_documented(folder: Path, heading: str, names
 def test_every_key_of_provenance_is_documented(folder: Path) -> None:
     shards = folder.parent.glob("*/shards/*.parquet")
     made_of = [json.loads(pq.read_schema(shard).metadata[METADATA]) for shard in shards]
-    assert {key for each in made_of for key in each} == documented("Provenance of shards")
+    bare = provenances(StudyConfig(keep_weights=False), load_digits(5)).values()
+    assert {key for each in (*made_of, *bare) for key in each} == documented("Provenance of shards")
 
 
 def test_every_key_of_a_study_s_configuration_is_documented() -> None:

@@ -1,6 +1,7 @@
 """A folder of results: locked or not, shards that say what they were made of, and a folder that goes away."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
-from fewlevels.storage import files
+from fewlevels.storage import files, folder as folder_module
 from fewlevels.storage.folder import Folder, checksum
 from tests.storage.test_files import dead_process, unfinished
 
@@ -36,6 +37,74 @@ def test_a_shard_is_read_as_it_was_written_and_its_bytes_depend_on_nothing_else(
     (one,), (other,) = (list(each.shards.iterdir()) for each in (folder, again))
     assert (one.name, one.read_bytes()) == (other.name, other.read_bytes())
     assert checksum(one.read_bytes()) in one.name
+
+
+def flip(path: Path) -> None:
+    """Damage a file and keep its size."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_shard_that_was_verified_and_has_not_changed_is_not_read_again(folder, monkeypatch):
+    with folder.locked():
+        assert folder.has_shard("one", MADE_OF)
+        folder.remember()
+    again, opened, read = Folder(folder.path), folder_module._opened, list[Path]()
+    monkeypatch.setattr(folder_module, "_opened", lambda path: read.append(path) or opened(path))
+    assert again.has_shard("one", MADE_OF)
+    assert not read
+    assert again.read_shard("one", MADE_OF, ["q"]).equals(TABLE)
+    assert not read
+    with pytest.raises(ConfigError, match="seed is 1 there and 2 here"):
+        again.has_shard("one", MADE_OF | {"seed": 2})
+    assert Folder(folder.path, verify=True).has_shard("one", MADE_OF)
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("known", [b"", b"[]", b'{"one": 1}', b'{"one": ["a", 2, 3]}', b"\xff", b"[" * 10**5])
+def test_a_damaged_record_of_what_was_verified_is_no_record(folder, known):
+    (folder.path / "verified.json").write_bytes(known)
+    with folder.locked():
+        assert folder.has_shard("one", MADE_OF)
+        folder.remember()
+    (shard,) = folder.shards.iterdir()
+    status = shard.stat()
+    stored = json.loads((folder.path / "verified.json").read_bytes())
+    assert {name: each[:2] for name, each in stored.items()} == {shard.name: [status.st_size, status.st_mtime_ns]}
+
+
+def test_a_verified_shard_that_was_damaged_is_noticed_by_its_time_or_where_all_are_verified(folder):
+    with folder.locked():
+        assert folder.has_shard("one", MADE_OF)
+        folder.remember()
+    (shard,) = folder.shards.iterdir()
+    times = shard.stat().st_atime_ns, shard.stat().st_mtime_ns
+    flip(shard)
+    with pytest.raises(StoreError, match=f"{shard.name} is damaged"):
+        Folder(folder.path).read_shard("one", MADE_OF)
+    os.utime(shard, ns=times)  # as a disk does that loses a bit
+    assert Folder(folder.path).has_shard("one", MADE_OF)
+    shard.write_bytes(b"x" * shard.stat().st_size)
+    os.utime(shard, ns=times)
+    with pytest.raises(
+        StoreError, match=f"{shard.name} cannot be read: .*; run the same command with --verify to mend"
+    ):
+        Folder(folder.path).read_shard("one", MADE_OF)
+    damaged = list[Path]()
+    assert not Folder(folder.path, damaged.append, verify=True).has_shard("one", MADE_OF)
+    assert damaged == [shard]
+
+
+def test_what_two_writers_verified_is_remembered_together(folder):
+    one, two = Folder(folder.path), Folder(folder.path)
+    with one.shared(), two.shared():
+        assert one.has_shard("one", MADE_OF)
+        two.add_shard(two.write_shard("two", TABLE, MADE_OF), MADE_OF)
+        one.remember()
+        two.remember()
+    there = {path.name for path in folder.shards.iterdir()}
+    assert json.loads((folder.path / "verified.json").read_bytes()).keys() == there
 
 
 def test_what_is_missing_is_said_by_name(folder):

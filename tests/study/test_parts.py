@@ -13,7 +13,7 @@ from fewlevels import load_digits
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.storage.files import write_whole
-from fewlevels.study import run as run_module
+from fewlevels.study import work as work_module
 from fewlevels.study.config import StudyConfig, make_config
 from fewlevels.study.folder import Store
 from fewlevels.study.groups import groups_of
@@ -46,8 +46,8 @@ def test_every_group_is_in_exactly_one_part():
 
 def test_five_parts_in_a_shuffled_order_end_with_the_same_bytes(tmp_path, plain, monkeypatch):
     computed = []
-    compute = run_module.compute
-    monkeypatch.setattr(run_module, "compute", lambda *args: computed.append(args[-1].name) or compute(*args))
+    compute = work_module.compute
+    monkeypatch.setattr(work_module, "compute", lambda *args: computed.append(args[-1].name) or compute(*args))
     for number in (4, 2, 5, 2, 1, 3):
         there = run_part(CONFIG, tmp_path, Threads(1), Part(number, 5))
     assert (there.groups, there.all_groups) == (len(groups_of(CONFIG)),) * 2

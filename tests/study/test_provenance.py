@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, FewlevelsError, FewlevelsWarning, StoreError, TrainingError
 from fewlevels.study import finish as finish_module, groups as groups_module
+from fewlevels.study.analysis import summarise
 from fewlevels.study.config import make_config, read_config
 from fewlevels.study.groups import compute, groups_of, provenances
 from fewlevels.study.result import load_study
@@ -73,6 +75,7 @@ EDITS = [
     ("every_epochs", "10", r"zones.every_epochs is 5 there and 10 here"),
     ("dataset", '"digits7"', "dataset is 'digits5' there and 'digits7' here"),
     ("group_models", "64", "models is 96 there and 64 here"),
+    ("keep_weights", "false", "keep_weights is unknown there and False here"),
     ("instruction_set", f'"{"v3" if SETS[0] == "v4" else "v4"}"', "instruction_set is '"),
 ]
 
@@ -268,21 +271,56 @@ def test_damage_to_what_a_study_leaves_is_mended_by_the_same_command(study, name
     assert name == "run.json" or again.wall_seconds == wall_seconds
 
 
-def test_weights_too_large_for_matlab_are_left_out_and_that_is_said_once(study, monkeypatch, recwarn):
-    largest = np.load(study / "weights.npz")["W1"].nbytes
-    (study / "weights.mat").unlink()
+def test_weights_too_large_for_one_file_are_left_out_and_that_is_said_once(study, monkeypatch, recwarn):
+    large = 4 * 180 * 350
+    for name in ("weights.npz", "weights.mat"):
+        (study / name).unlink()
     before = contents(study)
-    monkeypatch.setattr(finish_module, "MAT_VARIABLE_BYTES", largest - 1)
-    said = r"weights\.mat is left out: W1 has 0\.0 GB, .* MATLAB 5 file holds .* a variable; weights\.npz and shards/"
+    monkeypatch.setattr(finish_module, "WEIGHTS_BYTES", large - 1)
+    said = r"weights\.npz and weights\.mat are left out of .*: the weights have 0\.0 GB; shards/ holds them"
+    (study / "run.json").unlink()
     with pytest.warns(FewlevelsWarning, match=said):
         run_study(make_config(TINY, "test"), study, Nothing(1))
     run_study(make_config(TINY, "test"), study, Nothing(1))
     assert not recwarn.list
     assert contents(study) == before
-    monkeypatch.setattr(finish_module, "MAT_VARIABLE_BYTES", largest)
-    (study / "weights.npz").unlink()
+    monkeypatch.setattr(finish_module, "WEIGHTS_BYTES", large)
     run_study(make_config(TINY, "test"), study, Nothing(1))
     assert (study / "weights.mat").exists()
+
+
+def test_a_study_without_weights_trains_a_network_again_when_it_is_asked_for(study, tmp_path):
+    bare, whole = tmp_path / "bare", load_study(study)
+    result = run_study(make_config(TINY | {"keep_weights": False}, "test"), bare, Threads(1))
+    assert not (bare / "weights.npz").exists()
+    assert sum(path.stat().st_size for path in (bare / "shards").iterdir()) < 0.1 * sum(
+        path.stat().st_size for path in (study / "shards").iterdir()
+    )
+    assert run_study(result.config, bare, Nothing(1)).wall_seconds == result.wall_seconds
+    one, other = (asdict(summarise(replace(each, wall_seconds=0.0))) for each in (result, whole))
+    np.testing.assert_equal(one, other)
+    some = np.array([179, 3, 95, 96])
+    for one, other in zip(result.networks[some].weights, whole.networks[some].weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(result.networks.weights, whole.networks.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ConfigError, match="different study: keep_weights is False there and True here"):
+        run_study(make_config(TINY, "test"), bare, Nothing(1))
+
+
+def test_networks_of_a_study_are_read_by_their_index(study):
+    networks, weights = load_study(study).networks, np.load(study / "weights.npz")
+    for models in (-1, 97, slice(90, 100), slice(0), np.array([100, 2, 2, 179]), np.arange(180) % 7 == 3):
+        some = networks[models]
+        for layer, w in enumerate(some.weights, start=1):
+            assert w.dtype == np.float64
+            np.testing.assert_array_equal(w, np.atleast_3d(weights[f"W{layer}"][models]).reshape(w.shape))
+    with pytest.raises(IndexError, match="model must be -180 to 179, got 180"):
+        networks[180]
+    assert "weights" not in load_study(study).networks.__dict__
+    assert len(networks.with_joint(networks.joint())) == len(networks) == 180
+    np.testing.assert_array_equal(np.ptp(networks.joint(), axis=1), networks.weight_range())
+    assert repr(networks) == "<Networks: 180 of 25-10-10>"
 
 
 @pytest.mark.parametrize("lost", ["removed", "made anew"])

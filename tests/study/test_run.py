@@ -26,7 +26,9 @@ TINY = {"seeds": 3, "repeats": 60, "epochs": 20, "q_max": 4, "zones": {"models":
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every result file's bytes; run.json holds the wall time and is left out."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", "lock"))
+    files = (
+        path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", "lock", "verified.json")
+    )
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

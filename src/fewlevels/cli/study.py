@@ -63,10 +63,16 @@ def study(
             "NAME",
         ),
     ] = None,
+    no_weights: Annotated[
+        bool, typer.Option("--no-weights", help="Store no weights; a network is trained again when it is asked for.")
+    ] = False,
     part: Annotated[
         Optional[str],
         option("--part", "The K-th of N parts of the work; the same command without it finishes the study.", "K/N"),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all that is there and mend what is damaged, changed or not.")
+    ] = False,
     jobs: Jobs = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -86,7 +92,7 @@ def study(
     study_config = _configuration(ctx, preset, config)
     run = run_study if part is None else partial(run_part, part=Part.parse(part))
     with shown_progress("training and searching", "models", quiet) as on_progress:
-        result = run(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged)
+        result = run(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged, verify=verify)
     if isinstance(result, Present):
         return None if quiet else print(f"part {part} is done; {result}")
     report_path = write_report(out, result)
@@ -104,7 +110,7 @@ def _configuration(ctx: typer.Context, preset: str | None, file: Path | None) ->
         raise ConfigError(f"--preset must be one of {', '.join(PRESETS)}, got {preset!r}")
     if preset is not None and file is not None:
         raise ConfigError("give either --preset or --config, not both")
-    options = given(ctx, StudyConfig)
+    options = given(ctx, StudyConfig) | ({"keep_weights": False} if ctx.params["no_weights"] else {})
     values = (read_config(file) if file else dict(PRESETS[preset or "paper"])) | options
     beside = file.parent if file and "dataset" not in options else Path()
     if isinstance(named := values.get("dataset"), str) and named not in NAMES and (beside / named).is_file():

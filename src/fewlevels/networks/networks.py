@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +132,7 @@ class Networks:
                 raise IndexError(f"model must be {-len(self)} to {len(self) - 1}, got {models}")
             models = slice(models, models + 1 or None)
         biases = tuple(None if b is None else b[models] for b in self.biases)
-        return replace(self, weights=tuple(w[models] for w in self.weights), biases=biases)
+        return self._like(tuple(w[models] for w in self.weights), biases)
 
     @property
     def plain(self) -> bool:
@@ -179,7 +179,7 @@ class Networks:
         shaped = (part.reshape(len(joint), *shape) for part, shape in zip(parts, self.shapes, strict=True))
         repeats = len(joint) if len(self) == 1 else 1
         biases = tuple(None if b is None else b.repeat(repeats, axis=0) for b in self.biases)
-        return replace(self, weights=tuple(shaped), biases=biases)
+        return self._like(tuple(shaped), biases)
 
     def with_bias_rows(self) -> Networks:
         """The same networks with each layer's bias on word lines of its own, as weights among the others; see
@@ -187,7 +187,10 @@ class Networks:
         """
         laid = [on_rows(w, b) for w, b in zip(self.weights, self.biases, strict=True)]
         rows = tuple(given + more for given, (_, more) in zip(self.bias_rows, laid, strict=True))
-        return replace(self, weights=tuple(w for w, _ in laid), biases=(), bias_rows=rows)
+        return Networks(tuple(w for w, _ in laid), activations=self.activations, bias_rows=rows)
+
+    def _like(self, weights: tuple[FloatArray, ...], biases: tuple[FloatArray | None, ...]) -> Networks:
+        return Networks(weights, biases=biases, activations=self.activations, bias_rows=self.bias_rows)
 
     def sums(self, x: FloatArray) -> FloatArray:
         """What the last layer's units sum, before their activation: (models, samples, outputs). x: as `outputs` takes

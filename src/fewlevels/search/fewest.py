@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,19 @@ COPIES = 8
 
 UNITS_HELD = 4
 """Values of a layer's units that judging holds at once, for each sample of a model, at most."""
+
+
+OF_MODELS = (
+    "networks",
+    "q",
+    "stable_q",
+    "occupied",
+    "recognition",
+    "recognition_trace",
+    "output_margin_trace",
+    "setting_trace",
+)
+"""Fields of FewestLevels that have a row for each model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +86,12 @@ class FewestLevels(Aimed):
     def solved(self) -> npt.NDArray[np.bool_]:
         """Whether a number of levels up to q_max reaches the target, (models,)."""
         return self.q > 0
+
+    def of(self, models: npt.NDArray[np.intp]) -> FewestLevels:
+        """What was found for these models alone."""
+        held: dict[str, Any] = {name: getattr(self, name) for name in OF_MODELS}
+        chosen: dict[str, Any] = {name: each if each is None else each[models] for name, each in held.items()}
+        return replace(self, **chosen)
 
     def quantization(self, model: int) -> Quantized:
         """Levels and assignment of one model at its fewest levels. Raises SearchError where it is unsolved, or where

@@ -2,6 +2,7 @@
 
 NAME                             any file, there whole or not at all
 shards/NAME-CHECKSUM.parquet     tables, each with what it was made of (its provenance) in its metadata
+verified.json                    which of them were read and matched their checksum, and when they had last changed
 lock                             held by the process that works here
 
 The lock only saves work. Results are right without it, even if two processes write here at once: temporary names are
@@ -20,14 +21,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fewlevels.common.words import printable
 from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
 from fewlevels.storage.files import failures, remove_unfinished, write_whole
 from fewlevels.storage.lock import UNSUPPORTED, try_lock
-from fewlevels.storage.provenance import Provenance, differences
+from fewlevels.storage.provenance import Provenance, differences, digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +41,9 @@ SHARD = re.compile(rf"(.+)-[0-9a-f]{{{CHECKSUM_DIGITS}}}\.parquet")
 
 METADATA = b"fewlevels"
 """The key of a shard's provenance, as JSON, in the metadata of its Parquet schema."""
+
+VERIFIED = "verified.json"
+"""Of each shard's file its size in bytes, its time of change in ns and the digest of its provenance."""
 
 FOLDERS = ("", "shards", "figures")
 """The subfolders that hold a command's files; '' is the folder itself."""
@@ -52,15 +57,19 @@ def checksum(content: bytes) -> str:
 class Folder:
     """A folder of results. Raises StoreError where it cannot be read or written.
 
-    The shards are listed once, when one is first asked for, and again when work in the folder begins.
-    on_damaged: called with every shard that `find_shard` removes because it is damaged.
+    The shards are listed once, when one is first asked for, and again when work in the folder begins. One that was
+    verified and has not changed since, by its size and its time of change, is not verified again.
+    on_damaged: called with every shard that `find_shard` removes because it is damaged. verify: all are verified.
     """
 
-    def __init__(self, path: Path, on_damaged: Callable[[Path], None] = lambda _: None) -> None:
-        self.path, self.on_damaged = path, on_damaged
+    def __init__(
+        self, path: Path, on_damaged: Callable[[Path], None] = lambda _: None, *, verify: bool = False
+    ) -> None:
+        self.path, self.on_damaged, self.verify = path, on_damaged, verify
         self.shards = path / "shards"
         self._held: list[tuple[int, Path]] = []
         self._listing: dict[str, list[Path]] | None = None
+        self._verified: dict[str, Verified] | None = None
         self._tidied: set[Path] = set()
         self._said: set[Path] = set()  # that were left aside
 
@@ -101,7 +110,7 @@ class Folder:
         with failures(f"write in {self.path}"):
             self.shards.mkdir(parents=True, exist_ok=True)
         with self.held():
-            self._listing = None
+            self._listing = self._verified = None
             yield
 
     @contextmanager
@@ -145,8 +154,8 @@ class Folder:
     def write_npz(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         self.write(name, npz(arrays))
 
-    def write_shard(self, name: str, table: pa.Table, made_of: Provenance) -> None:
-        """Store a table, with what it was made of."""
+    def write_shard(self, name: str, table: pa.Table, made_of: Provenance) -> str:
+        """Store a table, with what it was made of. Returns the name of its file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -155,10 +164,23 @@ class Folder:
         metadata = {METADATA: json.dumps(provenance).encode()}
         pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
         content = buffer.getvalue().to_pybytes()
-        path = self.shards / f"{name}-{checksum(content)}.parquet"
-        self.write(f"shards/{path.name}", content)
+        file = f"{name}-{checksum(content)}.parquet"
+        self.write(f"shards/{file}", content)
+        if self._listing is not None:
+            self.add_shard(file, made_of)
+        return file
+
+    def add_shard(self, file: str, made_of: Provenance) -> None:
+        """Know of a shard that another one has just written by `write_shard`, which gave this name of its file."""
+        name, path = file.rpartition("-")[0], self.shards / file
         paths = self._paths().setdefault(name, [])
         paths += [path] if path not in paths else []
+        with suppress(OSError):  # not seen here yet: read when it is needed
+            self._known[file] = Verified.now(path, _plain(name, made_of))
+
+    def has_shard(self, name: str, made_of: Provenance) -> bool:
+        """Whether `find_shard` finds one. It is not opened where it was verified and has not changed."""
+        return self._find(name, made_of) is not None
 
     def read_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table:
         """The table of this name that was made of this, or these columns of it.
@@ -166,31 +188,27 @@ class Folder:
         Raises StoreError where it is missing or damaged, ConfigError, which says what differs, where only one that was
         made of something else is there.
         """
-        shards = dict[Path, _Shard]()
-        for path in self._paths().get(name, []):
-            if (shard := _opened(path)) is None:
-                raise StoreError(
-                    f"{path} is damaged, its checksum does not match; run the same command again to mend it"
-                )
-            shards[path] = shard
-        chosen = self._chosen(_plain(name, made_of), shards)
+
+        def refuse(path: Path) -> None:
+            raise StoreError(f"{path} is damaged, its checksum does not match; run the same command again to mend it")
+
+        chosen = self._found(name, _plain(name, made_of), refuse)
         if chosen is None:
             raise StoreError(f"{self.path} is not complete: {name} is missing; run the same command again to go on")
         return chosen.read(columns)
 
-    def find_shard(self, name: str, made_of: Provenance, columns: Sequence[str] | None = None) -> pa.Table | None:
+    def find_shard(self, name: str, made_of: Provenance) -> pa.Table | None:
         """As `read_shard`, for who can make the table again: None where it is missing. A damaged one is removed."""
-        shards = dict[Path, _Shard]()
-        for path in list(self._paths().get(name, [])):
-            if (shard := _opened(path)) is not None:
-                shards[path] = shard
-                continue
-            with failures(f"remove {path}"):
-                path.unlink(missing_ok=True)
-            self._paths()[name].remove(path)
-            self.on_damaged(path)
-        chosen = self._chosen(_plain(name, made_of), shards)
-        return None if chosen is None else chosen.read(columns)
+        found = self._find(name, made_of)
+        return None if found is None else found.read(None)
+
+    def remember(self) -> None:
+        """Store which shards were verified."""
+        there = {path.name for paths in self._paths().values() for path in paths}
+        known = {file: each for file, each in (_read_verified(self.path) | self._known).items() if file in there}
+        if known != _read_verified(self.path):
+            lines = ",\n".join(f"{json.dumps(file)}: {json.dumps(known[file])}" for file in sorted(known))
+            self.write(VERIFIED, f"{{\n{lines}\n}}\n".encode())
 
     def names(self) -> list[str]:
         """Of all shards that are there."""
@@ -204,10 +222,42 @@ class Folder:
                     self._listing.setdefault(match[1], []).append(self.shards / match[0])
         return self._listing
 
+    @property
+    def _known(self) -> dict[str, Verified]:
+        if self._verified is None:
+            self._verified = {} if self.verify else _read_verified(self.path)
+        return self._verified
+
+    def _find(self, name: str, made_of: Provenance) -> _Shard | None:
+        def remove(path: Path) -> None:
+            with failures(f"remove {path}"):
+                path.unlink(missing_ok=True)
+            self._paths()[name].remove(path)
+            self.on_damaged(path)
+
+        return self._found(name, _plain(name, made_of), remove)
+
+    def _found(self, name: str, wanted: Provenance, damaged: Callable[[Path], None]) -> _Shard | None:
+        """The shard of this provenance; None where there is none. damaged: called with each that is."""
+        paths = self._paths().get(name, [])
+        if len(paths) == 1 and (known := self._known.get(paths[0].name)):
+            with suppress(OSError):
+                if known == Verified.now(paths[0], wanted):
+                    return _Shard(path=paths[0], provenance=wanted)
+        shards = dict[Path, _Shard]()
+        for path in list(paths):
+            if (shard := _opened(path)) is None:
+                damaged(path)
+            else:
+                shards[path] = shard
+        return self._chosen(wanted, shards)
+
     def _chosen(self, wanted: Provenance, shards: dict[Path, _Shard]) -> _Shard | None:
         """The first shard of this provenance. Of others it warns where they can be left aside, else it raises."""
         differing = {path: differences(shard.provenance, wanted) for path, shard in shards.items()}
         chosen = next((shards[path] for path, differs in differing.items() if not differs), None)
+        if chosen is not None and chosen.verified is not None:
+            self._known[chosen.path.name] = chosen.verified
         for path, differs in differing.items():
             there = shards[path].provenance
             if not there and chosen is None:
@@ -225,31 +275,72 @@ class Folder:
         return chosen
 
 
-@dataclass(frozen=True)
+class Verified(NamedTuple):
+    """What a file was like when its content matched its checksum."""
+
+    bytes: int
+    changed_ns: int
+    provenance: str
+
+    @classmethod
+    def now(cls, path: Path, provenance: Provenance) -> Verified:
+        status = path.stat()
+        return cls(status.st_size, status.st_mtime_ns, digest(provenance))
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Shard:
-    file: pq.ParquetFile
+    """content, verified: None where it was verified earlier, and is read when it is needed."""
+
+    path: Path
     provenance: Provenance
+    content: bytes | None = None
+    verified: Verified | None = None
 
     def read(self, columns: Sequence[str] | None) -> pa.Table:
-        return self.file.read(columns, use_threads=False)
+        import pyarrow as pa
+
+        try:
+            return _parquet(self.path if self.content is None else self.content).read(columns, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(
+                f"{self.path} cannot be read: {printable(error)}; run the same command with --verify to mend it"
+            ) from None
 
 
 def _opened(path: Path) -> _Shard | None:
     """A shard that was read; None where its content does not match its name. Without provenance, that is empty."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     with failures(f"read {path}"):
-        content = path.read_bytes()
+        status, content = path.stat(), path.read_bytes()
     if not path.stem.endswith(f"-{checksum(content)}"):
         return None
     try:
-        # Not pq.read_table: a thread of Arrow's that holds `content` when the interpreter ends aborts the process.
-        file = pq.ParquetFile(pa.BufferReader(content))
-        provenance = json.loads((file.schema_arrow.metadata or {}).get(METADATA, b"{}"))
+        metadata = _parquet(content).schema_arrow.metadata or {}
+        provenance = json.loads(metadata.get(METADATA, b"{}"))
     except (pa.ArrowException, ValueError):
         return None
-    return _Shard(file, provenance if isinstance(provenance, dict) else {})
+    provenance = provenance if isinstance(provenance, dict) else {}
+    verified = Verified(status.st_size, status.st_mtime_ns, digest(provenance))
+    return _Shard(path=path, provenance=provenance, content=content, verified=verified)
+
+
+def _parquet(source: Path | bytes) -> pq.ParquetFile:
+    """Opened without threads of Arrow's: one that holds the content when the interpreter ends aborts the process."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
+
+
+def _read_verified(folder: Path) -> dict[str, Verified]:
+    """What is known of a folder's shards; nothing where that cannot be read."""
+    try:
+        stored = json.loads((folder / VERIFIED).read_bytes())
+        return {file: Verified(int(each[0]), int(each[1]), str(each[2])) for file, each in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        return {}
 
 
 def _plain(name: str, made_of: Provenance) -> Provenance:

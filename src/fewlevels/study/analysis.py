@@ -60,7 +60,7 @@ def summarise(result: SearchedStudy) -> Summary:
     """The summary of a study; where no model is solved, levels are 0 and statistics of them NaN."""
     found = result.search
     ranges, used = found.networks.weight_range(), result.counted
-    q, occupied, weights = found.q[used], found.occupied[used], found.networks.joint().shape[1]
+    q, occupied, weights = found.q[used], found.occupied[used], sum(map(math.prod, found.networks.shapes))
     q_min, occupied_min = (int(levels.min()) if q.size else 0 for levels in (q, occupied))
     correlation, interval = rank_correlation(ranges[used], q)
     return Summary(

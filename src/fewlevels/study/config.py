@@ -75,6 +75,7 @@ class StudyConfig(_Strict):
     seeds x repeats models, each trained for epochs x iterations backpropagations. seed: the root of all randomness.
     instruction_set: that training uses and its rounding depends on; None: of this processor the best.
     group_models: models that are computed and stored together; no result depends on it. None: about a minute's work.
+    keep_weights: whether weights are stored; else a network is trained again when it is asked for.
     """
 
     dataset: str = "digits5"
@@ -91,6 +92,7 @@ class StudyConfig(_Strict):
     quantizer: str = "midpoint"
     instruction_set: str | None = None
     group_models: Count | None = None
+    keep_weights: bool = True
     zones: ZonesConfig = ZonesConfig()
 
     @field_validator("init")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import platform
 import warnings
 from dataclasses import asdict, dataclass
@@ -13,10 +14,14 @@ import numpy as np
 from fewlevels.errors import FewlevelsWarning
 from fewlevels.search.fewest import FewestLevels
 from fewlevels.storage.folder import checksum, npz
+from fewlevels.study.config import StudyConfig
 from fewlevels.study.folder import Store
 
-MAT_VARIABLE_BYTES = 2_000_000_000
-"""Of the largest array that weights.mat holds; a MATLAB 5 file ends at 2^31 bytes a variable, its head included."""
+WEIGHTS = "weights.npz", "weights.mat"
+
+WEIGHTS_BYTES = 1_000_000_000
+"""Of the weights of all models, as float32, that go in one file each for NumPy and MATLAB; of more, shards/ is the only
+place. No variable of a MATLAB 5 file may have 2^31 bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +48,30 @@ def read_run(store: Store) -> Run | None:
         return None
 
 
-def is_finished(store: Store, run: Run) -> bool:
+def is_finished(store: Store, config: StudyConfig, found: FewestLevels, run: Run) -> bool:
     """Whether the weights that `finish` wrote in this run are there, undamaged."""
-    return "weights.npz" in run.file_checksums and all(
+    wanted = set(WEIGHTS) if _in_files(config, found) else set()
+    return wanted <= run.file_checksums.keys() and all(
         store.checksum_of(name) == expected for name, expected in run.file_checksums.items()
     )
 
 
-def finish(store: Store, found: FewestLevels, wall_seconds: float, machine: dict[str, str]) -> Run:
+def finish(store: Store, config: StudyConfig, found: FewestLevels, wall_seconds: float, machine: dict[str, str]) -> Run:
     """Write the weights for NumPy and MATLAB, and run.json.
 
-    Warns where weights.mat is left out because an array is too large for it.
+    Warns where weights are left out because they are too many for one file.
     """
-    arrays: dict[str, np.ndarray] = {
-        f"W{layer}": w.astype(np.float32) for layer, w in enumerate(found.networks.weights, start=1)
-    }
-    arrays["q"] = found.q
-    contents = {"weights.npz": npz(arrays)}
-    largest = max(arrays, key=lambda name: arrays[name].nbytes)
-    if arrays[largest].nbytes <= MAT_VARIABLE_BYTES:
-        contents["weights.mat"] = _mat(arrays)
-    else:
+    contents = dict[str, bytes]()
+    if _in_files(config, found):
+        arrays: dict[str, np.ndarray] = {
+            f"W{layer}": w.astype(np.float32) for layer, w in enumerate(found.networks.weights, start=1)
+        }
+        arrays["q"] = found.q
+        contents = dict(zip(WEIGHTS, (npz(arrays), _mat(arrays)), strict=True))
+    elif config.keep_weights:
         warnings.warn(
-            f"{store.path / 'weights.mat'} is left out: {largest} has {arrays[largest].nbytes / 1e9:.1f} GB, and a "
-            f"MATLAB 5 file holds {MAT_VARIABLE_BYTES / 1e9:g} GB a variable; weights.npz and shards/ hold the same",
+            f"{' and '.join(WEIGHTS)} are left out of {store.path}: the weights have {_bytes(found) / 1e9:.1f} GB; "
+            "shards/ holds them, for NumPy, MATLAB and DuckDB to read part by part",
             FewlevelsWarning,
             stacklevel=2,
         )
@@ -76,6 +81,15 @@ def finish(store: Store, found: FewestLevels, wall_seconds: float, machine: dict
     run = Run(wall_seconds=round(wall_seconds, 1), machine=machine, file_checksums=checksums)
     store.write("run.json", json.dumps(asdict(run), indent=1).encode())
     return run
+
+
+def _in_files(config: StudyConfig, found: FewestLevels) -> bool:
+    return config.keep_weights and _bytes(found) <= WEIGHTS_BYTES
+
+
+def _bytes(found: FewestLevels) -> int:
+    """Of the weights of all models, as float32."""
+    return 4 * len(found.networks) * sum(map(math.prod, found.networks.shapes))
 
 
 def this_machine(instruction_set: str | None) -> dict[str, str]:

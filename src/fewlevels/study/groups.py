@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ def provenances(config: StudyConfig, samples: Samples) -> dict[str, Provenance]:
     of_models = config.model_dump(include={"repeats", "epochs", "init", "alpha", "q_max"})
     zones = config.zones.model_dump(exclude={"starts"})
     of_zones = {"seeds": config.seeds} | {f"zones.{name}": value for name, value in zones.items()}
+    of_models |= {} if config.keep_weights else {"keep_weights": False}
     own = {
         group.name: of_models | {"models": len(group.models)}
         if group.zone is None
@@ -76,13 +78,10 @@ def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
 
     if group.zone is not None:
         return _compute_zone(config, samples, group.zone)
-    keys = [divmod(model, config.repeats) for model in group.models]
-    networks = train(
-        samples, config.training(), models=keys, seed=config.seed, jobs=1, instruction_set=config.instruction_set
-    )
+    networks = trained(config, samples, group.models)
     quantizer = QUANTIZERS[config.quantizer]
     found = fewest_levels(networks, samples, quantizer=quantizer, alpha=config.alpha, q_max=config.q_max, jobs=1)
-    seed_index, repeat = np.array(keys, dtype=np.int32).T
+    seed_index, repeat = np.array([divmod(model, config.repeats) for model in group.models], dtype=np.int32).T
     columns: dict[str, Any] = {
         "model": np.array(group.models, dtype=np.int32),
         "seed_index": seed_index,
@@ -95,9 +94,16 @@ def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
         "occupied": found.occupied,
         "recognition_trace": as_rows(found.recognition_trace),
     }
-    for layer, w in enumerate(networks.weights, start=1):
+    for layer, w in enumerate(networks.weights if config.keep_weights else (), start=1):
         columns[f"w{layer}"] = as_rows(w.astype(np.float32))
     return pa.table(columns)
+
+
+def trained(config: StudyConfig, samples: Samples, models: Sequence[int]) -> Networks:
+    """Some models of a study, trained here, on one thread."""
+    keys = [divmod(model, config.repeats) for model in models]
+    instruction_set = config.instruction_set
+    return train(samples, config.training(), models=keys, seed=config.seed, jobs=1, instruction_set=instruction_set)
 
 
 def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:

@@ -18,7 +18,7 @@ from fewlevels.samples.files import Data
 from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
 from fewlevels.study.hints import assumed_sigmoids, hint, other_units
-from fewlevels.study.result import SearchedStudy, load_searched, load_trained
+from fewlevels.study.result import SearchedStudy, load_searched
 
 BEST = "best"
 
@@ -151,13 +151,13 @@ def read_inputs(
 
 
 def _of_study(source: Path, data: str | None, test: str | None, model: str | None) -> Inputs:
-    study = load_searched(source) if model == BEST else load_trained(source)
+    study = load_searched(source)
     samples = study.samples
     if data is not None:
         samples = samples_of(data)
         check_classes(study.samples, samples)
     index = None if model is None else model_index(model, len(study.networks))
-    if isinstance(study, SearchedStudy):
+    if model == BEST:
         index = best_of(study)
     judge = None if test is None else samples_of(test, test=True)
     check_classes(samples, judge)

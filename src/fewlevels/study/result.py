@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +19,12 @@ from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import FewestLevels
 from fewlevels.search.target import Target
 from fewlevels.storage.columns import as_matrix
+from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.finish import Run, read_run
 from fewlevels.study.folder import Store
 from fewlevels.study.groups import Group, groups_of, provenances
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainedStudy:
-    """The trained networks of a study."""
-
-    config: StudyConfig
-    samples: Samples
-    networks: Networks
+from fewlevels.study.stored import StoredNetworks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +67,18 @@ class SearchedStudy:
         """The least margin over voltages and samples of the circuit of each of these models, as `simulate` builds it by
         default; positive where it recognises every sample at every voltage.
         """
-        return np.array([self.circuit(model).current_margin for model in self.fewest])
+        fewest = self.search.of(self.fewest)
+        return np.array([_circuit(fewest, i, self.samples).current_margin for i in range(len(fewest.q))])
 
     def circuit(self, model: int, **options: Any) -> Simulation:
         """The circuit of one model at its fewest levels. options: those of `simulate`, which says what it raises; also
         SearchError where the model is unsolved.
         """
-        return simulate(self.search.networks[model], self.search.quantization(model), self.samples, **options)
+        return _circuit(self.search, model, self.samples, **options)
+
+
+def _circuit(found: FewestLevels, model: int, samples: Samples, **options: Any) -> Simulation:
+    return simulate(found.networks[model], found.quantization(model), samples, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,96 +97,61 @@ class StudyResult(SearchedStudy):
 def load_study(folder: Path) -> StudyResult:
     """A complete study from its folder alone. Raises ConfigError or StoreError where it is not one."""
     store = Store(folder)
-    return _read(store, zones=True).complete(read_run(store))
+    return read_study(store, read_run(store))
 
 
 def load_searched(folder: Path) -> SearchedStudy:
     """The models of a study, without the zones of Figure 5. Raises what `load_study` does."""
     store = Store(folder)
-    return _read(store).searched(read_run(store))
+    return SearchedStudy(**_models(store, read_run(store)))
 
 
-def load_trained(folder: Path) -> TrainedStudy:
-    """The trained networks of a study, in two thirds of the time of `load_study`. Raises what that does."""
-    return _read(Store(folder), only_weights=True).trained()
+def read_study(store: Store, run: Run | None) -> StudyResult:
+    """A complete study. run: None where that is not known. Raises what `load_study` does."""
+    models = _models(store, run)
+    zones = models["config"].zones
+    shape = len(zones.starts), zones.models
+    room = {"weight_range": np.empty(shape)}
+    room |= {name: np.empty((*shape, len(zones.at_epochs))) for name in ("recognition", "recognition_before")}
+    for group, made_of in _made_of(store, models, zones=True):
+        _fill(store, group, made_of, {name: each[group.zone] for name, each in room.items()})
+    return StudyResult(
+        **models,
+        zone_ranges=room["weight_range"],
+        zone_recognition=room["recognition"],
+        zone_recognition_before=room["recognition_before"],
+    )
 
 
-def _read(store: Store, *, zones: bool = False, only_weights: bool = False) -> Collected:
+def _models(store: Store, run: Run | None) -> dict[str, Any]:
+    """The fields of a SearchedStudy."""
     config, samples = store.config(), store.samples()
-    groups, made_of = groups_of(config), provenances(config, samples)
-    collected = Collected(config, samples, only_weights=only_weights)
-    for group in groups:
-        if zones or group.zone is None:
-            columns = collected.columns(group)
-            collected.add(group, store.read_shard(group.name, made_of[group.name], columns))
-    return collected
+    known = {
+        "config": config,
+        "samples": samples,
+        "wall_seconds": run.wall_seconds if run else 0.0,
+        "machine": run.machine if run else {},
+    }
+    room: dict[str, Any] = {"recognition_trace": np.empty((config.models, config.q_max))}
+    room |= {name: np.empty(config.models) for name in ("recognition", "weight_range")}
+    room |= {name: np.empty(config.models, np.intp) for name in ("q", "stable_q", "occupied")}
+    for group, made_of in _made_of(store, known, zones=False):
+        part = slice(group.models.start, group.models.stop)
+        _fill(store, group, made_of, {name: each[part] for name, each in room.items()})
+    networks = StoredNetworks(store, config, samples, room.pop("weight_range"))
+    quantizer, target = QUANTIZERS[config.quantizer], Target(config.alpha)
+    return known | {"search": FewestLevels(networks=networks, quantizer=quantizer, target=target, **room)}
 
 
-class Collected:
-    """Room for the results of a study's groups, filled as their tables are read or computed.
+def _made_of(store: Store, known: dict[str, Any], *, zones: bool) -> Iterator[tuple[Group, Provenance]]:
+    """The groups of the models, or those of the zones, and what each is made of."""
+    made_of = provenances(known["config"], known["samples"])
+    groups = (group for group in groups_of(known["config"]) if (group.zone is not None) == zones)
+    return ((group, made_of[group.name]) for group in groups)
 
-    only_weights: of the models' tables; their search is then left out.
-    """
 
-    def __init__(self, config: StudyConfig, samples: Samples, *, only_weights: bool = False) -> None:
-        self.config, self.samples = config, samples
-        models, zones = config.models, (len(config.zones.starts), config.zones.models)
-        shapes = itertools.pairwise([samples.inputs, config.hidden, len(samples.classes)])
-        self._weights = {f"w{layer}": np.empty((models, *shape)) for layer, shape in enumerate(shapes, start=1)}
-        self._search: dict[str, Any] = {}
-        if not only_weights:
-            self._search = {name: np.empty(models, np.intp) for name in ("q", "stable_q", "occupied")}
-            self._search["recognition"] = np.empty(models)
-            self._search["recognition_trace"] = np.empty((models, config.q_max))
-        epochs = len(config.zones.at_epochs)
-        self._zones = {"weight_range": np.empty(zones)}
-        self._zones |= {name: np.empty((*zones, epochs)) for name in ("recognition", "recognition_before")}
-
-    def columns(self, group: Group) -> list[str]:
-        """Those of the group's table that are wanted."""
-        return [name for name, _ in self._places(group)]
-
-    def add(self, group: Group, table: pa.Table) -> None:
-        for name, place in self._places(group):
-            column = table[name]
-            place[...] = column.to_numpy() if place.ndim == 1 else as_matrix(column).reshape(place.shape)
-
-    def trained(self) -> TrainedStudy:
-        return TrainedStudy(config=self.config, samples=self.samples, networks=Networks(tuple(self._weights.values())))
-
-    def searched(self, run: Run | None) -> SearchedStudy:
-        """run: None where that is not known."""
-        return SearchedStudy(**self._models(run))
-
-    def complete(self, run: Run | None) -> StudyResult:
-        """run: None where that is not known."""
-        return StudyResult(
-            **self._models(run),
-            zone_ranges=self._zones["weight_range"],
-            zone_recognition=self._zones["recognition"],
-            zone_recognition_before=self._zones["recognition_before"],
-        )
-
-    def _models(self, run: Run | None) -> dict[str, Any]:
-        """The fields of a SearchedStudy."""
-        found = FewestLevels(
-            networks=Networks(tuple(self._weights.values())),
-            quantizer=QUANTIZERS[self.config.quantizer],
-            target=Target(self.config.alpha),
-            **self._search,
-        )
-        return {
-            "config": self.config,
-            "samples": self.samples,
-            "search": found,
-            "wall_seconds": run.wall_seconds if run else 0.0,
-            "machine": run.machine if run else {},
-        }
-
-    def _places(self, group: Group) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        """Where each column of the group's table belongs."""
-        if group.zone is not None:
-            yield from ((name, room[group.zone]) for name, room in self._zones.items())
-        else:
-            for name, room in (self._weights | self._search).items():
-                yield name, room[group.models.start : group.models.stop]
+def _fill(store: Store, group: Group, made_of: Provenance, places: dict[str, npt.NDArray[Any]]) -> None:
+    """Read the columns of a group's table to their places."""
+    table = store.read_shard(group.name, made_of, list(places))
+    for name, place in places.items():
+        place[...] = table[name].to_numpy() if place.ndim == 1 else as_matrix(table[name])

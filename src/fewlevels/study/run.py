@@ -14,9 +14,10 @@ from fewlevels.samples.samples import Samples
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.finish import finish, is_finished, read_run, this_machine
 from fewlevels.study.folder import Store
-from fewlevels.study.groups import Group, compute, groups_of, provenances
+from fewlevels.study.groups import Group, groups_of, provenances
 from fewlevels.study.parts import Part, Present, present
-from fewlevels.study.result import Collected, StudyResult
+from fewlevels.study.result import StudyResult, read_study
+from fewlevels.study.work import Work
 from fewlevels.training.sgd import require_instruction_set, require_trainable
 
 
@@ -27,26 +28,28 @@ def run_study(
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_damaged: Callable[[Path], None] = lambda _: None,
+    verify: bool = False,
 ) -> StudyResult:
     """Run what is missing of a study and store it; returns the whole of it.
 
     Stopped at any instant, it loses at most the groups in flight; the same call goes on. The result depends on the
     configuration alone; where that names no instruction set, the folder's study goes on with its own, and a new one
-    takes this processor's best. Raises ConfigError where the folder holds a different study, TrainingError where this
-    processor does not run the instruction set, StoreError where it cannot write.
+    takes this processor's best. on_damaged: called with each file that is removed because it is damaged. verify: also
+    files are read that have not changed since they were verified.
+    Raises ConfigError where the folder holds a different study, TrainingError where a processor does not run the
+    instruction set, StoreError where the folder cannot be written.
     """
     began = time.perf_counter()
-    store, samples = _store(config, folder, on_damaged)
+    store, samples = _store(config, folder, on_damaged, verify)
     with store.locked():
         config = store.begin(config, samples)
-        collected = Collected(config, samples)
-        computed = _run_missing(store, config, samples, groups_of(config), engine, on_progress, collected)
+        computed = _run_missing(store, config, samples, groups_of(config), engine, on_progress)
         run = None if computed else read_run(store)
-        result = collected.complete(run)
-        if run is None or not is_finished(store, run):
+        result = read_study(store, run)
+        if run is None or not is_finished(store, config, result.search, run):
             wall_seconds = run.wall_seconds if run else time.perf_counter() - began
             machine = run.machine if run else this_machine(config.instruction_set)
-            run = finish(store, result.search, wall_seconds, machine)
+            run = finish(store, config, result.search, wall_seconds, machine)
             result = replace(result, wall_seconds=run.wall_seconds, machine=run.machine)
         return result
 
@@ -59,22 +62,25 @@ def run_part(
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_damaged: Callable[[Path], None] = lambda _: None,
+    verify: bool = False,
 ) -> Present:
     """Run what is missing of one part of a study and store it; returns how much of the study is there then.
 
     Parts may run at the same time, on any machines that see the folder, in any order, and again: none waits for
     another. Once all are there, `run_study` finishes the study. Raises what that raises.
     """
-    store, samples = _store(config, folder, on_damaged)
+    store, samples = _store(config, folder, on_damaged, verify)
     with store.shared():
         config = store.begin(config, samples)
         _run_missing(store, config, samples, part.of(groups_of(config)), engine, on_progress)
     return present(Store(folder))
 
 
-def _store(config: StudyConfig, folder: Path, on_damaged: Callable[[Path], None]) -> tuple[Store, Samples]:
+def _store(
+    config: StudyConfig, folder: Path, on_damaged: Callable[[Path], None], verify: bool
+) -> tuple[Store, Samples]:
     """The folder and the samples of a study that can be run."""
-    store, samples = Store(folder, on_damaged), config.samples()
+    store, samples = Store(folder, on_damaged, verify=verify), config.samples()
     config.training()  # what cannot be trained is refused here, before the folder is that study's
     require_trainable(samples)
     if not store.is_begun:
@@ -89,30 +95,21 @@ def _run_missing(
     groups: Sequence[Group],
     engine: Engine,
     on_progress: Callable[[Progress], None],
-    collected: Collected | None = None,
 ) -> bool:
-    """Compute and store those of the groups that are missing; returns whether any was. collected: takes all groups."""
+    """Compute and store those of the groups that are missing; returns whether any was."""
     began, made_of = time.perf_counter(), provenances(config, samples)
-    missing = []
-    for group in groups:
-        columns = collected.columns(group) if collected else []
-        table = store.find_shard(group.name, made_of[group.name], columns)
-        if table is None:
-            missing.append(group)
-        elif collected:
-            collected.add(group, table)
-    if missing:
-        require_instruction_set(config.instruction_set)
+    missing = [group for group in groups if not store.has_shard(group.name, made_of[group.name])]
     total = sum(len(group.models) for group in groups)
     done = earlier = total - sum(len(group.models) for group in missing)
     if groups:
         on_progress(Progress(done=done, done_now=0, total=total, seconds=0.0))
-    with closing(engine.run(lambda group: compute(config, samples, group), missing)) as computed:
-        for group, table in computed:
-            store.write_shard(group.name, table, made_of[group.name])
-            if collected:
-                collected.add(group, table)
-            done += len(group.models)
-            seconds = time.perf_counter() - began
-            on_progress(Progress(done=done, done_now=done - earlier, total=total, seconds=seconds))
+    try:
+        with closing(engine.run(Work.of(store, config, samples), missing)) as stored:
+            for group, file in stored:
+                store.add_shard(file, made_of[group.name])
+                done += len(group.models)
+                seconds = time.perf_counter() - began
+                on_progress(Progress(done=done, done_now=done - earlier, total=total, seconds=seconds))
+    finally:
+        store.remember()
     return bool(missing)

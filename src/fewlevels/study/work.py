@@ -1,0 +1,58 @@
+"""Work: what a worker does for a study. It computes a group and stores it, wherever the worker runs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from fewlevels.common.words import printable
+from fewlevels.errors import StoreError
+from fewlevels.samples.samples import Samples
+from fewlevels.storage.provenance import Provenance
+from fewlevels.study.config import StudyConfig
+from fewlevels.study.folder import Store
+from fewlevels.study.groups import Group, compute, provenances
+
+Known = tuple[StudyConfig, Samples, dict[str, Provenance]]
+
+
+class Work:
+    """Computes and stores groups of the study that a folder holds. Sent elsewhere, it is no more than the folder's name
+    and the checksum of its study.toml: the rest is read there, once.
+    """
+
+    def __init__(self, path: Path, begun: str | None, known: Known | None = None) -> None:
+        self.path, self.begun, self._known = path, begun, known
+
+    @classmethod
+    def of(cls, store: Store, config: StudyConfig, samples: Samples) -> Work:
+        """For a study that is begun."""
+        known = config, samples, provenances(config, samples)
+        return cls(store.path.absolute(), store.checksum_of("study.toml"), known)
+
+    def __reduce__(self) -> tuple[type[Work], tuple[Path, str | None]]:
+        return Work, (self.path, self.begun)
+
+    def __call__(self, group: Group) -> str:
+        """Returns the name of the group's file, which is stored then.
+
+        Raises StoreError where the folder does not hold the study, no more or not on this machine, or cannot be
+        written; TrainingError where this processor does not run the study's instruction set.
+        """
+        store = Store(self.path)
+        if store.checksum_of("study.toml") != self.begun:
+            raise StoreError(
+                f"{printable(self.path)} was removed or made anew while this ran, or does not hold the study where a "
+                "worker sees it"
+            )
+        with store.held():
+            config, samples, made_of = self._known or _known(self.path, self.begun)
+            return store.write_shard(group.name, compute(config, samples, group), made_of[group.name])
+
+
+@lru_cache(maxsize=1)
+def _known(path: Path, begun: str | None) -> Known:
+    """begun: only tells one study in this folder from another."""
+    store = Store(path)
+    config, samples = store.config(), store.samples()
+    return config, samples, provenances(config, samples)
