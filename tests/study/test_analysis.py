@@ -88,6 +88,15 @@ def test_the_quantile_band_is_of_the_neighbours_in_range_and_ends_where_they_are
     assert band.high[10] == pytest.approx(4.5 + (0.95 * 101 - 90) / 11, rel=1e-12)
 
 
+def test_the_quantile_band_of_many_models_is_of_more_neighbours_at_fewer_places():
+    ranges = np.random.default_rng(3).permutation(120_000).astype(float)
+    band = quantile_band(ranges, (ranges // 10).astype(int))
+    assert (band.neighbours, len(band.x)) == (241, 9980)
+    np.testing.assert_array_equal(band.x[:2], [120, 132])
+    np.testing.assert_allclose(band.median, band.x / 10, atol=1.0)
+    np.testing.assert_allclose(band.high - band.low, 0.9 * 24.1, atol=1.0)
+
+
 def test_of_fewer_than_two_hundred_models_there_is_no_quantile_band():
     assert quantile_band(np.arange(199.0), np.ones(199, int)) is None
     assert quantile_band(np.arange(200.0), np.ones(200, int)) is not None

@@ -12,7 +12,13 @@ from fewlevels.common.proportions import CONFIDENCE
 from fewlevels.study.result import SearchedStudy
 
 NEIGHBOURS = 101
-"""Models, neighbours in the weight range, that each quantile of q is taken over."""
+"""Models, neighbours in the weight range, that each quantile of q is taken over, at least."""
+
+NEIGHBOURHOODS = 500
+"""So many of them, side by side, all models of a large study make."""
+
+PLACES = 10_000
+"""Ranges at which quantiles are taken, about, where there are more models."""
 
 FEWEST_FOR_BAND = 200
 """Of fewer models no quantiles are estimated: half of them would have no complete neighbourhood."""
@@ -105,8 +111,9 @@ def rank_correlation(x: FloatArray, y: np.ndarray) -> tuple[float, tuple[float, 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantileBand:
-    """The 5 %, 50 % and 95 % quantiles of q among models of like weight range, at the ranges x, ascending."""
+    """The 5 %, 50 % and 95 % quantiles of q among so many models of like weight range, at the ranges x, ascending."""
 
+    neighbours: int
     x: FloatArray
     low: FloatArray
     median: FloatArray
@@ -114,7 +121,8 @@ class QuantileBand:
 
 
 def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
-    """Quantiles of q given the range, each over NEIGHBOURS models around one in the order of their ranges.
+    """Quantiles of q given the range, each over the neighbours of a model in the order of their ranges, itself among
+    them. A large study has more neighbours to a model, and not every model is such a middle.
 
     ranges, q: (models,). A q stands for q - 1/2 to q + 1/2, evenly, so that quantiles of whole numbers can lie between
     them and 90 % of the models between the outer two. The band ends where a neighbourhood would be incomplete; None for
@@ -123,16 +131,18 @@ def quantile_band(ranges: FloatArray, q: np.ndarray) -> QuantileBand | None:
     if len(q) < FEWEST_FOR_BAND:
         return None
     order = np.argsort(ranges, kind="stable")
-    near = np.sort(np.lib.stride_tricks.sliding_window_view(q[order], NEIGHBOURS), axis=1)
+    neighbours = max(NEIGHBOURS, len(q) // NEIGHBOURHOODS | 1)
+    every = max(len(q) // PLACES, 1)
+    near = np.sort(np.lib.stride_tricks.sliding_window_view(q[order], neighbours)[::every], axis=1)
 
     def quantile(share: float) -> FloatArray:
-        rank = share * NEIGHBOURS
+        rank = share * neighbours
         value = near[:, [int(rank)]]
         below, equal = (near < value).sum(axis=1), (near == value).sum(axis=1)
         return value[:, 0] - 0.5 + (rank - below) / equal
 
-    middles = ranges[order][NEIGHBOURS // 2 :][: len(near)]
-    return QuantileBand(x=middles, low=quantile(0.05), median=quantile(0.5), high=quantile(0.95))
+    x = ranges[order][neighbours // 2 :: every][: len(near)]
+    return QuantileBand(neighbours=neighbours, x=x, low=quantile(0.05), median=quantile(0.5), high=quantile(0.95))
 
 
 def solved_at(result: SearchedStudy) -> np.ndarray:

@@ -18,7 +18,7 @@ from fewlevels.common.words import in_figure
 from fewlevels.reporting.figures.style import ACCENT, GREY, INK, POINT, STYLE, in_percent, new_figure
 from fewlevels.samples.samples import Samples
 from fewlevels.search.robustness import recognition_under_flips
-from fewlevels.study.analysis import FEWEST_FOR_BAND, NEIGHBOURS, quantile_band, rank_correlation, solved_at
+from fewlevels.study.analysis import FEWEST_FOR_BAND, quantile_band, rank_correlation, solved_at
 from fewlevels.study.claims import POINTS, RANGE_AT_FOUR, START_CLAIMS, START_LEVELS, WIDE_LEVELS, WIDE_RANGE, applies
 from fewlevels.study.result import StudyResult
 
@@ -206,7 +206,7 @@ def _quantiles(axes: Axes, ranges: np.ndarray, q: np.ndarray) -> None:
             color=ACCENT,
             alpha=0.25,
             linewidth=0,
-            label=f"5 to 95 % of the {NEIGHBOURS} nearest in range",
+            label=f"5 to 95 % of the {band.neighbours} nearest in range",
         )
         axes.plot(band.x, band.median, color=ACCENT, linewidth=1.5, label="their median")
     if np.ptp(ranges) > 0 and np.ptp(q) > 0:
