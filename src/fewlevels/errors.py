@@ -68,6 +68,10 @@ class EngineError(FewlevelsError):
     """An external simulator that is missing, fails or takes too long."""
 
 
+class ClusterError(FewlevelsError):
+    """A cluster that does not answer, is lost, or whose workers end."""
+
+
 class MappingError(UsageError):
     """Weights that cannot be put on devices, or a table of devices that does not fit."""
 

@@ -2,4 +2,5 @@
 
 from fewlevels.cli.main import main
 
-main()
+if __name__ == "__main__":  # not where a worker process looks at what started it
+    main()

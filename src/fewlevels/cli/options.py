@@ -107,6 +107,14 @@ Test = Annotated[
 ]
 Model = Annotated[str, option("--model", "best, or the index of a model. [{default}]", "best|INDEX")]
 Jobs = Annotated[Optional[int], option("--jobs", "Threads; does not change the result. [all cores]", "N")]
+EngineName = Annotated[
+    str,
+    option(
+        "--engine",
+        "threads, or dask: workers on this machine, or those of a cluster by its address or file. [threads]",
+        "threads|dask|dask:ADDRESS|dask:FILE.json",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import SAMPLES, Folder, Jobs, Json, given, option
+from fewlevels.cli.options import SAMPLES, EngineName, Folder, Jobs, Json, given, option
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.errors import ConfigError
 
@@ -73,6 +74,7 @@ def study(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all that is there and mend what is damaged, changed or not.")
     ] = False,
+    engine: EngineName = "threads",
     jobs: Jobs = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -81,7 +83,7 @@ def study(
     Stopped at any time, the same command goes on where it was.
     """
     on_interrupt(GOES_ON)
-    from fewlevels.engines.threads import Threads
+    from fewlevels.engines.choose import engine_named
     from fewlevels.reporting.study import write_report
     from fewlevels.study.analysis import summarise
     from fewlevels.study.parts import Part, Present
@@ -91,8 +93,12 @@ def study(
         raise ConfigError(f"--jobs must be at least 1, got {jobs}")
     study_config = _configuration(ctx, preset, config)
     run = run_study if part is None else partial(run_part, part=Part.parse(part))
-    with shown_progress("training and searching", "models", quiet) as on_progress:
-        result = run(study_config, out, Threads(jobs), on_progress=on_progress, on_damaged=say_damaged, verify=verify)
+    say = (lambda _: None) if quiet else partial(print, file=sys.stderr)
+    with (
+        engine_named(engine, jobs, say) as workers,
+        shown_progress("training and searching", "models", quiet) as on_progress,
+    ):
+        result = run(study_config, out, workers, on_progress=on_progress, on_damaged=say_damaged, verify=verify)
     if isinstance(result, Present):
         return None if quiet else print(f"part {part} is done; {result}")
     report_path = write_report(out, result)

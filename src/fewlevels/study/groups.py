@@ -35,6 +35,9 @@ class Group:
     models: range
     zone: int | None = None
 
+    def __str__(self) -> str:
+        return self.name
+
 
 def groups_of(config: StudyConfig) -> list[Group]:
     """All groups of a study, in the order of their models."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.folder import Store
 from fewlevels.study.groups import Group, compute, provenances
+
+LOG = logging.getLogger("fewlevels")
 
 Known = tuple[StudyConfig, Samples, dict[str, Provenance]]
 
@@ -47,7 +50,10 @@ class Work:
             )
         with store.held():
             config, samples, made_of = self._known or _known(self.path, self.begun)
-            return store.write_shard(group.name, compute(config, samples, group), made_of[group.name])
+            LOG.info("%s begins", group)
+            file = store.write_shard(group.name, compute(config, samples, group), made_of[group.name])
+            LOG.info("%s is stored", group)
+            return file
 
 
 @lru_cache(maxsize=1)
