@@ -10,7 +10,8 @@ import pytest
 
 from fewlevels import KMeans, Network, load_network
 from fewlevels.networks.builder import Builder
-from fewlevels.study.inputs import Reading, read_inputs
+from fewlevels.study.inputs import read_inputs
+from fewlevels.study.reading import Reading
 from tests.cli.test_cli import run
 
 RNG = np.random.default_rng(8)

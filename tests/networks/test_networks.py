@@ -11,7 +11,7 @@ import pytest
 import fewlevels
 from fewlevels import Networks, Samples, load_digits, load_networks
 from fewlevels.errors import NetworksError
-from fewlevels.networks.files import refuse_transposed
+from fewlevels.study.hints import refuse_transposed
 from fewlevels.study.inputs import read_inputs
 from tests.support.instruction_sets import use_instruction_set
 from tests.support.oracles import ISAS, recognised

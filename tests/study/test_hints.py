@@ -10,7 +10,8 @@ import pytest
 
 from fewlevels import DenseConfig, Network, Networks, load_dataset, train_dense
 from fewlevels.study.hints import hint, other_units
-from fewlevels.study.inputs import Reading, read_inputs
+from fewlevels.study.inputs import read_inputs
+from fewlevels.study.reading import Reading
 
 TRAINING, TEST = load_dataset("digits8")
 X, Y = TEST.x, TEST.y.astype(np.intp)

@@ -172,7 +172,8 @@ def _chosen(ctx: typer.Context, options: CircuitOptions) -> Chosen:
     """The network that the options of a command name."""
     from fewlevels.study.chosen import of_file, of_study
     from fewlevels.study.circuits import choose_model
-    from fewlevels.study.inputs import Reading, read_inputs
+    from fewlevels.study.inputs import read_inputs
+    from fewlevels.study.reading import Reading
     from fewlevels.study.result import load_searched
 
     asked, source = ctx.params, ctx.params["source"]

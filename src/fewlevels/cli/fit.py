@@ -107,7 +107,8 @@ def fit(
     from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.store import stored_fit
     from fewlevels.reporting.fit import answer, write_fit_report
-    from fewlevels.study.inputs import Reading, read_inputs
+    from fewlevels.study.inputs import read_inputs
+    from fewlevels.study.reading import Reading
 
     began = time.perf_counter()
     if jobs is not None and jobs < 1:

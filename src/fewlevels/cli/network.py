@@ -27,14 +27,15 @@ def network(
     as_json: Json = False,
 ) -> None:
     """Describe a trained network: its layers, what stays digital, what it recognises."""
-    from fewlevels.networks.importers.load import layers_of, load_network
+    from fewlevels.networks.importers.load import read_held
     from fewlevels.reporting.network import describe, page
     from fewlevels.samples.datasets import data_of
     from fewlevels.study.hints import assumed_sigmoids, hint
 
-    found = load_network(model, activations=names(activation), keep_digital=names(keep_digital))
-    layers = layers_of(model)
-    remarks = [assumed_sigmoids(model)] if layers is not None and layers.are_assumed(names(activation)) else []
+    held = read_held(model)
+    found = held.network(names(activation), names(keep_digital))
+    assumed = held.layers is not None and held.layers.are_assumed(names(activation))
+    remarks = [assumed_sigmoids(held.called)] if assumed else []
     given = None if data is None else data_of(data)
     if given is not None:
         x, moved = found.arranged(given.x)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from fewlevels.cli.interrupt import on_interrupt
 from fewlevels.cli.options import NETWORKS, Activation, Bias, Data, Json, KeepDigital, Quiet, Test, names, option
 from fewlevels.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from fewlevels.search.methods import MethodComparison
+    from fewlevels.study.inputs import Inputs
 
 
 def search(
@@ -52,11 +56,11 @@ def search(
     """Find the fewest levels by several methods on the same networks."""
     on_interrupt("nothing was stored")
     from fewlevels.networks.networks import Networks
-    from fewlevels.reporting.comparison import describe, require_room, sentences, store_comparison, table, traces
-    from fewlevels.reporting.quantized import store_quantized
+    from fewlevels.reporting.comparison import describe, require_room, sentences, table, traces
     from fewlevels.search.method import DEFAULT_METHODS, DEFAULT_OF_GRAPHS
     from fewlevels.search.methods import compare_methods
-    from fewlevels.study.inputs import Reading, read_inputs
+    from fewlevels.study.inputs import read_inputs
+    from fewlevels.study.reading import Reading
 
     out = source if out is None and source.is_dir() else out
     if out is not None:
@@ -77,13 +81,7 @@ def search(
             seed=seed,
             on_progress=on_progress,
         )
-    files = []
-    if out is not None:
-        stored = partial(on_interrupt, "search.json and search.npz were stored")
-        files = store_comparison(
-            out, comparison, inputs.data_name, inputs.test_name, remarks=inputs.remarks, on_stored=stored
-        )
-        files += store_quantized(out, comparison, inputs.network) if inputs.network else []
+    files = [] if out is None else _store(out, comparison, inputs)
     found = describe(comparison, inputs.data_name, inputs.test_name, inputs.remarks)
     if as_json:
         return print(json.dumps(found, indent=1))
@@ -95,3 +93,15 @@ def search(
     if out == source:
         print(f"'fewlevels report {source}' shows it")
     return None
+
+
+def _store(out: Path, comparison: MethodComparison, inputs: Inputs) -> list[Path]:
+    """The files that were stored."""
+    from fewlevels.reporting.comparison import store_comparison
+    from fewlevels.reporting.quantized import store_quantized
+
+    stored = partial(on_interrupt, "search.json and search.npz were stored")
+    files = store_comparison(
+        out, comparison, inputs.data_name, inputs.test_name, remarks=inputs.remarks, on_stored=stored
+    )
+    return files + (store_quantized(out, comparison, inputs.network) if inputs.network else [])

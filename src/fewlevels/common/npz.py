@@ -6,10 +6,9 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -53,55 +52,60 @@ DAMAGED = (
 
 def npz_names(path: str | Path, error: type[FewlevelsError]) -> list[str]:
     """The names of a file's arrays. Raises `error` where it is no `.npz`, or a name stands twice."""
-    with _members(path, error) as (_, members):
-        return list(members)
+    with open_regular(path, error, EXPECTED) as file:
+        return list(Npz(file, name_of(path), error).members)
 
 
 def read_npz(
     path: str | Path, names: Collection[str], error: type[FewlevelsError], *, optional: Collection[str] = ()
 ) -> dict[str, npt.NDArray[Any]]:
-    """These arrays of a `.npz`, in C order and the machine's byte order; read-only.
+    """These arrays of a `.npz`, as `Npz.read` reads them. Raises `error` also where it is no `.npz`."""
+    with open_regular(path, error, EXPECTED) as file:
+        return Npz(file, name_of(path), error).read(names, optional=optional)
 
-    optional: names of arrays that a file need not hold.
-    Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
+
+class Npz:
+    """An open `.npz`. called: its name, for errors. members: what it holds, by the names of the arrays.
+
+    Raises `error` where it is no `.npz`, or a name stands twice.
     """
-    with _members(path, error) as (archive, members):
+
+    def __init__(self, file: BinaryIO, called: str, error: type[FewlevelsError]) -> None:
+        self.called, self.error = called, error
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        try:
+            self._archive = zipfile.ZipFile(file)
+            for member in self._archive.infolist():
+                name = member.filename.removesuffix(".npy")
+                if name in self.members:
+                    raise ValueError(f"{printable(name)} stands twice")
+                self.members[name] = member
+        except DAMAGED as failure:
+            file.seek(0)
+            single = " (a single array has no name: it is a .npy)" if file.read(6) == b"\x93NUMPY" else ""
+            raise error(f"{called} cannot be read as {EXPECTED}{single}: {printable(failure)}; {HOW}") from None
+
+    def read(self, names: Collection[str], *, optional: Collection[str] = ()) -> dict[str, npt.NDArray[Any]]:
+        """These arrays, in C order and the machine's byte order; read-only.
+
+        optional: names of arrays that the file need not hold.
+        Raises `error` where one is missing, no plain array, packed otherwise than NumPy does, or larger than its file.
+        """
         arrays = {}
-        for name in (*names, *(each for each in optional if each in members)):
-            if name not in members:
-                raise error(f"{name_of(path)} holds no {name}, it holds {listed(members)}")
+        for name in (*names, *(each for each in optional if each in self.members)):
+            if name not in self.members:
+                raise self.error(f"{self.called} holds no {name}, it holds {listed(self.members)}")
             try:
-                arrays[name] = _array(archive, members[name])
+                arrays[name] = _array(self._archive, self.members[name])
             except DAMAGED as failure:
                 why = printable(failure) or type(failure).__name__
-                raise error(f"{name_of(path)}: {printable(name)} cannot be read: {why}; {HOW}") from None
-    return arrays
+                raise self.error(f"{self.called}: {printable(name)} cannot be read: {why}; {HOW}") from None
+        return arrays
 
 
 def listed(names: Collection[str]) -> str:
     """Names of arrays as a sentence shows them."""
     return printable(", ".join(sorted(names))) or "nothing"
-
-
-@contextmanager
-def _members(
-    path: str | Path, error: type[FewlevelsError]
-) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
-    """The open archive, and what it holds by the names of the arrays."""
-    with open_regular(path, error, EXPECTED) as file:
-        try:
-            archive = zipfile.ZipFile(file)
-            members: dict[str, zipfile.ZipInfo] = {}
-            for member in archive.infolist():
-                name = member.filename.removesuffix(".npy")
-                if name in members:
-                    raise ValueError(f"{printable(name)} stands twice")
-                members[name] = member
-        except DAMAGED as failure:
-            file.seek(0)
-            single = " (a single array has no name: it is a .npy)" if file.read(6) == b"\x93NUMPY" else ""
-            raise error(f"{name_of(path)} cannot be read as {EXPECTED}{single}: {printable(failure)}; {HOW}") from None
-        yield archive, members
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:

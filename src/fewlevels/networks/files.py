@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.common.files import name_of
-from fewlevels.common.npz import listed, npz_names, read_npz
+from fewlevels.common.files import name_of, open_regular
+from fewlevels.common.npz import EXPECTED, Npz, listed
 from fewlevels.errors import NetworksError
 from fewlevels.networks.activations import SIGMOID, is_known, written
 from fewlevels.networks.networks import Networks
-from fewlevels.networks.transposed import TRANSPOSED, fit_transposed
-from fewlevels.samples.samples import Samples
+from fewlevels.networks.transposed import TRANSPOSED
 
 HOW = "one for each layer, or two: of the hidden layers and of the last, as relu,softmax"
+
+
+FREE_BYTES = 2**25
+"""Bytes that however small a file may unpack to."""
+
+MOST_UNPACKED = 50
+"""Times its size that a larger file may unpack to; weights of three values alone, in double precision, take 30."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,40 +62,47 @@ def load_networks(path: str | Path, *, activations: Sequence[str] = ()) -> Netwo
     Raises NetworksError where the file cannot be read, where it holds no network, where it holds anything but layers
     (the q of a study is allowed), or where the layers do not fit together.
     """
-    return networks_of(read_layers(path), path, activations)
+    with open_regular(path, NetworksError, EXPECTED) as file:
+        return networks_of(read_layers(file, name_of(path)), name_of(path), activations)
 
 
-def networks_of(held: Layers, path: str | Path, activations: Sequence[str] = ()) -> Networks:
-    """The networks of a file's layers; else as `load_networks`."""
+def networks_of(held: Layers, called: str, activations: Sequence[str] = ()) -> Networks:
+    """The networks of a file's layers; else as `load_networks`. called: the file's name, for errors."""
     if any(w.ndim == 3 and len(w) == 0 for w in held.weights):
-        raise NetworksError(f"{path} must hold at least one network, it holds none: W1 is {held.weights[0].shape}")
+        raise NetworksError(f"{called} must hold at least one network, it holds none: W1 is {held.weights[0].shape}")
     if all(w.ndim == 2 for w in held.weights) and not _fit(held.weights) and _fit([w.T for w in held.weights]):
-        raise NetworksError(f"{path}: the layers fit together only when transposed; {TRANSPOSED}")
+        raise NetworksError(f"{called}: the layers fit together only when transposed; {TRANSPOSED}")
     try:
         names = of_layers(activations or held.activations, len(held.weights))
         return Networks.from_weights(held.weights, biases=held.biases, activations=names)
     except NetworksError as error:
-        raise NetworksError(f"{path}: {error}") from None
+        raise NetworksError(f"{called}: {error}") from None
 
 
-def read_layers(path: str | Path) -> Layers:
-    """The arrays of an `.npz` of layers. Raises NetworksError where it cannot be read, or holds anything else."""
-    names = npz_names(path, NetworksError)
+def read_layers(file: BinaryIO, called: str) -> Layers:
+    """The arrays of an open `.npz` of layers. called: its name, for errors. Raises NetworksError where it cannot be
+    read, would fill the memory, or holds anything else.
+    """
+    npz, size = Npz(file, called, NetworksError), os.fstat(file.fileno()).st_size
+    unpacked = sum(member.file_size for member in npz.members.values())
+    if unpacked > FREE_BYTES + MOST_UNPACKED * size:
+        raise NetworksError(f"{called} has {size} bytes and unpacks to {unpacked}, more than is read")
+    names = list(npz.members)
     if "W1" not in names:
-        raise NetworksError(f"{name_of(path)} must hold W1, W2 …, it holds {listed(names)}")
+        raise NetworksError(f"{called} must hold W1, W2 …, it holds {listed(names)}")
     layers = list(itertools.takewhile(lambda name: name in names, (f"W{layer}" for layer in itertools.count(1))))
     if beyond := sorted(name for name in names if re.fullmatch(r"W\d+", name) and name not in layers):
-        raise NetworksError(f"{path} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
+        raise NetworksError(f"{called} holds {beyond[0]} but no W{len(layers) + 1}; layers are W1, W2 … without a gap")
     biases = [name.replace("W", "b") for name in layers]
     if more := sorted(set(names) - {*layers, *biases, "activations", "q"}):
         raise NetworksError(
-            f"{path} holds {listed(more)} besides {', '.join(layers)}; W1, W2 …, b1, b2 … and activations are read: "
+            f"{called} holds {listed(more)} besides {', '.join(layers)}; W1, W2 …, b1, b2 … and activations are read: "
             "leave out what is none of these"
         )
-    arrays = read_npz(path, layers, NetworksError, optional=[name for name in names if name not in (*layers, "q")])
+    arrays = npz.read(layers, optional=[name for name in names if name not in (*layers, "q")])
     named = arrays.get("activations", np.empty(0, str))
     if named.dtype.kind != "U" or named.ndim != 1:
-        raise NetworksError(f"{name_of(path)}: activations must be a list of names, got {named.dtype} {named.shape}")
+        raise NetworksError(f"{called}: activations must be a list of names, got {named.dtype} {named.shape}")
     return Layers(
         weights=[arrays[name] for name in layers],
         biases=[arrays.get(name) for name in biases],
@@ -123,22 +137,3 @@ def of_layers(activations: Sequence[str], layers: int) -> list[str]:
 
 def _fit(weights: Sequence[npt.NDArray[np.generic]]) -> bool:
     return all(before.shape[1] == after.shape[0] for before, after in itertools.pairwise(weights))
-
-
-def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
-    """Raises NetworksError where square layers were probably saved transposed. name: of the networks, for the error.
-
-    Square layers fit the samples both ways. They count as transposed where the networks hardly recognise the samples
-    and the transposed networks do: of the way from chance to 100 % the first go less than a quarter, and the second
-    more than half.
-    """
-    if not fit_transposed(networks.shapes, samples):
-        return
-    other = replace(networks, weights=tuple(w.transpose(0, 2, 1) for w in networks.weights))
-    chance = 1 / len(samples.classes)
-    given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
-    if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:
-        raise NetworksError(
-            f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
-            f"transposed; {TRANSPOSED}"
-        )

@@ -197,7 +197,7 @@ class Networks:
         it.
         """
         w, b = self.weights[-1], self.biases[-1]
-        return _summed(self._last_inputs(x), w, b)
+        return _summed(self._last_inputs(self._checked(x)), w, b)
 
     def outputs(self, x: FloatArray) -> FloatArray:
         """Outputs after the last activation: (models, samples, outputs). x: (samples, inputs)."""
@@ -249,9 +249,15 @@ class Networks:
         """What each layer takes in turn, (models, samples, fan_in) with the constants of its bias rows. x: as `outputs`
         takes it.
         """
+        return self._signals(self._checked(x))
+
+    def _checked(self, x: FloatArray) -> FloatArray:
         x = real_array("x", x, NetworksError)
         if x.ndim != 2 or x.shape[1] != self.inputs:
             raise NetworksError(f"x must be (samples, {self.inputs} inputs), got shape {x.shape}")
+        return x
+
+    def _signals(self, x: FloatArray) -> Iterator[FloatArray]:
         signal = self._with_constants(np.broadcast_to(x, (len(self), *x.shape)), 0)
         yield signal
         for layer, (w, b) in enumerate(zip(self.weights[:-1], self.biases, strict=False)):
@@ -260,7 +266,7 @@ class Networks:
 
     def _last_inputs(self, x: FloatArray) -> FloatArray:
         """What the last layer takes, (models, samples, fan_in)."""
-        for signal in self.layer_inputs(x):
+        for signal in self._signals(x):
             last = signal
         return last
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.proportions import percent
-from fewlevels.common.words import printable
+from fewlevels.errors import NetworksError
 from fewlevels.networks.activations import RELU, SOFTMAX, TANH
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
+from fewlevels.networks.transposed import TRANSPOSED, fit_transposed
+from fewlevels.samples.samples import Samples
 
 TRIED = 300
 """Samples that are looked at, at most."""
@@ -47,9 +49,9 @@ def hint(network: Network | Networks, x: npt.NDArray[np.generic], y: npt.NDArray
     )
 
 
-def assumed_sigmoids(path: Path) -> str:
-    """A sentence for a file of layers that does not say what its units are."""
-    return f"{printable(path)} names no activations: its units are taken for sigmoids."
+def assumed_sigmoids(called: str) -> str:
+    """A sentence for a file of layers that does not say what its units are. called: the file's name."""
+    return f"{called} names no activations: its units are taken for sigmoids."
 
 
 def other_units(networks: Networks, x: npt.NDArray[np.generic], y: npt.NDArray[np.intp]) -> str:
@@ -93,3 +95,22 @@ def _tries(
     np.add.at(confusion, (decided, y), 1)
     rows, columns = linear_sum_assignment(-confusion)
     yield "with its classes in another order", float(confusion[rows, columns].sum() / len(y))
+
+
+def refuse_transposed(networks: Networks, samples: Samples, name: str) -> None:
+    """Raises NetworksError where square layers were probably saved transposed. name: of the networks, for the error.
+
+    Square layers fit the samples both ways. They count as transposed where the networks hardly recognise the samples
+    and the transposed networks do: of the way from chance to 100 % the first go less than a quarter, and the second
+    more than half.
+    """
+    if not fit_transposed(networks.shapes, samples):
+        return
+    other = replace(networks, weights=tuple(w.transpose(0, 2, 1) for w in networks.weights))
+    chance = 1 / len(samples.classes)
+    given, transposed = (float(each.recognition(samples).mean()) for each in (networks, other))
+    if given - chance < (1 - chance) / 4 and transposed - chance > (1 - chance) / 2:
+        raise NetworksError(
+            f"{name} recognises {given:.0%} of the samples, and {transposed:.0%} with its layers "
+            f"transposed; {TRANSPOSED}"
+        )

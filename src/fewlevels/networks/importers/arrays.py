@@ -3,68 +3,42 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.extras import require
-from fewlevels.common.files import name_of
-from fewlevels.common.npz import npz_names
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
 from fewlevels.networks.builder import chain
-from fewlevels.networks.files import HOW, of_layers, read_layers
+from fewlevels.networks.files import HOW, Layers, of_layers
 from fewlevels.networks.importers.onnx import LIBRARIES
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-FREE_BYTES = 2**25
-"""Bytes that however small a file may unpack to."""
-
-MOST_UNPACKED = 50
-"""Times its size that a larger file may unpack to; weights of three values alone, in double precision, take 30."""
-
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-def read_npz_chain(path: Path, activations: Sequence[str]) -> ModelProto:
-    """Layers of one network as `read_layers` reads them, their activations where these are not given here. Without any
-    they are sigmoids, as the paper's. Raises NetworksError where they do not fit together.
+def chain_of_layers(held: Layers, activations: Sequence[str], called: str) -> ModelProto:
+    """Layers of one network as `read_layers` reads them, with their own activations where these are none. Without any
+    they are sigmoids, as the paper's. called: the file's name, for errors. Raises NetworksError where they do not fit
+    together.
     """
-    require("networks", LIBRARIES, "a network of one .npz", NetworksError)
-    npz_names(path, NetworksError)  # refuses what is no .npz
-    _require_unpacked_in_measure(path)
-    held = read_layers(path)
-    return _chain(held.weights, held.biases, activations or held.activations, name_of(path))
+    return _chain(held.weights, held.biases, activations or held.activations, called)
 
 
-def _require_unpacked_in_measure(path: Path) -> None:
-    """Raises NetworksError for a small file that would fill the memory."""
-    size = path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > FREE_BYTES + MOST_UNPACKED * size:
-        raise NetworksError(f"{name_of(path)} has {size} bytes and unpacks to {unpacked}, more than is read")
-
-
-def read_safetensors(path: Path, activations: Sequence[str]) -> ModelProto:
-    """Weights (fan_out, fan_in) and biases by PyTorch's names, of dense layers one after the other. Raises
-    NetworksError for any other file.
-    """
+def read_safetensors(file: BinaryIO, called: str) -> Arrays:
+    """The arrays of an open `.safetensors` by name. Raises NetworksError for any other file."""
     require("networks", (*LIBRARIES, "safetensors"), "a .safetensors", NetworksError)
-    from safetensors import safe_open
+    from safetensors.numpy import load
 
     try:
-        with safe_open(str(path), framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dictionary
+        return load(file.read())
     except Exception as error:  # of safetensors and NumPy: many kinds for damaged files and types NumPy has not
-        raise NetworksError(f"{name_of(path)} is no .safetensors, or is damaged: {printable(error)}") from None
-    return chain_of_state(arrays, activations, name_of(path))
+        raise NetworksError(f"{called} is no .safetensors, or is damaged: {printable(error)}") from None
 
 
 def chain_of_state(arrays: Arrays, activations: Sequence[str], name: str) -> ModelProto:

@@ -18,14 +18,12 @@ import struct
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.extras import require
-from fewlevels.common.files import name_of, open_regular
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
 from fewlevels.networks.builder import Builder
@@ -76,21 +74,18 @@ class Value:
     channels_first: bool = False
 
 
-def read_keras(path: Path) -> ModelProto:
-    """The model of a `.keras` or `.h5` file, as ONNX. Raises NetworksError where it is damaged, or holds a layer that
-    is not read here.
+def read_keras(file: BinaryIO, called: str, *, is_zip: bool) -> ModelProto:
+    """The model of an open `.keras` file, which is a zip, or `.h5` file, as ONNX. called: the file's name, for errors.
+    Raises NetworksError where it is damaged, or holds a layer that is not read here.
     """
     require("networks", LIBRARIES, "a Keras file", NetworksError)
-    with open_regular(path, NetworksError, EXPECTED) as file:
-        start = file.read(4)
-        file.seek(0)
-        try:
-            config, weights = _from_zip(file, path) if start == b"PK\x03\x04" else _from_h5(file, path)
-        except NetworksError:
-            raise
-        except Exception as error:  # of zipfile, json and h5py: many kinds for damaged files
-            raise NetworksError(f"{name_of(path)} is no Keras file, or is damaged: {printable(error)}") from None
-    return model_of(config, weights, name_of(path))
+    try:
+        config, weights = _from_zip(file, called) if is_zip else _from_h5(file, called)
+    except NetworksError:
+        raise
+    except Exception as error:  # of zipfile, json and h5py: many kinds for damaged files
+        raise NetworksError(f"{called} is no Keras file, or is damaged: {printable(error)}") from None
+    return model_of(config, weights, called)
 
 
 def from_keras(model: Any, *, keep_digital: Collection[str] = ()) -> Network:
@@ -461,8 +456,8 @@ ACTIVATION_LAYERS = ("Activation", "ELU", "LeakyReLU", "ReLU", "Softmax")
 class _Stored:
     """The arrays of an HDF5 file. What is linked from elsewhere is refused, what holds no real numbers left out."""
 
-    def __init__(self, path: Path, file_bytes: int) -> None:
-        self.path, self.file_bytes = path, file_bytes
+    def __init__(self, called: str, file_bytes: int) -> None:
+        self.called, self.file_bytes = called, file_bytes
         self.bytes_left = FREE_BYTES + MOST_UNPACKED * file_bytes
         self.seen: set[Any] = set()
 
@@ -471,7 +466,7 @@ class _Stored:
         import h5py
 
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise NetworksError(f"{name_of(self.path)}: {printable(name)!r} is no part of the file, or a link")
+            raise NetworksError(f"{self.called}: {printable(name)!r} is no part of the file, or a link")
         return group[name]
 
     def attribute(self, holder: Any, name: str) -> Any:
@@ -481,7 +476,7 @@ class _Stored:
             return None
         declared = holder.attrs.get_id(name)
         if math.prod(declared.shape or ()) * declared.dtype.itemsize > self.file_bytes:
-            raise NetworksError(f"{name_of(self.path)} is damaged: {name} is larger than the file")
+            raise NetworksError(f"{self.called} is damaged: {name} is larger than the file")
         return holder.attrs[name]
 
     def arrays(self, found: Iterable[Any]) -> Arrays:
@@ -493,12 +488,10 @@ class _Stored:
             if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f":
                 continue
             if data.external or data.is_virtual:
-                raise NetworksError(f"{name_of(self.path)}: {printable(data.name)!r} lies in another file")
+                raise NetworksError(f"{self.called}: {printable(data.name)!r} lies in another file")
             self.bytes_left -= data.nbytes
             if self.bytes_left < 0:
-                raise NetworksError(
-                    f"{name_of(self.path)}: {printable(data.name)!r} claims more than the file can hold"
-                )
+                raise NetworksError(f"{self.called}: {printable(data.name)!r} claims more than the file can hold")
             arrays.append(np.asarray(data[()]))
         return arrays
 
@@ -507,7 +500,7 @@ class _Stored:
         import h5py
 
         if group in self.seen:
-            raise NetworksError(f"{name_of(self.path)}: {printable(name)!r} stands at two places")
+            raise NetworksError(f"{self.called}: {printable(name)!r} stands at two places")
         self.seen.add(group)
         if "vars" in group:
             stored = self.child(group, "vars")
@@ -520,19 +513,19 @@ class _Stored:
                 yield from self.layers(child, key, within)
 
 
-def _from_zip(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Arrays]]:
+def _from_zip(file: IO[bytes], called: str) -> tuple[dict[str, Any], dict[str, Arrays]]:
     import h5py
 
     size = os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
-        config = json.loads(_member(archive, "config.json", LARGEST_TEXT, path))
+        config = json.loads(_member(archive, "config.json", LARGEST_TEXT, called))
         if "metadata.json" in archive.namelist():
-            told = json.loads(_member(archive, "metadata.json", LARGEST_TEXT, path))
+            told = json.loads(_member(archive, "metadata.json", LARGEST_TEXT, called))
             config[VERSION] = str(told.get(VERSION, ""))
-        content = _member(archive, "model.weights.h5", FREE_BYTES + MOST_UNPACKED * size, path)
-    _require_heaps_that_end(content, path)
-    _require_texts_that_fit(content, path)
-    reader, weights = _Stored(path, size), dict[str, Arrays]()
+        content = _member(archive, "model.weights.h5", FREE_BYTES + MOST_UNPACKED * size, called)
+    _require_heaps_that_end(content, called)
+    _require_texts_that_fit(content, called)
+    reader, weights = _Stored(called, size), dict[str, Arrays]()
     with h5py.File(io.BytesIO(content), "r") as stored:
         for key in ("layers", "_layer_checkpoint_dependencies"):  # the second by Keras of before 2023
             if key in stored:
@@ -540,17 +533,17 @@ def _from_zip(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Ar
     return config, weights
 
 
-def _from_h5(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Arrays]]:
+def _from_h5(file: IO[bytes], called: str) -> tuple[dict[str, Any], dict[str, Arrays]]:
     """A layer's weights are those of the group of its name; of a layer in a model within, those that are named so."""
     import h5py
 
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _require_heaps_that_end(content, path)
-        _require_texts_that_fit(content, path)
-    reader, weights = _Stored(path, os.fstat(file.fileno()).st_size), dict[str, Arrays]()
+        _require_heaps_that_end(content, called)
+        _require_texts_that_fit(content, called)
+    reader, weights = _Stored(called, os.fstat(file.fileno()).st_size), dict[str, Arrays]()
     with h5py.File(file, "r") as stored:
         if "model_config" not in stored.attrs:
-            raise NetworksError(f"{name_of(path)} holds weights alone; save the whole model, model.save(…)")
+            raise NetworksError(f"{called} holds weights alone; save the whole model, model.save(…)")
         config = json.loads(reader.attribute(stored, "model_config"))
         config[VERSION] = _text(reader.attribute(stored, VERSION) or "")
         groups = reader.child(stored, "model_weights")
@@ -566,7 +559,7 @@ def _from_h5(file: IO[bytes], path: Path) -> tuple[dict[str, Any], dict[str, Arr
     return config, weights
 
 
-def _require_heaps_that_end(content: bytes | mmap.mmap, path: Path) -> None:
+def _require_heaps_that_end(content: bytes | mmap.mmap, called: str) -> None:
     """Raises NetworksError where a heap of texts has free room of no size, which HDF5 would read without end."""
     place, pieces_left = content.find(HEAP), len(content) // 16  # heaps do not overlap
     while place >= 0:
@@ -576,12 +569,12 @@ def _require_heaps_that_end(content: bytes | mmap.mmap, path: Path) -> None:
             number, _, _, length = struct.unpack_from("<HHIQ", content, piece)
             pieces_left -= 1
             if number == length == 0 or pieces_left < 0:
-                raise NetworksError(f"{name_of(path)} is damaged: a heap of its texts does not end")
+                raise NetworksError(f"{called} is damaged: a heap of its texts does not end")
             piece += length if number == 0 else 16 + -(-length // 8) * 8
         place = content.find(HEAP, place + 1)
 
 
-def _require_texts_that_fit(content: bytes | mmap.mmap, path: Path) -> None:
+def _require_texts_that_fit(content: bytes | mmap.mmap, called: str) -> None:
     """Raises NetworksError where an attribute holds texts that say to be longer than the file, for which HDF5 would
     reserve memory before it looks for them.
 
@@ -593,11 +586,11 @@ def _require_texts_that_fit(content: bytes | mmap.mmap, path: Path) -> None:
         while place >= 0:
             for version, before in ((1, 8), (2, 8), (3, 9)):
                 if place >= before and content[place - before] == version:
-                    _require_values_that_fit(content, place, before, version, path)
+                    _require_values_that_fit(content, place, before, version, called)
             place = content.find(name, place + 1)
 
 
-def _require_values_that_fit(content: bytes | mmap.mmap, place: int, before: int, version: int, path: Path) -> None:
+def _require_values_that_fit(content: bytes | mmap.mmap, place: int, before: int, version: int, called: str) -> None:
     """Of the attribute whose name is at this place, so far behind the beginning of its message."""
     sizes = struct.unpack_from("<3H", content, place - before + 2)
     filled = [-(-size // 8) * 8 if version == 1 else size for size in sizes]
@@ -611,7 +604,7 @@ def _require_values_that_fit(content: bytes | mmap.mmap, place: int, before: int
     count = math.prod(struct.unpack_from(f"<{rank}Q", content, sized_from))
     for number in range(min(count, (len(content) - values) // 16)):
         if struct.unpack_from("<I", content, values + 16 * number)[0] > len(content):
-            raise NetworksError(f"{name_of(path)} is damaged: a text of it is longer than the file")
+            raise NetworksError(f"{called} is damaged: a text of it is longer than the file")
 
 
 def _text(value: Any) -> str:
@@ -626,17 +619,17 @@ def _weight_names(reader: _Stored, group: Any) -> list[str]:
     return [_text(name) for name in found]
 
 
-def _member(archive: zipfile.ZipFile, name: str, most: int, path: Path) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, most: int, called: str) -> bytes:
     try:
         info = archive.getinfo(name)
     except KeyError:
-        raise NetworksError(f"{name_of(path)} is no Keras file: it holds no {name}") from None
+        raise NetworksError(f"{called} is no Keras file: it holds no {name}") from None
     if info.file_size > most or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise NetworksError(f"{name_of(path)}: {name} unpacks to {info.file_size} bytes, more than is read")
+        raise NetworksError(f"{called}: {name} unpacks to {info.file_size} bytes, more than is read")
     with archive.open(info) as member:
         content = member.read(info.file_size + 1)
     if len(content) != info.file_size:
-        raise NetworksError(f"{name_of(path)}: {name} is not of the size that it claims")
+        raise NetworksError(f"{called}: {name} is not of the size that it claims")
     return content
 
 

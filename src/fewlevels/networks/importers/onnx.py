@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from fewlevels.common.checks import shown
 from fewlevels.common.extras import require
@@ -34,38 +34,36 @@ PACKED_BITS = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "FLOAT6E2M3": 6, "FLOAT6E
 """Bits of an element, of types whose elements share bytes."""
 
 
-def read_onnx(path: Path) -> ModelProto:
-    """The model of a file, checked. Nothing is allocated for what the file only claims to hold.
+def read_onnx(file: BinaryIO, called: str, folder: Path) -> ModelProto:
+    """The model of an open file, checked. Nothing is allocated for what the file only claims to hold. called: the
+    file's name, for errors. folder: where external data lie.
 
     Raises NetworksError where it is no ONNX model, is damaged, or names external data outside its folder.
     """
     require("networks", LIBRARIES, "an ONNX file", NetworksError)
     import onnx
 
-    with open_regular(path, NetworksError, EXPECTED) as file:
-        if os.fstat(file.fileno()).st_size > LARGEST_FILE:
-            raise NetworksError(f"{name_of(path)} is larger than 2 GB; keep its weights in external data")
-        content = file.read()
+    if os.fstat(file.fileno()).st_size > LARGEST_FILE:
+        raise NetworksError(f"{called} is larger than 2 GB; keep its weights in external data")
     try:
-        model = onnx.load_model_from_string(content)
+        model = onnx.load_model_from_string(file.read())
     except Exception:  # protobuf's own kinds, which differ between its versions
-        raise NetworksError(f"{name_of(path)} is no ONNX model, or is damaged") from None
-    return checked(model, path)
+        raise NetworksError(f"{called} is no ONNX model, or is damaged") from None
+    return checked(model, called, folder)
 
 
-def checked(model: ModelProto, path: Path | None = None) -> ModelProto:
-    """A model with all its data in memory. path: of the file, beside which external data lie."""
+def checked(model: ModelProto, name: str = "the ONNX model", folder: Path | None = None) -> ModelProto:
+    """A model with all its data in memory. folder: where external data lie, if they may."""
     import onnx
     from onnx import inliner
 
-    name = "the ONNX model" if path is None else name_of(path)
     if not model.graph.node:
         raise NetworksError(f"{name} holds no network: its graph is empty")
     _require_few_nodes(model, name)
     taken: dict[Path, int] = {}
     for part in (model.graph, *model.functions):
         for tensor in _tensors(part, name):
-            _require_whole(tensor, name, path, taken)
+            _require_whole(tensor, name, folder, taken)
     try:
         onnx.checker.check_model(model)
         if model.functions:
@@ -124,7 +122,7 @@ def _tensors(part: GraphProto | FunctionProto, name: str) -> Iterator[TensorProt
         raise NetworksError(f"{name} holds sparse tensors, which are not read; save its weights as plain tensors")
 
 
-def _require_whole(tensor: TensorProto, name: str, path: Path | None, taken: dict[Path, int]) -> None:
+def _require_whole(tensor: TensorProto, name: str, folder: Path | None, taken: dict[Path, int]) -> None:
     """Reads external data in. Raises NetworksError unless the tensor holds what its shape asks for. taken: bytes read
     of each file with external data until here.
     """
@@ -139,7 +137,7 @@ def _require_whole(tensor: TensorProto, name: str, path: Path | None, taken: dic
         bits = PACKED_BITS.get(kind, 8 * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
         if tensor.data_location == TensorProto.EXTERNAL:
             wanted = -(-math.prod(tensor.dims) * bits // 8)
-            tensor.raw_data = _external(tensor, wanted, what, path, taken)
+            tensor.raw_data = _external(tensor, wanted, what, folder, taken)
             tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
         if kind != "STRING":
@@ -154,12 +152,12 @@ def _require_whole(tensor: TensorProto, name: str, path: Path | None, taken: dic
         ) from None
 
 
-def _external(tensor: TensorProto, wanted: int, what: str, path: Path | None, taken: dict[Path, int]) -> bytes:
-    if path is None:
+def _external(tensor: TensorProto, wanted: int, what: str, folder: Path | None, taken: dict[Path, int]) -> bytes:
+    if folder is None:
         raise NetworksError(f"{what} lies in another file; save the model as one file")
     entries = {each.key: each.value for each in tensor.external_data}
     location = entries.get("location", "")
-    file = _within_folder(path, location)
+    file = _within_folder(folder, location)
     if file is None:
         raise NetworksError(f"{what} lies in {printable(location)!r}, which is not within the folder of the model")
     try:
@@ -179,10 +177,10 @@ def _external(tensor: TensorProto, wanted: int, what: str, path: Path | None, ta
         return data.read(length)
 
 
-def _within_folder(path: Path, location: str) -> Path | None:
+def _within_folder(folder: Path, location: str) -> Path | None:
     """The file of external data; None unless it lies within the folder of the model, without links."""
     try:
-        folder = path.parent.resolve()
+        folder = folder.resolve()
         file = folder / location
         inside = location and not os.path.isabs(location) and file.resolve() == file
         return file if inside and file.is_relative_to(folder) and file != folder else None

@@ -11,13 +11,11 @@ import os
 import pickletools
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.common.files import name_of, open_regular
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
 
@@ -66,40 +64,41 @@ class _Named:
     name: str
 
 
-def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The tensors of a file by name. Raises NetworksError where it holds anything else, or is damaged."""
-    with open_regular(path, NetworksError, EXPECTED) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _read(archive, path, os.fstat(file.fileno()).st_size)
-        except NetworksError:
-            raise
-        except Exception as error:  # of zipfile and damaged pickles: many kinds
-            raise NetworksError(f"{name_of(path)} is not {EXPECTED}, or is damaged: {printable(error)}") from None
+def read_torch_file(file: BinaryIO, called: str) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of an open file by name. called: the file's name, for errors. Raises NetworksError where it holds
+    anything else, or is damaged.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _read(archive, called, os.fstat(file.fileno()).st_size)
+    except NetworksError:
+        raise
+    except Exception as error:  # of zipfile and damaged pickles: many kinds
+        raise NetworksError(f"{called} is not {EXPECTED}, or is damaged: {printable(error)}") from None
 
 
-def _read(archive: zipfile.ZipFile, path: Path, file_bytes: int) -> dict[str, npt.NDArray[Any]]:
+def _read(archive: zipfile.ZipFile, called: str, file_bytes: int) -> dict[str, npt.NDArray[Any]]:
     pickles = [name for name in archive.namelist() if name.endswith("/data.pkl") or name == "data.pkl"]
     if len(pickles) != 1 or archive.getinfo(pickles[0]).file_size > LARGEST_PICKLE:
-        raise NetworksError(f"{name_of(path)} is not {EXPECTED}")
+        raise NetworksError(f"{called} is not {EXPECTED}")
     found = _unpickled(_member(archive, pickles[0]))
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
     if not isinstance(found, dict) or not any(isinstance(value, _Tensor) for value in found.values()):
-        raise NetworksError(f"{name_of(path)} holds no tensors by name; save model.state_dict()")
+        raise NetworksError(f"{called} holds no tensors by name; save model.state_dict()")
     if more := [name for name, value in found.items() if isinstance(value, dict | list | tuple)]:
-        raise NetworksError(f"{name_of(path)} holds more than tensors, in {printable(more[0])!r}; save them alone")
+        raise NetworksError(f"{called} holds more than tensors, in {printable(more[0])!r}; save them alone")
     tensors = {str(name): value for name, value in found.items() if isinstance(value, _Tensor)}
     taken = sum(math.prod(tensor.size) * tensor.storage.dtype.itemsize for tensor in tensors.values())
     if taken > MOST_SHARED * file_bytes:
-        raise NetworksError(f"{name_of(path)}: its tensors claim {taken} bytes together, more than it can hold")
+        raise NetworksError(f"{called}: its tensors claim {taken} bytes together, more than it can hold")
     folder = pickles[0].removesuffix("data.pkl")
-    return {name: _array(archive, folder, name, tensor, path) for name, tensor in tensors.items()}
+    return {name: _array(archive, folder, name, tensor, called) for name, tensor in tensors.items()}
 
 
-def _array(archive: zipfile.ZipFile, folder: str, name: str, tensor: _Tensor, path: Path) -> npt.NDArray[Any]:
-    what, storage = f"{name_of(path)}: tensor {printable(name)!r}", tensor.storage
+def _array(archive: zipfile.ZipFile, folder: str, name: str, tensor: _Tensor, called: str) -> npt.NDArray[Any]:
+    what, storage = f"{called}: tensor {printable(name)!r}", tensor.storage
     last = tensor.offset + sum((size - 1) * stride for size, stride in zip(tensor.size, tensor.stride, strict=True))
     elements = math.prod(tensor.size)
     if elements > storage.elements or (elements and last >= storage.elements):
