@@ -17,6 +17,7 @@ from fewlevels.cli.interrupt import INTERRUPTED, leave, leaving_soon
 from fewlevels.cli.network import network
 from fewlevels.cli.options import Command
 from fewlevels.cli.output import ShownStream
+from fewlevels.cli.plan import plan
 from fewlevels.cli.search import search
 from fewlevels.cli.study import report, show, study
 from fewlevels.cli.train import train
@@ -53,7 +54,7 @@ def _root(
     pass
 
 
-for command in (study, report, show, simulate, netlist, verify, search, devices, fit, network, train):
+for command in (study, plan, report, show, simulate, netlist, verify, search, devices, fit, network, train):
     app.command(cls=Command)(command)
 
 

@@ -109,8 +109,7 @@ def study(
 
 def _configuration(ctx: typer.Context, preset: str | None, file: Path | None) -> StudyConfig:
     """What the options make of a preset or of a file."""
-    from fewlevels.samples.datasets import NAMES
-    from fewlevels.study.config import PRESETS, StudyConfig, make_config, read_config
+    from fewlevels.study.config import PRESETS, StudyConfig, found_beside, make_config, read_config
 
     if preset is not None and preset not in PRESETS:
         raise ConfigError(f"--preset must be one of {', '.join(PRESETS)}, got {preset!r}")
@@ -118,9 +117,7 @@ def _configuration(ctx: typer.Context, preset: str | None, file: Path | None) ->
         raise ConfigError("give either --preset or --config, not both")
     options = given(ctx, StudyConfig) | ({"keep_weights": False} if ctx.params["no_weights"] else {})
     values = (read_config(file) if file else dict(PRESETS[preset or "paper"])) | options
-    beside = file.parent if file and "dataset" not in options else Path()
-    if isinstance(named := values.get("dataset"), str) and named not in NAMES and (beside / named).is_file():
-        values["dataset"] = str((beside / named).resolve())  # found again from any folder
+    values = found_beside(values, file.parent if file and "dataset" not in options else Path())
     return make_config(values, str(file) if file else "study")
 
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from fewlevels.common.words import printable
 from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
+from fewlevels.storage.columns import packed
 from fewlevels.storage.files import failures, remove_unfinished, write_whole
 from fewlevels.storage.lock import UNSUPPORTED, try_lock
 from fewlevels.storage.provenance import Provenance, differences, digest
@@ -156,14 +157,8 @@ class Folder:
 
     def write_shard(self, name: str, table: pa.Table, made_of: Provenance) -> str:
         """Store a table, with what it was made of. Returns the name of its file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        provenance = _plain(name, made_of)
-        buffer = pa.BufferOutputStream()
-        metadata = {METADATA: json.dumps(provenance).encode()}
-        pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
-        content = buffer.getvalue().to_pybytes()
+        metadata = {METADATA: json.dumps(_plain(name, made_of)).encode()}
+        content = packed(table.replace_schema_metadata(metadata))
         file = f"{name}-{checksum(content)}.parquet"
         self.write(f"shards/{file}", content)
         if self._listing is not None:

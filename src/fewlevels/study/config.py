@@ -14,7 +14,7 @@ from fewlevels.common.toml import read_toml
 from fewlevels.errors import ConfigError
 from fewlevels.quantization import PAPER_QUANTIZERS
 from fewlevels.quantization.protocol import MOST_LEVELS
-from fewlevels.samples.datasets import samples_of
+from fewlevels.samples.datasets import NAMES, samples_of
 from fewlevels.samples.samples import Samples
 from fewlevels.training.config import TrainingConfig, parse_init
 
@@ -158,6 +158,14 @@ def make_config(values: dict[str, object], source: str) -> StudyConfig:
 def read_config(path: Path) -> dict[str, object]:
     """The values of a study.toml, not yet validated. Raises ConfigError where it is not a readable TOML file."""
     return read_toml(path, ConfigError)
+
+
+def found_beside(values: dict[str, object], folder: Path) -> dict[str, object]:
+    """The values of a file in this folder; samples that lie beside it by their full path, found from any folder."""
+    named = values.get("dataset")
+    if isinstance(named, str) and named not in NAMES and (folder / named).is_file():
+        return values | {"dataset": str((folder / named).resolve())}
+    return values
 
 
 def _in_words(error: Any) -> str:

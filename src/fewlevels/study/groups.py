@@ -77,16 +77,27 @@ def samples_digest(samples: Samples) -> str:
 
 def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
     """The shard of one group: a pure function of configuration and samples, on one thread."""
-    import pyarrow as pa
-
     if group.zone is not None:
         return _compute_zone(config, samples, group.zone)
-    networks = trained(config, samples, group.models)
+    return searched(config, samples, group.models, trained(config, samples, group.models))
+
+
+def trained(config: StudyConfig, samples: Samples, models: Sequence[int]) -> Networks:
+    """Some models of a study, trained here, on one thread."""
+    keys = [divmod(model, config.repeats) for model in models]
+    instruction_set = config.instruction_set
+    return train(samples, config.training(), models=keys, seed=config.seed, jobs=1, instruction_set=instruction_set)
+
+
+def searched(config: StudyConfig, samples: Samples, models: Sequence[int], networks: Networks) -> pa.Table:
+    """The shard of these models, which are trained. Their search runs on one thread."""
+    import pyarrow as pa
+
     quantizer = QUANTIZERS[config.quantizer]
     found = fewest_levels(networks, samples, quantizer=quantizer, alpha=config.alpha, q_max=config.q_max, jobs=1)
-    seed_index, repeat = np.array([divmod(model, config.repeats) for model in group.models], dtype=np.int32).T
+    seed_index, repeat = np.array([divmod(model, config.repeats) for model in models], dtype=np.int32).T
     columns: dict[str, Any] = {
-        "model": np.array(group.models, dtype=np.int32),
+        "model": np.array(models, dtype=np.int32),
         "seed_index": seed_index,
         "repeat": repeat,
         "weight_range": networks.weight_range(),
@@ -100,13 +111,6 @@ def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
     for layer, w in enumerate(networks.weights if config.keep_weights else (), start=1):
         columns[f"w{layer}"] = as_rows(w.astype(np.float32))
     return pa.table(columns)
-
-
-def trained(config: StudyConfig, samples: Samples, models: Sequence[int]) -> Networks:
-    """Some models of a study, trained here, on one thread."""
-    keys = [divmod(model, config.repeats) for model in models]
-    instruction_set = config.instruction_set
-    return train(samples, config.training(), models=keys, seed=config.seed, jobs=1, instruction_set=instruction_set)
 
 
 def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
