@@ -126,7 +126,9 @@ def test_one_who_stops_early_leaves_no_more_than_the_window_to_be_done(two: Dask
     assert len(list(tmp_path.iterdir())) <= 2 * WINDOW + 2
 
 
-def test_work_that_is_sent_is_small_and_sees_its_study_or_says_so(tmp_path: Path) -> None:
+def test_work_that_is_sent_is_small_and_sees_its_study_or_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import pickle
 
     run_study(CONFIG, tmp_path / "study", Threads(2))
@@ -134,6 +136,10 @@ def test_work_that_is_sent_is_small_and_sees_its_study_or_says_so(tmp_path: Path
     config, samples = store.config(), store.samples()
     sent = pickle.dumps(Work.of(store, config, samples))
     assert len(sent) < 500
+    with monkeypatch.context() as other:
+        other.setattr("fewlevels.study.work.__version__", "9.9")
+        with pytest.raises(ClusterError, match=r"^a worker has fewlevels 9\.9, this command .*: use one version$"):
+            pickle.loads(sent)(groups_of(config)[1])
     before = contents(store.path)
     next(store.shards.glob("models-000096-*")).unlink()
     file = pickle.loads(sent)(groups_of(config)[1])

@@ -42,7 +42,9 @@ class StoredNetworks(Networks):
         return self._config.models
 
     def __getitem__(self, models: int | Models) -> Networks:
-        if "weights" in self.__dict__ or (isinstance(models, int | np.integer) and not 0 <= models < len(self)):
+        if "weights" in self.__dict__ or (
+            isinstance(models, int | np.integer) and not -len(self) <= models < len(self)
+        ):
             return super().__getitem__(models)
         return Networks(self._read(np.atleast_1d(np.arange(len(self))[models])))
 

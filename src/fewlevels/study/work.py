@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
+from fewlevels import __version__
 from fewlevels.common.words import printable
-from fewlevels.errors import StoreError
+from fewlevels.errors import ClusterError, StoreError
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import StudyConfig
@@ -21,11 +22,13 @@ Known = tuple[StudyConfig, Samples, dict[str, Provenance]]
 
 class Work:
     """Computes and stores groups of the study that a folder holds. Sent elsewhere, it is no more than the folder's name
-    and the checksum of its study.toml: the rest is read there, once.
+    and the checksum of its study.toml: the rest is read there, once. version: of fewlevels that sent it.
     """
 
-    def __init__(self, path: Path, begun: str | None, known: Known | None = None) -> None:
-        self.path, self.begun, self._known = path, begun, known
+    def __init__(
+        self, path: Path, begun: str | None, known: Known | None = None, *, version: str = __version__
+    ) -> None:
+        self.path, self.begun, self._known, self.version = path, begun, known, version
 
     @classmethod
     def of(cls, store: Store, config: StudyConfig, samples: Samples) -> Work:
@@ -33,15 +36,18 @@ class Work:
         known = config, samples, provenances(config, samples)
         return cls(store.path.absolute(), store.checksum_of("study.toml"), known)
 
-    def __reduce__(self) -> tuple[type[Work], tuple[Path, str | None]]:
-        return Work, (self.path, self.begun)
+    def __reduce__(self) -> tuple[partial[Work], tuple[Path, str | None]]:
+        return partial(Work, version=self.version), (self.path, self.begun)
 
     def __call__(self, group: Group) -> str:
         """Returns the name of the group's file, which is stored then.
 
         Raises StoreError where the folder does not hold the study, no more or not on this machine, or cannot be
-        written; TrainingError where this processor does not run the study's instruction set.
+        written; ClusterError where another version of fewlevels sent this; TrainingError where this processor does not
+        run the study's instruction set.
         """
+        if self.version != __version__:
+            raise ClusterError(f"a worker has fewlevels {__version__}, this command {self.version}: use one version")
         store = Store(self.path)
         if store.checksum_of("study.toml") != self.begun:
             raise StoreError(
