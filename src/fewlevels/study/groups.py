@@ -82,11 +82,11 @@ def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:
     return searched(config, samples, group.models, trained(config, samples, group.models))
 
 
-def trained(config: StudyConfig, samples: Samples, models: Sequence[int]) -> Networks:
-    """Some models of a study, trained here, on one thread."""
+def trained(config: StudyConfig, samples: Samples, models: Sequence[int], jobs: int | None = 1) -> Networks:
+    """Some models of a study, trained here. jobs: threads; all cores where None."""
     keys = [divmod(model, config.repeats) for model in models]
     instruction_set = config.instruction_set
-    return train(samples, config.training(), models=keys, seed=config.seed, jobs=1, instruction_set=instruction_set)
+    return train(samples, config.training(), models=keys, seed=config.seed, jobs=jobs, instruction_set=instruction_set)
 
 
 def searched(config: StudyConfig, samples: Samples, models: Sequence[int], networks: Networks) -> pa.Table:

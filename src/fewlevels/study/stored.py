@@ -77,7 +77,7 @@ class StoredNetworks(Networks):
         """The weights of some of a group's models."""
         config = self._config
         if not config.keep_weights:
-            return list(trained(config, self._samples, models.tolist()).weights)
+            return list(trained(config, self._samples, models.tolist(), jobs=None).weights)
         names = [f"w{layer}" for layer in range(1, len(self.shapes) + 1)]
         table = self._store.read_shard(group.name, self._made_of[group.name], names)
         rows = models - group.models.start
