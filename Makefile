@@ -34,6 +34,7 @@ bench: $(VENV)/developing
 	$(PYTHON) benchmarks/levels.py
 	$(PYTHON) benchmarks/circuit.py
 	$(PYTHON) benchmarks/yields.py
+	$(PYTHON) benchmarks/scale.py
 
 paper: $(VENV)/installed
 	$(PYTHON) tools/full_studies.py
