@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -217,6 +218,19 @@ def test_an_interrupt_leaves_no_worker_behind(tmp_path: Path) -> None:
     os.killpg(client.pid, signal.SIGINT)  # as a terminal does
     said = client.communicate(timeout=30)[1]  # which its workers hold open, too
     assert (client.returncode, said) == (130, "fewlevels: interrupted; the same command goes on where it was\n")
+
+
+def test_a_study_whose_processes_are_killed_ends_with_the_same_bytes() -> None:
+    tool = Path(__file__).parents[2] / "tools" / "kills_dask.py"
+    done = subprocess.run([sys.executable, tool, "2"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"2 kills \(.*\) in \d+ studies of \d+ groups in all: the same bytes each time\n", done.stdout)
+
+
+def test_a_folder_of_any_name_does(tmp_path: Path) -> None:
+    out = tmp_path / "a b\x1b[31m {}%s"
+    subprocess.run(command(out, "--engine=dask", "--jobs=1", "--part=1/5"), check=True, timeout=300, cwd=tmp_path)
+    assert list((out / "shards").iterdir())
 
 
 def test_dask_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
