@@ -149,7 +149,7 @@ def test_work_that_is_sent_is_small_and_sees_its_study_or_says_so(
     for lost in (lambda: (store.path / "study.toml").write_text("seed = 2\n"), (store.path / "study.toml").unlink):
         lost()
         with pytest.raises(
-            StoreError, match="was removed or made anew while this ran, or does not hold the study where"
+            StoreError, match="was removed or made anew while this ran; run the same command again, with workers"
         ):
             pickle.loads(sent)(groups_of(config)[1])
 

@@ -51,8 +51,8 @@ class Work:
         store = Store(self.path)
         if store.checksum_of("study.toml") != self.begun:
             raise StoreError(
-                f"{printable(self.path)} was removed or made anew while this ran, or does not hold the study where a "
-                "worker sees it"
+                f"{printable(self.path)} was removed or made anew while this ran; run the same command again, with "
+                "workers that see this folder"
             )
         with store.held():
             config, samples, made_of = self._known or _known(self.path, self.begun)
