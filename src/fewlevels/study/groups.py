@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fewlevels.common.arrays import FloatArray
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.datasets import NAMES
@@ -128,17 +127,13 @@ def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
     stages = trajectory(
         samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1, instruction_set=config.instruction_set
     )
-    recognition = np.stack([_recognition_at(config, stage, samples) for stage in stages], axis=1)
+    quantize = QUANTIZERS[config.quantizer].quantize
+    after = [stage.judged(quantize(stage.joint(), zones.levels).values, samples).mean(axis=1) for stage in stages]
     before = np.stack([stage.recognition(samples) for stage in stages], axis=1)
     return pa.table(
         {
             "weight_range": stages[-1].weight_range(),
-            "recognition": as_rows(recognition),
+            "recognition": as_rows(np.stack(after, axis=1)),
             "recognition_before": as_rows(before),
         }
     )
-
-
-def _recognition_at(config: StudyConfig, networks: Networks, samples: Samples) -> FloatArray:
-    quantized = QUANTIZERS[config.quantizer].quantize(networks.joint(), config.zones.levels)
-    return Networks.from_joint(quantized.values, networks.shapes).recognition(samples)
