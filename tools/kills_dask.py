@@ -118,6 +118,11 @@ def main(kills: int) -> None:
                 process.wait()
             seen, more = again(cluster.logged(), clients)
             twice, groups = twice + more, groups + len(list((folder / "shards").iterdir()))
+            unlogged = {path.name.rpartition("-")[0] for path in (folder / "shards").iterdir()} - {
+                name for _, name, _ in cluster.logged()
+            }
+            if unlogged:
+                raise SystemExit(f"no worker's log tells of {', '.join(sorted(unlogged))}")
             if seen:
                 raise SystemExit(f"{seen} groups were computed again though they were there")
             if contents(folder) != contents(whole):

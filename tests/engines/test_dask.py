@@ -19,7 +19,7 @@ from fewlevels.engines.threads import Threads
 from fewlevels.errors import ClusterError, FewlevelsError, StoreError, UsageError
 from fewlevels.study.config import make_config
 from fewlevels.study.folder import Store
-from fewlevels.study.groups import groups_of
+from fewlevels.study.groups import groups_of, provenances
 from fewlevels.study.parts import Part
 from fewlevels.study.run import run_part, run_study
 from fewlevels.study.work import Work
@@ -135,7 +135,7 @@ def test_work_that_is_sent_is_small_and_sees_its_study_or_says_so(
     run_study(CONFIG, tmp_path / "study", Threads(2))
     store = Store(tmp_path / "study")
     config, samples = store.config(), store.samples()
-    sent = pickle.dumps(Work.of(store, config, samples))
+    sent = pickle.dumps(Work.of(store, config, samples, provenances(config, samples)))
     assert len(sent) < 500
     with monkeypatch.context() as other:
         other.setattr("fewlevels.study.work.__version__", "9.9")

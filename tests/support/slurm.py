@@ -14,6 +14,11 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo")
 START_SECONDS = 30.0
 
+
+class NotStarted(Exception):
+    """The daemons are installed, and their node stays down, as in a container that lacks what they ask for."""
+
+
 CONFIG = """\
 ClusterName=one
 SlurmctldHost={host}
@@ -57,7 +62,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def slurm(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which SLURM's commands find the daemons. Raises TimeoutError where its node stays down."""
+    """The environment in which SLURM's commands find the daemons. Raises NotStarted where its node stays down."""
     host = socket.gethostname().partition(".")[0]
     (folder / "spool").mkdir(parents=True)
     config = folder / "slurm.conf"
@@ -79,7 +84,7 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
             until = time.monotonic() + START_SECONDS
             while "idle" not in output(["sinfo", "--noheader", "--format=%T"], environment):
                 if time.monotonic() > until:
-                    raise TimeoutError((folder / "daemons.log").read_text(encoding="utf-8", errors="replace"))
+                    raise NotStarted((folder / "daemons.log").read_text(encoding="utf-8", errors="replace"))
                 time.sleep(0.5)
             yield environment
         finally:

@@ -200,8 +200,9 @@ class Folder:
     def remember(self) -> None:
         """Store which shards were verified."""
         there = {path.name for paths in self._paths().values() for path in paths}
-        known = {file: each for file, each in (_read_verified(self.path) | self._known).items() if file in there}
-        if known != _read_verified(self.path):
+        stored = _read_verified(self.path)
+        known = {file: each for file, each in (stored | self._known).items() if file in there}
+        if known != stored:
             lines = ",\n".join(f"{json.dumps(file)}: {json.dumps(known[file])}" for file in sorted(known))
             self.write(VERIFIED, f"{{\n{lines}\n}}\n".encode())
 

@@ -121,10 +121,13 @@ class StudyConfig(_Strict):
     def models(self) -> int:
         return self.seeds * self.repeats
 
+    def weights(self, samples: Samples) -> int:
+        """The weights of each model."""
+        return self.hidden * (samples.inputs + len(samples.classes))
+
     def minute_of_models(self, samples: Samples) -> int:
         """The models of a group by default: about a minute's work of a core, and less where a study has few models."""
-        weights = self.hidden * (samples.inputs + len(samples.classes))
-        wanted = GROUP_SECONDS / (MODEL_SECONDS * weights * self.epochs * self.iterations)
+        wanted = GROUP_SECONDS / (MODEL_SECONDS * self.weights(samples) * self.epochs * self.iterations)
         models = int(min(wanted, self.models / FEWEST_GROUPS))
         return max(models // FEWEST_GROUP_MODELS, 1) * FEWEST_GROUP_MODELS
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import platform
 import warnings
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from fewlevels.errors import FewlevelsWarning
+from fewlevels.samples.samples import Samples
 from fewlevels.search.fewest import FewestLevels
 from fewlevels.storage.folder import checksum, npz
 from fewlevels.study.config import StudyConfig
@@ -48,21 +48,29 @@ def read_run(store: Store) -> Run | None:
         return None
 
 
-def is_finished(store: Store, config: StudyConfig, found: FewestLevels, run: Run) -> bool:
+def is_finished(store: Store, config: StudyConfig, samples: Samples, run: Run) -> bool:
     """Whether the weights that `finish` wrote in this run are there, undamaged."""
-    wanted = set(WEIGHTS) if _in_files(config, found) else set()
+    wanted = set(WEIGHTS) if in_files(config, samples) else set()
     return wanted <= run.file_checksums.keys() and all(
         store.checksum_of(name) == expected for name, expected in run.file_checksums.items()
     )
 
 
-def finish(store: Store, config: StudyConfig, found: FewestLevels, wall_seconds: float, machine: dict[str, str]) -> Run:
+def finish(
+    store: Store,
+    config: StudyConfig,
+    samples: Samples,
+    found: FewestLevels,
+    *,
+    wall_seconds: float,
+    machine: dict[str, str],
+) -> Run:
     """Write the weights for NumPy and MATLAB, and run.json.
 
     Warns where weights are left out because they are too many for one file.
     """
     contents = dict[str, bytes]()
-    if _in_files(config, found):
+    if in_files(config, samples):
         arrays: dict[str, np.ndarray] = {
             f"W{layer}": w.astype(np.float32) for layer, w in enumerate(found.networks.weights, start=1)
         }
@@ -70,8 +78,9 @@ def finish(store: Store, config: StudyConfig, found: FewestLevels, wall_seconds:
         contents = dict(zip(WEIGHTS, (npz(arrays), _mat(arrays)), strict=True))
     elif config.keep_weights:
         warnings.warn(
-            f"{' and '.join(WEIGHTS)} are left out of {store.path}: the weights have {_bytes(found) / 1e9:.1f} GB; "
-            "shards/ holds them, for NumPy, MATLAB and DuckDB to read part by part",
+            f"{' and '.join(WEIGHTS)} are left out of {store.path}: the weights have "
+            f"{weight_bytes(config, samples) / 1e9:.1f} GB; shards/ holds them, for NumPy, MATLAB and "
+            "DuckDB to read part by part",
             FewlevelsWarning,
             stacklevel=2,
         )
@@ -83,13 +92,14 @@ def finish(store: Store, config: StudyConfig, found: FewestLevels, wall_seconds:
     return run
 
 
-def _in_files(config: StudyConfig, found: FewestLevels) -> bool:
-    return config.keep_weights and _bytes(found) <= WEIGHTS_BYTES
+def in_files(config: StudyConfig, samples: Samples) -> bool:
+    """Whether the weights of a study go into the files WEIGHTS."""
+    return config.keep_weights and weight_bytes(config, samples) <= WEIGHTS_BYTES
 
 
-def _bytes(found: FewestLevels) -> int:
+def weight_bytes(config: StudyConfig, samples: Samples) -> int:
     """Of the weights of all models, as float32."""
-    return 4 * len(found.networks) * sum(map(math.prod, found.networks.shapes))
+    return 4 * config.models * config.weights(samples)
 
 
 def this_machine(instruction_set: str | None) -> dict[str, str]:

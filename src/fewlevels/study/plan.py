@@ -10,7 +10,7 @@ from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.columns import packed
 from fewlevels.study.config import StudyConfig
-from fewlevels.study.finish import WEIGHTS, WEIGHTS_BYTES
+from fewlevels.study.finish import WEIGHTS, in_files, weight_bytes
 from fewlevels.study.groups import groups_of, searched, trained
 from fewlevels.training.sgd import GROUP
 
@@ -92,20 +92,20 @@ def plan_of(config: StudyConfig, samples: Samples, cost: Cost) -> Plan:
     steps, zones = config.epochs * config.iterations, config.zones
     zone_models = len(zones.starts) * zones.models
     zone_steps = zones.epochs * config.iterations
-    weights = config.hidden * (samples.inputs + len(samples.classes))
-    in_files = config.keep_weights and 4 * config.models * weights <= WEIGHTS_BYTES
+    weight_files = len(WEIGHTS) * in_files(config, samples)
     core_seconds = config.models * (steps * cost.step_seconds + cost.search_seconds)
     core_seconds += zone_models * zone_steps * cost.step_seconds
-    weight_bytes = 4.0 * config.models * weights
     model_bytes = 8.0 * (config.q_max + 6)
     return Plan(
         models=config.models,
         group_models=size,
         groups=groups,
         core_seconds=core_seconds,
-        stored_bytes=config.models * cost.model_bytes + len(WEIGHTS) * weight_bytes * in_files,
-        files=groups + len(WEIGHTS) * in_files,
-        worker_bytes=BASE_BYTES + size * (16.0 * weights + model_bytes * RESULT_COPIES),
-        summary_bytes=BASE_BYTES + config.models * model_bytes * RESULT_COPIES + 5 * weight_bytes * in_files,
+        stored_bytes=config.models * cost.model_bytes + weight_files * weight_bytes(config, samples),
+        files=groups + weight_files,
+        worker_bytes=BASE_BYTES + size * (16.0 * config.weights(samples) + model_bytes * RESULT_COPIES),
+        summary_bytes=BASE_BYTES
+        + config.models * model_bytes * RESULT_COPIES
+        + 2.5 * weight_files * weight_bytes(config, samples),
         parts=min(groups, max(math.ceil(core_seconds / PART_SECONDS), 1)),
     )

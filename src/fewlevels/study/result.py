@@ -97,23 +97,24 @@ class StudyResult(SearchedStudy):
 def load_study(folder: Path) -> StudyResult:
     """A complete study from its folder alone. Raises ConfigError or StoreError where it is not one."""
     store = Store(folder)
-    return read_study(store, read_run(store))
+    return read_study(store, store.config(), store.samples(), read_run(store))
 
 
 def load_searched(folder: Path) -> SearchedStudy:
     """The models of a study, without the zones of Figure 5. Raises what `load_study` does."""
     store = Store(folder)
-    return SearchedStudy(**_models(store, read_run(store)))
+    return SearchedStudy(**_models(store, store.config(), store.samples(), read_run(store)))
 
 
-def read_study(store: Store, run: Run | None) -> StudyResult:
-    """A complete study. run: None where that is not known. Raises what `load_study` does."""
-    models = _models(store, run)
-    zones = models["config"].zones
+def read_study(store: Store, config: StudyConfig, samples: Samples, run: Run | None) -> StudyResult:
+    """A complete study, of this configuration and these samples. run: None where that is not known. Raises what
+    `load_study` does.
+    """
+    models, zones = _models(store, config, samples, run), config.zones
     shape = len(zones.starts), zones.models
     room = {"weight_range": np.empty(shape)}
     room |= {name: np.empty((*shape, len(zones.at_epochs))) for name in ("recognition", "recognition_before")}
-    for group, made_of in _made_of(store, models, zones=True):
+    for group, made_of in _made_of(config, samples, zones=True):
         _fill(store, group, made_of, {name: each[group.zone] for name, each in room.items()})
     return StudyResult(
         **models,
@@ -123,30 +124,29 @@ def read_study(store: Store, run: Run | None) -> StudyResult:
     )
 
 
-def _models(store: Store, run: Run | None) -> dict[str, Any]:
+def _models(store: Store, config: StudyConfig, samples: Samples, run: Run | None) -> dict[str, Any]:
     """The fields of a SearchedStudy."""
-    config, samples = store.config(), store.samples()
-    known = {
-        "config": config,
-        "samples": samples,
-        "wall_seconds": run.wall_seconds if run else 0.0,
-        "machine": run.machine if run else {},
-    }
     room: dict[str, Any] = {"recognition_trace": np.empty((config.models, config.q_max))}
     room |= {name: np.empty(config.models) for name in ("recognition", "weight_range")}
     room |= {name: np.empty(config.models, np.intp) for name in ("q", "stable_q", "occupied")}
-    for group, made_of in _made_of(store, known, zones=False):
+    for group, made_of in _made_of(config, samples, zones=False):
         part = slice(group.models.start, group.models.stop)
         _fill(store, group, made_of, {name: each[part] for name, each in room.items()})
     networks = StoredNetworks(store, config, samples, room.pop("weight_range"))
     quantizer, target = QUANTIZERS[config.quantizer], Target(config.alpha)
-    return known | {"search": FewestLevels(networks=networks, quantizer=quantizer, target=target, **room)}
+    return {
+        "config": config,
+        "samples": samples,
+        "search": FewestLevels(networks=networks, quantizer=quantizer, target=target, **room),
+        "wall_seconds": run.wall_seconds if run else 0.0,
+        "machine": run.machine if run else {},
+    }
 
 
-def _made_of(store: Store, known: dict[str, Any], *, zones: bool) -> Iterator[tuple[Group, Provenance]]:
+def _made_of(config: StudyConfig, samples: Samples, *, zones: bool) -> Iterator[tuple[Group, Provenance]]:
     """The groups of the models, or those of the zones, and what each is made of."""
-    made_of = provenances(known["config"], known["samples"])
-    groups = (group for group in groups_of(known["config"]) if (group.zone is not None) == zones)
+    made_of = provenances(config, samples)
+    groups = (group for group in groups_of(config) if (group.zone is not None) == zones)
     return ((group, made_of[group.name]) for group in groups)
 
 

@@ -45,11 +45,11 @@ def run_study(
         config = store.begin(config, samples)
         computed = _run_missing(store, config, samples, groups_of(config), engine, on_progress)
         run = None if computed else read_run(store)
-        result = read_study(store, run)
-        if run is None or not is_finished(store, config, result.search, run):
+        result = read_study(store, config, samples, run)
+        if run is None or not is_finished(store, config, samples, run):
             wall_seconds = run.wall_seconds if run else time.perf_counter() - began
             machine = run.machine if run else this_machine(config.instruction_set)
-            run = finish(store, config, result.search, wall_seconds, machine)
+            run = finish(store, config, samples, result.search, wall_seconds=wall_seconds, machine=machine)
             result = replace(result, wall_seconds=run.wall_seconds, machine=run.machine)
         return result
 
@@ -104,7 +104,7 @@ def _run_missing(
     if groups:
         on_progress(Progress(done=done, done_now=0, total=total, seconds=0.0))
     try:
-        with closing(engine.run(Work.of(store, config, samples), missing)) as stored:
+        with closing(engine.run(Work.of(store, config, samples, made_of), missing)) as stored:
             for group, file in stored:
                 store.add_shard(file, made_of[group.name])
                 done += len(group.models)

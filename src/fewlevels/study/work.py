@@ -31,10 +31,9 @@ class Work:
         self.path, self.begun, self._known, self.version = path, begun, known, version
 
     @classmethod
-    def of(cls, store: Store, config: StudyConfig, samples: Samples) -> Work:
-        """For a study that is begun."""
-        known = config, samples, provenances(config, samples)
-        return cls(store.path.absolute(), store.checksum_of("study.toml"), known)
+    def of(cls, store: Store, config: StudyConfig, samples: Samples, made_of: dict[str, Provenance]) -> Work:
+        """For a study that is begun. made_of: each group, as `provenances` has it."""
+        return cls(store.path.absolute(), store.checksum_of("study.toml"), (config, samples, made_of))
 
     def __reduce__(self) -> tuple[partial[Work], tuple[Path, str | None]]:
         return partial(Work, version=self.version), (self.path, self.begun)
