@@ -47,6 +47,11 @@ class Yield:
         return (self.current_margin > 0).mean(axis=1)
 
     @property
+    def recognition_mean(self) -> float:
+        """Over chips: the expected recognition of one."""
+        return float(self.recognition.mean())
+
+    @property
     def recognition_interval(self) -> tuple[float, float]:
         """Of the mean recognition over chips, at 95 %: Wilson's for as many samples as there are chips, which is wide
         enough however the samples of a chip hang together."""

@@ -96,7 +96,7 @@ class Fit:
             "state_siemens": best.mapping.level_siemens.tolist(),
             "recognition_before_quantizing": self.recognition,
             "recognition_without_variation": best.recognition,
-            "chip_recognition_mean": float(best.chip_yield.recognition.mean()),
+            "chip_recognition_mean": best.chip_yield.recognition_mean,
             "chip_recognition_mean_interval": list(best.chip_yield.recognition_interval),
             "pulses_per_chip_mean": float(best.chip_yield.pulses.mean()),
             "missed_per_chip_mean": float(best.chip_yield.missed.mean()),

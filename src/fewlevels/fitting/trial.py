@@ -61,7 +61,7 @@ def try_candidates(problem: Problem, candidates: list[Candidate], states: int, e
         choosing = replace(problem, samples=problem.data)
         pilot = range(FIRST_PILOT, FIRST_PILOT + min(PILOT_CHIPS, problem.config.chips))
         pilots = [estimate(choosing, mapping, pilot) for mapping in mappings]
-        best = max(range(len(pilots)), key=lambda i: (pilots[i].value, float(pilots[i].recognition.mean()), -i))
+        best = max(range(len(pilots)), key=lambda i: (pilots[i].value, pilots[i].recognition_mean, -i))
     chosen, mapping = candidates[best], mappings[best]
     chip_yield = estimate(problem, mapping, range(problem.config.chips))
     safest = candidates[0]

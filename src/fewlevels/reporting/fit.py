@@ -62,7 +62,7 @@ def remarks(fit: Fit) -> list[str]:
 
 def answer(fit: Fit) -> list[str]:
     """All that is said of a fit on a terminal, line by line."""
-    recognition, (low, high) = fit.best.chip_yield.recognition.mean(), fit.best.chip_yield.recognition_interval
+    recognition, (low, high) = fit.best.chip_yield.recognition_mean, fit.best.chip_yield.recognition_interval
     limiting = fit.limiting_factor.replace("_", " ")
     return [
         f"{'fits' if fit.feasible else 'does not fit'}: {sentence(fit)}",

@@ -49,6 +49,8 @@ class Sweep:
         self.networks, self.samples, self.test = networks, samples, test
         self.quantizer, self.layout = quantizer, layout
         self.target, self.minimise = target, minimise
+        self.before = networks.recognition(samples)
+        self.judged_before = self.before if test is None else networks.recognition(test)
         self.joint, self.settings, self.numbers = networks.joint(), quantizer.settings(), quantizer.numbers(q_max)
         requested = minimise == "requested" and networks.plain
         self.screened = quantizer if requested and can_be_screened(quantizer, self.joint, layout) else None
@@ -57,8 +59,6 @@ class Sweep:
             most = max(LEAST_SETTINGS, MOST_TRIED // max(len(self.numbers), 1))
             self.tried = self.tried[:: -(-len(self.tried) // most)]
         self.on_tried: Callable[[], None] = lambda: None
-        self.before = networks.recognition(samples)
-        self.judged_before = self.before if test is None else networks.recognition(test)
         shape = q_max, len(networks)
         self.recognition, self.margin = np.full(shape, np.nan), np.full(shape, np.nan)
         self.recognition[self.numbers.start - 1 : self.numbers.stop - 1] = -1.0  # NaN stays where nothing is tried

@@ -128,12 +128,18 @@ def _compute_zone(config: StudyConfig, samples: Samples, zone: int) -> pa.Table:
         samples, training, at_steps=steps, models=keys, seed=config.seed, jobs=1, instruction_set=config.instruction_set
     )
     quantize = QUANTIZERS[config.quantizer].quantize
-    after = [stage.judged(quantize(stage.joint(), zones.levels).values, samples).mean(axis=1) for stage in stages]
-    before = np.stack([stage.recognition(samples) for stage in stages], axis=1)
+    joints = [stage.joint() for stage in stages]
+    quantized = [quantize(joint, zones.levels).values for joint in joints]
+    before, after = (
+        np.stack(
+            [stage.judged(each, samples).mean(axis=1) for stage, each in zip(stages, weights, strict=True)], axis=1
+        )
+        for weights in (joints, quantized)
+    )
     return pa.table(
         {
             "weight_range": stages[-1].weight_range(),
-            "recognition": as_rows(np.stack(after, axis=1)),
+            "recognition": as_rows(after),
             "recognition_before": as_rows(before),
         }
     )
