@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -218,7 +221,7 @@ def test_a_damaged_search_is_named_by_the_report(folder, tmp_path):
 def test_help_names_every_method():
     from fewlevels.quantization import QUANTIZERS
 
-    text = " ".join(run("search", "--help").stdout.split())
+    text = re.sub(r"(\w-) (?=\w)", r"\1", " ".join(run("search", "--help").stdout.split()))
     names = {name.replace("midpoint", "paper") for name in QUANTIZERS}
     assert all(re.search(rf"[ ,]{name}[ ,]", text) for name in (*names, "device:FILE.csv", "qat:METHOD"))
 
@@ -357,3 +360,48 @@ def test_a_study_and_a_fit_keep_out_of_a_search_s_folder(tmp_path):
     for kind, command in (("study", ("study", "--seeds", 1, "--repeats", 1)), ("fit", fit)):
         done = run(*command, "--out", tmp_path)
         assert done.returncode == 1 and f"holds a search; give the {kind} a folder of its own" in done.stderr
+
+
+def test_a_search_in_parts_or_killed_ends_with_the_same_files(folder, tmp_path):
+    search = (
+        "search",
+        folder,
+        "--method",
+        "paper,kmeans,qat:ternary",
+        "--q-max",
+        5,
+        "--piece-seconds",
+        0.01,
+        "--quiet",
+    )
+    files = ("search.json", "search.npz", "figures/levels_by_method.png")
+    assert run(*search, "--out", tmp_path / "whole").returncode == 0
+    expected = [(tmp_path / "whole" / name).read_bytes() for name in files]
+    command = [sys.executable, "-m", "fewlevels.cli", *map(str, search), "--out", str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("killed/search/*/shards/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "killed" / "search.npz").exists()
+    for number in (3, 1):
+        done = run(*search, "--out", tmp_path / "parts", "--part", f"{number}/3")
+        assert done.returncode == 0 and done.stdout.startswith(f"part {number}/3 is done; ")
+    shown = run("show", tmp_path / "parts", "--progress")
+    assert re.fullmatch(r"(\d+) of (\d+) pieces of a search by paper, kmeans, qat:ternary are there\n", shown.stdout)
+    assert done.stdout.endswith(shown.stdout)
+    for name in ("killed", "parts"):
+        done = run(*search, "--out", tmp_path / name, "--jobs", 2)
+        assert done.returncode == 0, done.stderr
+        assert [(tmp_path / name / file).read_bytes() for file in files] == expected
+
+
+def test_a_search_that_is_not_stored_takes_no_engine(tmp_path):
+    np.savez(tmp_path / "net.npz", W1=np.eye(25, 10))
+    search = ("search", tmp_path / "net.npz", "--data", "digits5")
+    for option in (("--part", "1/2"), ("--engine", "dask"), ("--verify",)):
+        done = run(*search, *option)
+        assert done.returncode == 2 and "of searches that are stored; say where by --out" in done.stderr
+    done = run(*search, "--out", tmp_path / "out", "--part", "3/2")
+    assert done.returncode == 2 and "a part is one of 1/2 to 2/2, got 3/2" in done.stderr

@@ -85,7 +85,9 @@ def folder(small_study: tuple[Path, StudyResult], tmp_path_factory: pytest.TempP
     printed(folder, "search", folder, "--method", "paper")
     dense = folder.parent / "dense.npz"
     np.savez(dense, W1=np.eye(25, 4), b1=np.ones(4), W2=np.eye(4, 10), b2=np.ones(10), activations=["relu", "softmax"])
-    printed(folder, "search", dense, "--data", "digits5", "--method", "paper", "--out", folder.parent / "found")
+    printed(
+        folder, "search", dense, "--data", "digits5", "--method", "paper,qat:ternary", "--out", folder.parent / "found"
+    )
     store_agreement(folder, 0, CircuitOptions(), Agreement(((1.0, 1, 0.0),), 1e-9, "39"))
     volt = np.linspace(0.1, 1, 10)
     table = "\n".join(f"{v},{1e-5 * v * (1 + v**2)}" for v in volt)
@@ -117,6 +119,17 @@ def stored(path: Path) -> Any:
 def test_every_key_of_a_search_is_documented(folder: Path) -> None:
     searches = [stored(path / "search.json") for path in (folder, folder.parent / "found")]
     assert {key for each in searches for key in keys(each)} == documented("search.json")
+
+
+def test_every_key_of_the_progress_is_documented(folder: Path) -> None:
+    assert set(keys(printed(folder, "show", folder, "--progress"))) == documented("show --progress --json")
+
+
+def test_every_key_of_what_a_search_is_asked_is_documented(folder: Path) -> None:
+    (request,) = (folder.parent / "found" / "search").glob("*/request.json")
+    assert set(keys(stored(request))) == documented("search/")
+    with np.load(request.parent / "networks.npz") as arrays:
+        assert {name for name in arrays if f"`{name}`" not in FORMATS} == set()
 
 
 @pytest.mark.parametrize("name", ["run.json", "circuit.json", "agreement.json"])
@@ -172,6 +185,7 @@ def test_every_column_of_a_table_is_documented(folder: Path) -> None:
         ("Shards of models", "study/shards/models-*"),
         ("Shards of zones", "study/shards/zone-*"),
         ("Shards of a fit", "fit_imperfect/shards/chips-*"),
+        ("Shards of a search", "found/search/*/shards/qat-*"),
     ],
 )
 def test_every_column_of_a_shard_is_documented(folder: Path, heading: str, names: str) -> None:
@@ -181,7 +195,7 @@ def test_every_column_of_a_shard_is_documented(folder: Path, heading: str, names
 
 
 def test_every_key_of_provenance_is_documented(folder: Path) -> None:
-    shards = folder.parent.glob("*/shards/*.parquet")
+    shards = [*folder.parent.glob("*/shards/*.parquet"), *folder.parent.glob("*/search/*/shards/*.parquet")]
     made_of = [json.loads(pq.read_schema(shard).metadata[METADATA]) for shard in shards]
     bare = provenances(StudyConfig(keep_weights=False), load_digits(5)).values()
     assert {key for each in (*made_of, *bare) for key in each} == documented("Provenance of shards")

@@ -15,14 +15,17 @@ from pathlib import Path
 import pytest
 
 from fewlevels.engines.choose import engine_named
+from fewlevels.engines.parts import Part
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ClusterError, FewlevelsError, StoreError, UsageError
+from fewlevels.search.method import checked_methods
+from fewlevels.search.run import run_search
 from fewlevels.study.config import make_config
 from fewlevels.study.folder import Store
-from fewlevels.study.groups import groups_of, provenances
-from fewlevels.study.parts import Part
+from fewlevels.study.groups import groups_of
 from fewlevels.study.run import run_part, run_study
-from fewlevels.study.work import Work
+from fewlevels.study.work import StudyWork, known_of
+from tests.search.test_run import DIGITS, contest, same
 from tests.study.test_run import TINY, contents
 
 pytest.importorskip("distributed")
@@ -84,6 +87,13 @@ def test_a_study_on_workers_has_the_bytes_of_one_on_threads(workers: int, two: D
     assert contents(tmp_path / "dask") == contents(tmp_path / "threads")
 
 
+def test_a_search_on_workers_finds_what_one_on_threads_finds(two: Dask, tmp_path: Path) -> None:
+    methods = checked_methods("paper,clipped,qat:ternary")
+    for asked in (contest(), contest(test=DIGITS, minimise="occupied")):
+        found = run_search(asked, methods, tmp_path / "dask", two, piece_seconds=1e-3)
+        assert same(found, run_search(asked, methods, tmp_path / "threads", Threads(2), piece_seconds=1e-3))
+
+
 def test_a_task_that_kills_its_workers_fails_alone_and_is_named(two: Dask) -> None:
     done = set()
     with pytest.raises(
@@ -135,10 +145,10 @@ def test_work_that_is_sent_is_small_and_sees_its_study_or_says_so(
     run_study(CONFIG, tmp_path / "study", Threads(2))
     store = Store(tmp_path / "study")
     config, samples = store.config(), store.samples()
-    sent = pickle.dumps(Work.of(store, config, samples, provenances(config, samples)))
+    sent = pickle.dumps(StudyWork.of(store, known_of(config, samples)))
     assert len(sent) < 500
     with monkeypatch.context() as other:
-        other.setattr("fewlevels.study.work.__version__", "9.9")
+        other.setattr("fewlevels.engines.work.__version__", "9.9")
         with pytest.raises(ClusterError, match=r"^a worker has fewlevels 9\.9, this command .*: use one version$"):
             pickle.loads(sent)(groups_of(config)[1])
     before = contents(store.path)

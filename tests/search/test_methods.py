@@ -34,8 +34,8 @@ from fewlevels.quantization import QUANTIZERS
 from fewlevels.quantization.protocol import searchable
 from fewlevels.quantization.sharing import Minimise
 from fewlevels.reporting.figures.methods import levels_by_method
+from fewlevels.search.contest import MethodResult
 from fewlevels.search.method import Method
-from fewlevels.search.methods import MethodResult
 from fewlevels.search.target import Target
 from tests.search.test_search import Backwards
 

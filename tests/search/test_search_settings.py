@@ -336,7 +336,7 @@ def test_networks_searched_or_fine_tuned_few_at_once_are_the_same(monkeypatch: p
         return searched.output_margin_trace, tuned.quantized.networks.joint()
 
     whole = found()
-    for module in ("search.fewest", "search.finetuning"):
+    for module in ("search.sweep", "search.finetuning"):
         monkeypatch.setattr(f"fewlevels.{module}.at_once", lambda *_, **__: 1)
     for one, other in zip(whole, found(), strict=True):
         np.testing.assert_array_equal(one, other)

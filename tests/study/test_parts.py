@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fewlevels import load_digits
+from fewlevels.engines.parts import Part
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.storage.files import write_whole
@@ -17,7 +18,7 @@ from fewlevels.study import work as work_module
 from fewlevels.study.config import StudyConfig, make_config
 from fewlevels.study.folder import Store
 from fewlevels.study.groups import groups_of
-from fewlevels.study.parts import Part, present
+from fewlevels.study.present import present
 from fewlevels.study.run import run_part, run_study
 from tests.study.test_run import TINY, contents
 

@@ -115,6 +115,13 @@ EngineName = Annotated[
         "threads|dask|dask:ADDRESS|dask:FILE.json",
     ),
 ]
+PartName = Annotated[
+    Optional[str],
+    option("--part", "The K-th of N parts of the work; the same command without it finishes the work.", "K/N"),
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Read all that is there and mend what is damaged, changed or not.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 

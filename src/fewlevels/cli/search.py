@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from fewlevels.cli.interrupt import on_interrupt
-from fewlevels.cli.options import NETWORKS, Activation, Bias, Data, Json, KeepDigital, Quiet, Test, names, option
-from fewlevels.cli.progress import shown_progress
+from fewlevels.cli.interrupt import GOES_ON, on_interrupt
+from fewlevels.cli.options import (
+    NETWORKS,
+    Activation,
+    Bias,
+    Data,
+    EngineName,
+    Jobs,
+    Json,
+    KeepDigital,
+    PartName,
+    Quiet,
+    Test,
+    Verify,
+    names,
+    option,
+)
+from fewlevels.cli.progress import say_damaged, shown_progress
+from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
     from fewlevels.search.methods import MethodComparison
+    from fewlevels.search.run import Present
     from fewlevels.study.inputs import Inputs
 
 
 def search(
+    ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False)],
     method: Annotated[
         Optional[str],
@@ -50,38 +70,84 @@ def search(
     activation: Activation = None,
     keep_digital: KeepDigital = None,
     bias: Bias = "digital",
+    part: PartName = None,
+    piece_seconds: Annotated[
+        float, option("--piece-seconds", "Work of a core in each stored piece, about. [{default:g}]", "X")
+    ] = 60.0,
+    verify: Verify = False,
+    engine: EngineName = "threads",
+    jobs: Jobs = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find the fewest levels by several methods on the same networks."""
+    """Find the fewest levels by several methods on the same networks.
+
+    What is stored goes on where it was, when the same command is stopped and given again.
+    """
     on_interrupt("nothing was stored")
-    from fewlevels.networks.networks import Networks
-    from fewlevels.reporting.comparison import describe, require_room, sentences, table, traces
-    from fewlevels.search.method import DEFAULT_METHODS, DEFAULT_OF_GRAPHS
-    from fewlevels.search.methods import compare_methods
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, got {jobs}")
+    from fewlevels.reporting.comparison import require_room
+    from fewlevels.search.run import Present
     from fewlevels.study.inputs import read_inputs
     from fewlevels.study.reading import Reading
 
     out = source if out is None and source.is_dir() else out
     if out is not None:
         require_room(out, source)
+    elif part is not None or verify or engine != "threads":
+        raise UsageError("--part, --verify and --engine are of searches that are stored; say where by --out")
     reading = Reading(activations=names(activation), keep_digital=names(keep_digital), bias=bias)
     inputs = read_inputs(source, data, test, reading=reading)
+    found = _run(ctx, inputs, out)
+    if isinstance(found, Present):
+        return print(json.dumps(asdict(found), indent=1) if as_json else f"part {part} is done; {found}")
+    files = [] if out is None else _store(out, found, inputs)
+    _say(found, inputs, files, as_json)
+    if out == source and not as_json:
+        print(f"'fewlevels report {source}' shows it")
+    return None
+
+
+def _run(ctx: typer.Context, inputs: Inputs, out: Path | None) -> MethodComparison | Present:
+    """What the methods reach, or of a part how much of the search is there. out: where pieces are kept, if at all."""
+    from fewlevels.engines.choose import engine_named
+    from fewlevels.engines.parts import Part
+    from fewlevels.networks.networks import Networks
+    from fewlevels.search.contest import Contest
+    from fewlevels.search.method import DEFAULT_METHODS, DEFAULT_OF_GRAPHS, checked_methods
+    from fewlevels.search.methods import compare
+    from fewlevels.search.run import run_search, run_search_part
+    from fewlevels.search.target import Target
+
+    asked, stacked = ctx.params, isinstance(inputs.networks, Networks)
+    part = None if asked["part"] is None else Part.parse(asked["part"])
+    methods = checked_methods(asked["method"] or (DEFAULT_METHODS if stacked else DEFAULT_OF_GRAPHS))
+    contest = Contest.of(
+        inputs.networks,
+        inputs.samples,
+        methods,
+        test=inputs.test,
+        target=Target(asked["alpha"], asked["relative"]),
+        **{name: asked[name] for name in ("q_max", "share", "minimise", "seed")},
+    )
+    jobs, quiet = asked["jobs"], asked["quiet"]
     with shown_progress("searching", "tried", quiet) as on_progress:
-        comparison = compare_methods(
-            inputs.networks,
-            inputs.samples,
-            method or (DEFAULT_METHODS if isinstance(inputs.networks, Networks) else DEFAULT_OF_GRAPHS),
-            test=inputs.test,
-            alpha=alpha,
-            relative=relative,
-            q_max=q_max,
-            share=share,  # type: ignore[arg-type]  # any text, checked there
-            minimise=minimise,  # type: ignore[arg-type]  # the same
-            seed=seed,
-            on_progress=on_progress,
-        )
-    files = [] if out is None else _store(out, comparison, inputs)
+        if out is None:
+            return compare(contest, methods, jobs=jobs, on_progress=on_progress)
+        on_interrupt(GOES_ON)
+        kept = {"on_progress": on_progress, "on_damaged": say_damaged}
+        kept |= {name: asked[name] for name in ("piece_seconds", "verify")}
+        say = (lambda _: None) if quiet else partial(print, file=sys.stderr)
+        with engine_named(asked["engine"], jobs, say) as engine:
+            if part is None:
+                return run_search(contest, methods, out, engine, **kept)
+            return run_search_part(contest, methods, out, engine, part, **kept)
+
+
+def _say(comparison: MethodComparison, inputs: Inputs, files: list[Path], as_json: bool) -> None:
+    from fewlevels.reporting.comparison import describe, sentences, table, traces
+
     found = describe(comparison, inputs.data_name, inputs.test_name, inputs.remarks)
     if as_json:
         return print(json.dumps(found, indent=1))
@@ -90,9 +156,6 @@ def search(
         print("", "Recognition at each number of levels:", "", traces(found), sep="\n")
     if files:
         print("\nstored:", *files, sep="\n  ")
-    if out == source:
-        print(f"'fewlevels report {source}' shows it")
-    return None
 
 
 def _store(out: Path, comparison: MethodComparison, inputs: Inputs) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import SAMPLES, EngineName, Folder, Jobs, Json, given, option
+from fewlevels.cli.options import SAMPLES, EngineName, Folder, Jobs, Json, PartName, Verify, given, option
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.errors import ConfigError
 
@@ -67,13 +67,8 @@ def study(
     no_weights: Annotated[
         bool, typer.Option("--no-weights", help="Store no weights; a network is trained again when it is asked for.")
     ] = False,
-    part: Annotated[
-        Optional[str],
-        option("--part", "The K-th of N parts of the work; the same command without it finishes the study.", "K/N"),
-    ] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read all that is there and mend what is damaged, changed or not.")
-    ] = False,
+    part: PartName = None,
+    verify: Verify = False,
     engine: EngineName = "threads",
     jobs: Jobs = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -84,9 +79,10 @@ def study(
     """
     on_interrupt(GOES_ON)
     from fewlevels.engines.choose import engine_named
+    from fewlevels.engines.parts import Part
     from fewlevels.reporting.study import write_report
     from fewlevels.study.analysis import summarise
-    from fewlevels.study.parts import Part, Present
+    from fewlevels.study.present import Present
     from fewlevels.study.run import run_part, run_study
 
     if jobs is not None and jobs < 1:
@@ -132,7 +128,7 @@ def report(folder: Folder) -> None:
 def show(
     folder: Folder,
     as_json: Json = False,
-    progress: Annotated[bool, typer.Option("--progress", help="Print how much of the study is there instead.")] = False,
+    progress: Annotated[bool, typer.Option("--progress", help="Print how much of it is there instead.")] = False,
 ) -> None:
     """Print the summary of a study, or how much of it is there."""
     if progress:
@@ -150,11 +146,16 @@ def show(
 
 
 def _show_progress(folder: Path, as_json: bool) -> None:
+    from fewlevels.search.run import searches_in
     from fewlevels.study.folder import Store
-    from fewlevels.study.parts import present
+    from fewlevels.study.present import present
 
-    there = present(Store(folder))
-    print(json.dumps(asdict(there), indent=1) if as_json else there)
+    store, searches = Store(folder), searches_in(folder)
+    study = present(store) if store.is_begun or not searches else None
+    if as_json:
+        print(json.dumps((asdict(study) if study else {}) | {"searches": list(map(asdict, searches))}, indent=1))
+    else:
+        print(*([study] if study else []), *searches, sep="\n")
 
 
 def _print_summary(summary: Summary) -> None:

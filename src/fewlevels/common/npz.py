@@ -64,6 +64,13 @@ def read_npz(
         return Npz(file, name_of(path), error).read(names, optional=optional)
 
 
+def read_all(path: str | Path, error: type[FewlevelsError]) -> dict[str, npt.NDArray[Any]]:
+    """All arrays of a `.npz`, else as `read_npz`."""
+    with open_regular(path, error, EXPECTED) as file:
+        npz = Npz(file, name_of(path), error)
+        return npz.read(npz.members)
+
+
 class Npz:
     """An open `.npz`. called: its name, for errors. members: what it holds, by the names of the arrays.
 

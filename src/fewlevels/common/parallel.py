@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -52,10 +53,30 @@ def threads_for(jobs: int | None = None) -> int:
     return jobs or available_cores() if _here.dropped is None else 1
 
 
+def library_threads() -> int:
+    """How many threads a library may start for this caller: all cores, or within a task its share of the threads."""
+    return _here.share or available_cores()
+
+
+@contextmanager
+def as_task() -> Iterator[None]:
+    """Within this context the caller is a task of one thread: all that it calls runs in it."""
+    before = _here.dropped, _here.share
+    if _here.dropped is None:
+        _here.dropped, _here.share = threading.Event(), 1
+    try:
+        yield
+    finally:
+        _here.dropped, _here.share = before
+
+
 class _Here(threading.local):
-    """State of this thread. dropped: set once nobody waits for its task's result; None while it runs no task."""
+    """State of this thread. dropped: set once nobody waits for its task's result; None while it runs no task. share:
+    threads that its task may start; None likewise.
+    """
 
     dropped: threading.Event | None = None
+    share: int | None = None
 
 
 _here = _Here()
@@ -70,9 +91,10 @@ def _results(
             checkpoint()
             yield index, function(task)
         return
-    pool = _Pool(function, tasks)
+    threads = min(threads_for(jobs), len(tasks))
+    pool = _Pool(function, tasks, share=threads_for(jobs) // max(threads, 1))
     try:
-        for _ in range(min(threads_for(jobs), len(tasks))):
+        for _ in range(threads):
             threading.Thread(target=pool.work, name="fewlevels").start()
         yield from pool.results()
     finally:
@@ -82,14 +104,14 @@ def _results(
 class _Pool:
     """Tasks, and the threads that take one after the other until one fails."""
 
-    def __init__(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> None:
-        self.function, self.tasks = function, tasks
+    def __init__(self, function: Callable[[Any], Any], tasks: Sequence[Any], *, share: int) -> None:
+        self.function, self.tasks, self.share = function, tasks, share
         self.dropped = threading.Event()
         self.lock, self.begun, self.failed = threading.Lock(), 0, False
         self.ended: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
 
     def work(self) -> None:
-        _here.dropped = self.dropped
+        _here.dropped, _here.share = self.dropped, self.share
         while True:
             with self.lock:
                 index = self.begun

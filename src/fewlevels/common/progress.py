@@ -23,11 +23,16 @@ QUICK_SECONDS = 2.0
 """A run that ends within this time shows no progress."""
 
 
+def unless_quick(on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Tells only of runs that take longer than moments."""
+    return lambda now: on_progress(now) if now.seconds > QUICK_SECONDS else None
+
+
 class Meter:
     """Counts units that threads have done, and reports each, unless the run is quick."""
 
     def __init__(self, total: int, on_progress: Callable[[Progress], None], stage: str = "") -> None:
-        self.total, self.on_progress, self.stage = total, on_progress, stage
+        self.total, self.on_progress, self.stage = total, unless_quick(on_progress), stage
         self.began, self.done, self.lock = time.perf_counter(), 0, threading.Lock()
 
     def step(self) -> None:
@@ -35,6 +40,5 @@ class Meter:
         with self.lock:
             self.done += 1
             seconds = time.perf_counter() - self.began
-            if seconds > QUICK_SECONDS:
-                now = Progress(done=self.done, done_now=self.done, total=self.total, seconds=seconds, stage=self.stage)
-                self.on_progress(now)
+            now = Progress(done=self.done, done_now=self.done, total=self.total, seconds=seconds, stage=self.stage)
+            self.on_progress(now)

@@ -121,7 +121,7 @@ class Graph:
 
     inputs_of, outputs_of: the values that each layer sees and gives, by the layer's name. stored_as: how the names of
     its weights and its bias begin in the model. largest: elements of the largest value within it, for one sample, of
-    those whose size is known before it is run.
+    those whose size is known before it is run. kept: names of layers or nodes that were kept digital.
     """
 
     model: ModelProto
@@ -132,6 +132,7 @@ class Graph:
     parameters: Parameters
     largest: int
     dtypes: Mapping[str, np.dtype[Any]]
+    kept: tuple[str, ...]
 
     def with_layers(self, layers: Collection[Layer]) -> ModelProto:
         """The model with these layers' weights and biases in place of its own. Raises NetworksError where one is beyond
@@ -387,6 +388,7 @@ class _Reader:
             parameters=parameters,
             largest=self.largest,
             dtypes={one.layer.name: one.dtype for one in found},
+            kept=tuple(sorted(self.keep)),
         )
 
     def _accounted(self, found: list[_Found]) -> Parameters:

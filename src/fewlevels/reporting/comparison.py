@@ -19,7 +19,8 @@ from fewlevels.networks.activations import written
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.sharing import COUNTS
 from fewlevels.reporting.text import aligned
-from fewlevels.search.methods import MethodComparison, MethodResult
+from fewlevels.search.contest import MethodResult
+from fewlevels.search.methods import MethodComparison
 from fewlevels.storage.folder import Folder, checksum
 from fewlevels.storage.kinds import require_kind
 from fewlevels.study.inputs import part_of

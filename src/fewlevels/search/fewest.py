@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import jobs_or_all, whole_number
-from fewlevels.common.memory import MEMORY_BYTES, at_once
-from fewlevels.common.parallel import in_order, threads_for
-from fewlevels.common.progress import Meter, Progress
+from fewlevels.common.progress import Progress
 from fewlevels.errors import SearchError
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
@@ -21,18 +19,11 @@ from fewlevels.networks.variants import Variants, stack_of
 from fewlevels.quantization import Midpoint, Quantized, Quantizer
 from fewlevels.quantization.layout import Layout, Share
 from fewlevels.quantization.protocol import MOST_LEVELS, searchable
-from fewlevels.quantization.sharing import MODELS_AT_ONCE, Minimise, check_minimise
+from fewlevels.quantization.sharing import Minimise, check_minimise
 from fewlevels.samples.samples import Samples
 from fewlevels.search.sweep import Sweep, quantize_each
 from fewlevels.search.target import Aimed, Target, check_classes
 from fewlevels.search.trace import at_levels
-
-COPIES = 8
-"""Arrays as large as the weights of a chunk that quantizers hold, at most."""
-
-UNITS_HELD = 4
-"""Values of a layer's units that judging holds at once, for each sample of a model, at most."""
-
 
 OF_MODELS = (
     "networks",
@@ -194,12 +185,7 @@ def fewest_levels(
     check_minimise(minimise)
     layout = Layout.of(stack, share)
     sweep = Sweep(stack, samples, searchable(quantizer), layout, target, q_max=q_max, minimise=minimise, test=test)
-    units = 1 if stack.plain else UNITS_HELD * max(map(max, stack.shapes))
-    model_bytes = 8 * (COPIES * sweep.joint.shape[1] + len(samples) * units)
-    chunk = at_once(model_bytes, most=MODELS_AT_ONCE, memory_bytes=MEMORY_BYTES // threads_for(jobs))
-    parts = [slice(begin, begin + chunk) for begin in range(0, len(stack), chunk)]
-    sweep.on_tried = Meter(len(parts) * len(sweep.tried) * len(sweep.numbers), on_progress, sweep.quantizer.name).step
-    in_order(sweep.run, parts, jobs)
+    sweep.run(jobs, on_progress)
     return FewestLevels(
         networks=stack,
         quantizer=quantizer,

@@ -71,6 +71,7 @@ def finetune(
     config: FinetuningConfig | None = None,
     validation: Samples | None = None,
     seed: int = 1,
+    first_model: int = 0,
     jobs: int | None = None,
 ) -> Finetuned:
     """Fine-tune each network until it reaches alpha with quantized weights, or its steps are spent.
@@ -82,6 +83,7 @@ def finetune(
     levels. config: `config_for` where None. validation: samples that decide what is best and whether
     alpha is reached; the same where None.
     seed: of batches and noise. jobs: threads. A model depends on its own weights, its index and the arguments only.
+    first_model: the index of the first of these networks, where they are some of more.
     Raises FinetuningError for arguments that cannot be run, and the quantizer's and networks' own errors.
     """
     networks = dense_of(networks, FinetuningError)
@@ -110,7 +112,7 @@ def finetune(
 
     def run(begin: int) -> None:
         part = slice(begin, begin + size)
-        latent = LatentWeights(purpose, networks[part], least[part], first_model=begin)
+        latent = LatentWeights(purpose, networks[part], least[part], first_model=first_model + begin)
         latent.run()
         best[part], steps[part] = latent.best, latent.best_step
         if biases is not None:

@@ -8,16 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
-from fewlevels.common.parallel import checkpoint
+from fewlevels.common.memory import MEMORY_BYTES, at_once
+from fewlevels.common.parallel import checkpoint, in_order, threads_for
+from fewlevels.common.progress import Meter, Progress
 from fewlevels.networks.networks import Networks
 from fewlevels.quantization.cutting import CuttingQuantizer
 from fewlevels.quantization.layout import Layout
 from fewlevels.quantization.protocol import Quantizer, SearchableQuantizer
-from fewlevels.quantization.sharing import Minimise, counts_of
+from fewlevels.quantization.sharing import MODELS_AT_ONCE, Minimise, counts_of
 from fewlevels.samples.samples import Samples
 from fewlevels.search.contenders import best_settings, can_be_screened
 from fewlevels.search.target import Target
 from fewlevels.search.trace import NEVER, first_stable, least_count
+
+COPIES = 8
+"""Arrays as large as the weights of a chunk that quantizers hold, at most."""
+
+UNITS_HELD = 4
+"""Values of a layer's units that judging holds at once, for each sample of a model, at most."""
 
 LEAST_SETTINGS, MOST_TRIED = 28, 512
 """Of networks that are not the paper's each setting is quantized and judged: at each number of levels the first of
@@ -26,12 +34,13 @@ these, or more where all numbers together stay within the second.
 
 
 class Sweep:
-    """A search under way. `run` searches some of the models; no two parts touch each other, so that threads can.
+    """A search under way. `run` searches the models in parts; no two touch each other, so that threads can.
 
     recognition, margin, setting, count: (q_max, models), of the best setting at each number of levels. The count is of
     what is minimised; NEVER where the target is not reached. q, stable_q, occupied: (models,), as in FewestLevels.
     before, judged_before: (models,), recognition before quantizing, of the samples and of those that judge. tried: the
-    settings that are quantized and judged in full, by index. on_tried: called after each of them at each number.
+    settings that are quantized and judged in full, by index; they depend on q_max alone. numbers: the numbers of levels
+    that are tried: all that the quantizer gives up to q_max, or those of them that are given.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class Sweep:
         q_max: int,
         minimise: Minimise,
         test: Samples | None,
+        numbers: range | None = None,
     ) -> None:
         self.networks, self.samples, self.test = networks, samples, test
         self.quantizer, self.layout = quantizer, layout
@@ -58,22 +68,35 @@ class Sweep:
         if not networks.plain:
             most = max(LEAST_SETTINGS, MOST_TRIED // max(len(self.numbers), 1))
             self.tried = self.tried[:: -(-len(self.tried) // most)]
-        self.on_tried: Callable[[], None] = lambda: None
+        self.numbers = self.numbers if numbers is None else numbers
+        self.step: Callable[[], None] = lambda: None
         shape = q_max, len(networks)
         self.recognition, self.margin = np.full(shape, np.nan), np.full(shape, np.nan)
         self.recognition[self.numbers.start - 1 : self.numbers.stop - 1] = -1.0  # NaN stays where nothing is tried
         self.setting, self.count = np.zeros(shape, np.int16), np.full(shape, NEVER)
         self.q, self.stable_q, self.occupied = np.zeros((3, len(networks)), np.intp)
 
-    def run(self, part: slice) -> None:
-        """Search these models."""
+    def run(self, jobs: int | None, on_progress: Callable[[Progress], None], *, choosing: bool = True) -> Sweep:
+        """Search all models, and choose among the numbers of levels. jobs: threads. on_progress: called on the way of
+        what takes longer than moments. choosing: what is left out for some of the numbers alone. Returns itself.
+        """
+        units = 1 if self.networks.plain else UNITS_HELD * max(map(max, self.networks.shapes))
+        model_bytes = 8 * (COPIES * self.joint.shape[1] + len(self.samples) * units)
+        chunk = at_once(model_bytes, most=MODELS_AT_ONCE, memory_bytes=MEMORY_BYTES // threads_for(jobs))
+        parts = [slice(begin, begin + chunk) for begin in range(0, len(self.networks), chunk)]
+        self.step = Meter(len(parts) * len(self.tried) * len(self.numbers), on_progress, self.quantizer.name).step
+        in_order(self._search, parts, jobs)
+        if choosing:
+            in_order(self._choose, parts, jobs)
+        return self
+
+    def _search(self, part: slice) -> None:
         if self.screened is None:
             self._try_all(part)
         else:
             self._screen(part, self.screened)
         if self.test is not None:
             self._judge(part, self.test)
-        self._choose(part)
 
     def _screen(self, part: slice, quantizer: CuttingQuantizer) -> None:
         """Find the best settings by bounds, without trying all in full."""
@@ -101,7 +124,7 @@ class Sweep:
                 better = (count < self.count[at]) | ((count == self.count[at]) & preferred)
                 self.recognition[at][better], self.margin[at][better] = recognition[better], margin[better]
                 self.count[at][better], self.setting[at][better] = count[better], index
-                self.on_tried()
+                self.step()
 
     def _judge(self, part: slice, test: Samples) -> None:
         """Let these samples decide which numbers of levels reach the target, each with the setting it has."""

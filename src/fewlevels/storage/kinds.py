@@ -12,8 +12,9 @@ MARKS = {
     "fit.json": "fit",
     "search.json": "search",
     "search.npz": "search",
+    "search": "search",
 }
-"""Files that show which kind a folder is. The folder of a study may also hold a search of its networks."""
+"""What shows which kind a folder is. The folder of a study may also hold a search of its networks."""
 
 
 def kind_of(folder: Path) -> str | None:

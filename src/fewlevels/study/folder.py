@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fewlevels.common.machine import INSTRUCTION_SET
-from fewlevels.common.npz import read_npz
-from fewlevels.errors import ConfigError, SamplesError, StoreError
+from fewlevels.errors import ConfigError, StoreError
 from fewlevels.samples.samples import Samples
+from fewlevels.samples.stored import as_arrays, read_samples, samples_digest
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
 from fewlevels.storage.provenance import Provenance, differences
 from fewlevels.study.config import FEWEST_GROUP_MODELS, StudyConfig, make_config, read_config
-from fewlevels.study.groups import provenances, samples_digest
+from fewlevels.study.groups import provenances
 
 
 class Store(Folder):
@@ -60,10 +58,7 @@ class Store(Folder):
                 )
             for name in names:
                 self.find_shard(name, made_of[name])  # refuses what is of another study
-        arrays: dict[str, np.ndarray] = {"X": samples.x, "y": samples.y, "classes": np.array(samples.classes)}
-        if samples.shape:
-            arrays["shape"] = np.array(samples.shape)
-        self.write_npz("samples.npz", arrays)
+        self.write_npz("samples.npz", as_arrays(samples))
         return self.write("study.toml", config.to_toml().encode(), only_new=True)
 
     @property
@@ -79,20 +74,8 @@ class Store(Folder):
         return make_config({"group_models": FEWEST_GROUP_MODELS} | read_config(path), str(path))
 
     def samples(self) -> Samples:
-        """What the study ran on. Version 0.1.0 called the inputs x. Raises StoreError where they cannot be read."""
-        path = self.path / "samples.npz"
-        try:
-            stored = read_npz(path, ("y", "classes"), StoreError, optional=("X", "x", "shape"))
-            if not {"X", "x"} & stored.keys():
-                raise StoreError("it holds no X")
-            x = stored["X"] if "X" in stored else stored["x"]
-            shape = stored["shape"].tolist() if "shape" in stored else None
-            return Samples(x, stored["y"], classes=stored["classes"].tolist(), shape=shape)
-        except (StoreError, SamplesError) as error:
-            raise StoreError(
-                f"{path} cannot be read: {error}; without it nothing says what the results are of: put "
-                "it back, or use another folder"
-            ) from None
+        """What the study ran on. Raises StoreError where they cannot be read."""
+        return read_samples(self.path / "samples.npz")
 
 
 def _filled(config: StudyConfig, values: dict[str, Any]) -> StudyConfig:

@@ -12,9 +12,10 @@ from fewlevels.networks.networks import Networks
 from fewlevels.quantization import QUANTIZERS
 from fewlevels.samples.datasets import NAMES
 from fewlevels.samples.samples import Samples
+from fewlevels.samples.stored import samples_digest
 from fewlevels.search.fewest import fewest_levels
 from fewlevels.storage.columns import as_rows
-from fewlevels.storage.provenance import Provenance, digest
+from fewlevels.storage.provenance import Provenance
 from fewlevels.study.config import FEWEST_GROUP_MODELS, StudyConfig
 from fewlevels.training.config import TrainingConfig
 from fewlevels.training.sgd import train, trajectory
@@ -33,6 +34,11 @@ class Group:
     name: str
     models: range
     zone: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many models."""
+        return len(self.models)
 
     def __str__(self) -> str:
         return self.name
@@ -67,11 +73,6 @@ def provenances(config: StudyConfig, samples: Samples) -> dict[str, Provenance]:
         for group in groups_of(config)
     }
     return {name: common | values for name, values in own.items()}
-
-
-def samples_digest(samples: Samples) -> str:
-    """Of everything that samples are."""
-    return digest([samples.classes, samples.shape], samples.x, samples.y)
 
 
 def compute(config: StudyConfig, samples: Samples, group: Group) -> pa.Table:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from fewlevels.common.progress import Progress
 from fewlevels.engines.engine import Engine
+from fewlevels.engines.parts import Part
+from fewlevels.engines.work import run_missing
 from fewlevels.samples.samples import Samples
 from fewlevels.study.config import StudyConfig
 from fewlevels.study.finish import finish, is_finished, read_run, this_machine
 from fewlevels.study.folder import Store
-from fewlevels.study.groups import Group, groups_of, provenances
-from fewlevels.study.parts import Part, Present, present
+from fewlevels.study.groups import groups_of
+from fewlevels.study.present import Present, present
 from fewlevels.study.result import StudyResult, read_study
-from fewlevels.study.work import Work
+from fewlevels.study.work import StudyWork, known_of
 from fewlevels.training.sgd import require_instruction_set, require_trainable
 
 
@@ -43,7 +44,7 @@ def run_study(
     store, samples = _store(config, folder, on_damaged, verify)
     with store.locked():
         config = store.begin(config, samples)
-        computed = _run_missing(store, config, samples, groups_of(config), engine, on_progress)
+        computed = run_missing(StudyWork, store, known_of(config, samples), groups_of(config), engine, on_progress)
         run = None if computed else read_run(store)
         result = read_study(store, config, samples, run)
         if run is None or not is_finished(store, config, samples, run):
@@ -72,7 +73,7 @@ def run_part(
     store, samples = _store(config, folder, on_damaged, verify)
     with store.shared():
         config = store.begin(config, samples)
-        _run_missing(store, config, samples, part.of(groups_of(config)), engine, on_progress)
+        run_missing(StudyWork, store, known_of(config, samples), part.of(groups_of(config)), engine, on_progress)
     return present(Store(folder))
 
 
@@ -86,30 +87,3 @@ def _store(
     if not store.is_begun:
         require_instruction_set(config.instruction_set)
     return store, samples
-
-
-def _run_missing(
-    store: Store,
-    config: StudyConfig,
-    samples: Samples,
-    groups: Sequence[Group],
-    engine: Engine,
-    on_progress: Callable[[Progress], None],
-) -> bool:
-    """Compute and store those of the groups that are missing; returns whether any was."""
-    began, made_of = time.perf_counter(), provenances(config, samples)
-    missing = [group for group in groups if not store.has_shard(group.name, made_of[group.name])]
-    total = sum(len(group.models) for group in groups)
-    done = earlier = total - sum(len(group.models) for group in missing)
-    if groups:
-        on_progress(Progress(done=done, done_now=0, total=total, seconds=0.0))
-    try:
-        with closing(engine.run(Work.of(store, config, samples, made_of), missing)) as stored:
-            for group, file in stored:
-                store.add_shard(file, made_of[group.name])
-                done += len(group.models)
-                seconds = time.perf_counter() - began
-                on_progress(Progress(done=done, done_now=done - earlier, total=total, seconds=seconds))
-    finally:
-        store.remember()
-    return bool(missing)
