@@ -56,6 +56,47 @@ def test_a_pool_within_a_task_takes_no_more_threads() -> None:
     assert threads_for(7) == 7 and threads_for() == available_cores()
 
 
+def test_a_task_has_its_share_of_the_threads() -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def meet(number: int) -> int:
+        together.wait()
+        return number
+
+    def outer(_: int) -> list[int]:
+        assert threads_for() == threads_for(9) == 2 and threads_for(1) == 1
+        return in_order(meet, range(2))
+
+    assert in_order(outer, range(1), 2) == [[0, 1]]
+    assert [len(each) for each in in_order(lambda _: in_order(str, range(5)), range(2), 5)] == [5, 5]
+
+
+def test_tasks_within_a_task_are_dropped_with_it() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def inner(_: int) -> None:
+        begun.set()
+        try:
+            while True:
+                checkpoint()
+                time.sleep(0.01)
+        except Dropped:
+            ended.set()
+            raise
+
+    def outer(number: int) -> int:
+        if number:
+            in_order(inner, range(2))
+        else:
+            begun.wait(10)
+        return number
+
+    results = as_done(outer, range(2), 4)
+    assert next(results) == (0, 0)
+    results.close()
+    assert ended.wait(10)
+
+
 @pytest.mark.parametrize("jobs", [1, 2, 8])
 def test_the_error_is_the_first_task_s_whatever_the_threads(jobs: int) -> None:
     begun: list[int] = []

@@ -26,7 +26,8 @@ def in_order(function: Callable[[Task], Result], tasks: Iterable[Task], jobs: in
 
     The caller only waits, so an interrupt reaches it at once. It then leaves without waiting for running tasks, which
     end at their next `checkpoint`. Where tasks fail, the error of the first of them in order is raised, once no task
-    runs any more. A task that calls this function runs its own tasks one by one, in its own thread.
+    runs any more. A task that calls this function has its share of the threads: where tasks are as many as threads, it
+    runs its own tasks one by one, in its own thread.
     """
     tasks = list(tasks)
     results = dict(_results(function, tasks, jobs))
@@ -49,13 +50,10 @@ def checkpoint() -> None:
 
 
 def threads_for(jobs: int | None = None) -> int:
-    """How many threads may work for this caller: `jobs`, or all cores where None; 1 within a task."""
-    return jobs or available_cores() if _here.dropped is None else 1
-
-
-def library_threads() -> int:
-    """How many threads a library may start for this caller: all cores, or within a task its share of the threads."""
-    return _here.share or available_cores()
+    """How many threads may work for this caller: `jobs`, or all cores where None; within a task no more than its share
+    of the threads, which libraries with threads of their own have, too.
+    """
+    return jobs or available_cores() if _here.share is None else min(jobs or _here.share, _here.share)
 
 
 @contextmanager
@@ -63,7 +61,7 @@ def as_task() -> Iterator[None]:
     """Within this context the caller is a task of one thread: all that it calls runs in it."""
     before = _here.dropped, _here.share
     if _here.dropped is None:
-        _here.dropped, _here.share = threading.Event(), 1
+        _here.dropped, _here.share = _Dropped(None), 1
     try:
         yield
     finally:
@@ -75,7 +73,7 @@ class _Here(threading.local):
     threads that its task may start; None likewise.
     """
 
-    dropped: threading.Event | None = None
+    dropped: _Dropped | None = None
     share: int | None = None
 
 
@@ -86,13 +84,14 @@ def _results(
     function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int | None
 ) -> Iterator[tuple[int, Result]]:
     """Index and result of every task that ends, as they come."""
-    if _here.dropped is not None:
+    allowed = threads_for(jobs)
+    threads = min(allowed, len(tasks))
+    if _here.dropped is not None and threads <= 1:
         for index, task in enumerate(tasks):
             checkpoint()
             yield index, function(task)
         return
-    threads = min(threads_for(jobs), len(tasks))
-    pool = _Pool(function, tasks, share=threads_for(jobs) // max(threads, 1))
+    pool = _Pool(function, tasks, share=allowed // max(threads, 1))
     try:
         for _ in range(threads):
             threading.Thread(target=pool.work, name="fewlevels").start()
@@ -101,12 +100,23 @@ def _results(
         pool.dropped.set()
 
 
+class _Dropped(threading.Event):
+    """Set once nobody waits for a task's result any more, or for that of the task that this one is part of."""
+
+    def __init__(self, outer: _Dropped | None) -> None:
+        super().__init__()
+        self.outer = outer
+
+    def is_set(self) -> bool:
+        return super().is_set() or (self.outer is not None and self.outer.is_set())
+
+
 class _Pool:
     """Tasks, and the threads that take one after the other until one fails."""
 
     def __init__(self, function: Callable[[Any], Any], tasks: Sequence[Any], *, share: int) -> None:
         self.function, self.tasks, self.share = function, tasks, share
-        self.dropped = threading.Event()
+        self.dropped = _Dropped(_here.dropped)
         self.lock, self.begun, self.failed = threading.Lock(), 0, False
         self.ended: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
 
@@ -132,6 +142,7 @@ class _Pool:
             try:
                 index, result, error = self.ended.get(timeout=LOOK_SECONDS)
             except Empty:
+                checkpoint()
                 continue
             ended += 1
             if error is None:

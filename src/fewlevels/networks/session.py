@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fewlevels.common.parallel import library_threads
+from fewlevels.common.parallel import threads_for
 from fewlevels.common.words import printable
 from fewlevels.errors import NetworksError
 
@@ -53,7 +53,7 @@ class Session:
             watched.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in also if name not in there)
             model = watched
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = jobs or library_threads()
+        options.intra_op_num_threads = threads_for(jobs)
         options.inter_op_num_threads = 1
         options.log_severity_level = QUIET
         options.add_session_config_entry("session.use_env_allocators", "1")

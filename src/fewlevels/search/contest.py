@@ -156,7 +156,7 @@ class Contest:
         models: range,
         numbers: range,
         *,
-        jobs: int | None = 1,
+        jobs: int | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Tried:
         """Try a method on some of the networks at some of its numbers of levels. jobs, on_progress: see
