@@ -10,14 +10,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fewlevels import Networks, Samples, load_device
 from fewlevels.engines.choose import engine_named
 from fewlevels.engines.parts import Part
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ClusterError, FewlevelsError, StoreError, UsageError
+from fewlevels.fitting.problem import FitConfig
+from fewlevels.fitting.store import stored_fit
 from fewlevels.search.method import checked_methods
 from fewlevels.search.run import run_search
 from fewlevels.study.config import make_config
@@ -92,6 +97,18 @@ def test_a_search_on_workers_finds_what_one_on_threads_finds(two: Dask, tmp_path
     for asked in (contest(), contest(test=DIGITS, minimise="occupied")):
         found = run_search(asked, methods, tmp_path / "dask", two, piece_seconds=1e-3)
         assert same(found, run_search(asked, methods, tmp_path / "threads", Threads(2), piece_seconds=1e-3))
+
+
+def test_a_fit_on_workers_has_the_bytes_of_one_on_threads(two: Dask, tmp_path: Path) -> None:
+    network, device, config = Networks.from_weights([4 * np.eye(3)]), load_device("cmo_hfox"), FitConfig(chips=40)
+    judge = Samples(np.eye(3), np.arange(3), ("a", "b", "c"))
+    asked = network, judge, device, replace(config, most_states=3)
+    data = Samples(np.eye(3)[::-1], np.arange(3)[::-1], ("a", "b", "c"))
+    stored_fit(*asked, tmp_path / "dask", two, data=data, piece_seconds=1e-5)
+    stored_fit(*asked, tmp_path / "threads", Threads(2), data=data, piece_seconds=1e-5)
+    there = contents(tmp_path / "dask")
+    assert there.pop("judge.npz") != there.pop("data.npz")
+    assert there == contents(tmp_path / "threads")
 
 
 def test_a_task_that_kills_its_workers_fails_alone_and_is_named(two: Dask) -> None:

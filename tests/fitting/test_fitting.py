@@ -21,6 +21,7 @@ from fewlevels.chips.yields import Yield, estimate_yield, measured_chip
 from fewlevels.circuit.cell import Sinh
 from fewlevels.common.progress import Progress
 from fewlevels.devices import Device, MeasuredRetention, PolynomialSpread, RetentionTable, load_device
+from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, DeviceError, MappingError, NetworksError, StoreError
 from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.fit import Fit, fit_network
@@ -362,12 +363,13 @@ class Stopped(Exception):
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "verified.json"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_bytes(unfinished: Networks, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
-    stored_fit(unfinished, SAMPLES, CALM, QUICK, whole, jobs=1)
+    stored_fit(unfinished, SAMPLES, CALM, QUICK, whole, Threads(1))
     stopped, seen = tmp_path / "stopped", []
 
     def stop(trial: object) -> None:

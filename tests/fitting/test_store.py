@@ -7,15 +7,20 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fewlevels import Networks, TrainingConfig, finetune, load_device, load_digits, train
+from fewlevels import Networks, TrainingConfig, finetune, flip_pixels, load_device, load_digits, train
 from fewlevels.devices.model import Device
+from fewlevels.engines.parts import Part
+from fewlevels.engines.threads import Threads
 from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
-from fewlevels.fitting import store as fit_store
-from fewlevels.fitting.problem import FitConfig
-from fewlevels.fitting.store import stored_fit
+from fewlevels.fitting import work as fit_work
+from fewlevels.fitting.problem import FitConfig, Problem
+from fewlevels.fitting.store import fit_part, stored_fit
+from fewlevels.fitting.work import Chips, FitWork, Known, pieces_of
+from fewlevels.samples.stored import samples_digest
 from fewlevels.storage.folder import METADATA, Folder
 
 SAMPLES = load_digits(5)
@@ -46,7 +51,9 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Of all files but the one that says when others had changed."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "verified.json"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "3", '"fit"', "{", "", "[" * 100_000, "\xff"])
@@ -156,7 +163,7 @@ def test_shards_of_another_version_are_refused(
     folder: Path, network: Networks, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "request.json").unlink()
-    monkeypatch.setattr(fit_store, "__version__", "99")
+    monkeypatch.setattr(fit_work, "__version__", "99")
     with pytest.raises(ConfigError, match=r"holds results of something else: version is .* there and '99' here"):
         stored_fit(network, SAMPLES, device, CONFIG, folder)
 
@@ -169,3 +176,54 @@ def test_a_shard_of_other_rows_is_refused(folder: Path, network: Networks, devic
     Folder(folder).write_shard(provenance.pop("shard"), table.slice(1), provenance)
     with pytest.raises(StoreError, match="is not what a fit stores; remove it, or use another folder"):
         stored_fit(network, SAMPLES, device, CONFIG, folder)
+
+
+def test_a_fit_in_parts_ends_with_the_same_files_and_draws_hardly_any_chip_again(
+    network: Networks, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"piece_seconds": 1e-3}
+    stored_fit(network, SAMPLES, device, CONFIG, tmp_path / "whole", Threads(2), **small)  # type: ignore[arg-type]
+    expected, drawn, compute = contents(tmp_path / "whole"), list[str](), FitWork.compute
+
+    def count(known: Known, piece: Chips) -> object:
+        drawn.append(piece.name)
+        return compute(known, piece)
+
+    monkeypatch.setattr(FitWork, "compute", staticmethod(count))
+    for number in (3, 1, 5, 2, 4):
+        part = Part(number, 5)
+        there = fit_part(network, SAMPLES, device, CONFIG, tmp_path / "parts", Threads(1), part=part, **small)  # type: ignore[arg-type]
+        assert there == len(set(drawn))
+    in_parts = len(drawn)
+    assert not (tmp_path / "parts" / "fit.json").exists()
+    stored_fit(network, SAMPLES, device, CONFIG, tmp_path / "parts", Threads(2), **small)  # type: ignore[arg-type]
+    assert contents(tmp_path / "parts").items() >= expected.items()
+    assert len(drawn) == len(set(drawn)) and len(drawn) - in_parts < 0.1 * in_parts
+
+
+def test_pieces_of_chips_are_about_as_long_as_is_asked(network: Networks, device: Device) -> None:
+    for wire_ohm, samples in ((0.0, SAMPLES), (1.0, SAMPLES)):
+        problem = Problem(
+            network=network, samples=samples, data=samples, device=device, config=FitConfig(wire_ohm=wire_ohm)
+        )
+        mapping = problem.put_on(network)
+        sizes = [
+            [piece.size for piece in pieces_of(problem, mapping, range(5, 2005), "judge", seconds)]
+            for seconds in (1e-9, 0.05, 1e9)
+        ]
+        assert all(sum(each) == 2000 for each in sizes)
+        assert len(sizes[0]) == 2000 > len(sizes[1]) > len(sizes[2]) == 2
+
+
+def test_what_workers_read_is_what_was_asked(network: Networks, device: Device, tmp_path: Path) -> None:
+    data = flip_pixels(SAMPLES, 1, 3, np.random.default_rng(1))
+    stored_fit(network, SAMPLES, device, CONFIG, tmp_path, Elsewhere(2), data=data)
+    known = FitWork.read(tmp_path)
+    for judges, samples in (("judge", SAMPLES), ("data", data)):
+        assert samples_digest(known[judges]) == samples_digest(samples)  # type: ignore[index]
+
+
+class Elsewhere(Threads):
+    """Threads that are taken for other processes."""
+
+    elsewhere = True

@@ -32,6 +32,14 @@ DIGITS = load_digits(5)
 NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=40, seed=3)
 METHODS = "paper,clipped,qat:ternary,qat:paper"
 ALPHA, Q_MAX = 0.9, 6
+
+
+class Elsewhere(Threads):
+    """Threads that are taken for other processes."""
+
+    elsewhere = True
+
+
 SMALL = 1e-4
 
 
@@ -122,7 +130,7 @@ def test_a_graph_is_searched_number_of_levels_by_number(tmp_path: Path) -> None:
 
 def test_damaged_files_are_mended(tmp_path: Path) -> None:
     methods = checked_methods("paper")
-    run_search(contest(methods="paper"), methods, tmp_path, Threads(1), piece_seconds=SMALL)
+    run_search(contest(methods="paper"), methods, tmp_path, Elsewhere(1), piece_seconds=SMALL)
     (own,) = (tmp_path / "search").iterdir()
     before = {path.name: path.read_bytes() for path in own.rglob("*") if path.is_file()}
     shard = next((own / "shards").iterdir())
@@ -130,7 +138,9 @@ def test_damaged_files_are_mended(tmp_path: Path) -> None:
     for name in ("request.json", "networks.npz", "samples.npz"):
         (own / name).write_bytes(b"?")
     damaged = list[Path]()
-    run_search(contest(methods="paper"), methods, tmp_path, Threads(1), piece_seconds=SMALL, on_damaged=damaged.append)
+    run_search(
+        contest(methods="paper"), methods, tmp_path, Elsewhere(1), piece_seconds=SMALL, on_damaged=damaged.append
+    )
     after = {path.name: path.read_bytes() for path in own.rglob("*") if path.is_file()}
     assert damaged == [shard] and after.keys() == before.keys()
     assert {name for name in before if before[name] != after[name]} <= {"verified.json"}
@@ -169,7 +179,7 @@ def test_a_graph_is_given_back_to_the_bit(rows: bool, kept: tuple[str, ...]) -> 
 
 def test_what_a_worker_cannot_do_is_said(tmp_path: Path) -> None:
     methods = checked_methods("paper")
-    run_search(contest(methods="paper"), methods, tmp_path, Threads(1))
+    run_search(contest(methods="paper"), methods, tmp_path, Elsewhere(1))
     (own,) = (tmp_path / "search").iterdir()
     request = json.loads((own / "request.json").read_text(encoding="utf-8"))
     (own / "request.json").write_text(json.dumps({**request, "instruction_set": "v9"}), encoding="utf-8")

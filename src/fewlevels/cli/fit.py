@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -18,12 +19,16 @@ from fewlevels.cli.options import (
     Activation,
     Bias,
     Data,
+    EngineName,
     Jobs,
     Json,
     Model,
+    PartName,
+    PieceSeconds,
     Quiet,
     Signed,
     Test,
+    Verify,
     given,
     names,
     option,
@@ -91,6 +96,10 @@ def fit(
     activation: Activation = None,
     bias: Bias = "digital",
     seed: Annotated[Optional[int], option("--seed", "Root of all randomness. [{fit.seed}]", "N")] = None,
+    part: PartName = None,
+    piece_seconds: PieceSeconds = 60.0,
+    verify: Verify = False,
+    engine: EngineName = "threads",
     jobs: Jobs = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -104,8 +113,10 @@ def fit(
     on_interrupt(GOES_ON)
     from fewlevels.chips.variation import Conditions
     from fewlevels.devices import load_device
+    from fewlevels.engines.choose import engine_named
+    from fewlevels.engines.parts import Part
     from fewlevels.fitting.problem import FitConfig
-    from fewlevels.fitting.store import stored_fit
+    from fewlevels.fitting.store import fit_part, stored_fit
     from fewlevels.reporting.fit import answer, write_fit_report
     from fewlevels.study.inputs import read_inputs
     from fewlevels.study.reading import Reading
@@ -117,19 +128,24 @@ def fit(
     known = load_device(device)
     reading = Reading(activations=names(activation), bias=bias, dense=True)
     inputs = read_inputs(network, data, test, model, reading=reading)
-    with shown_progress("fitting", "chips", quiet) as on_progress:
-        found = stored_fit(
+    say, tell = ((lambda _: None,) * 2) if quiet else (partial(print, file=sys.stderr), _say_trial)
+    run = partial(stored_fit, on_trial=tell) if part is None else partial(fit_part, part=Part.parse(part))
+    with engine_named(engine, jobs, say) as workers, shown_progress("fitting", "chips", quiet) as on_progress:
+        found = run(
             inputs.one,
             inputs.judge,
             known,
             config,
             out,
+            workers,
             data=inputs.samples,
-            jobs=jobs,
-            on_trial=(lambda _: None) if quiet else _say_trial,
+            piece_seconds=piece_seconds,
             on_progress=on_progress,
             on_damaged=say_damaged,
+            verify=verify,
         )
+    if isinstance(found, int):
+        return print(f"part {part} is done; {counted(found, 'piece')} of chips are there")
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)
     report = write_fit_report(found, out, asked, _command(ctx, config))
     if as_json:

@@ -119,6 +119,9 @@ PartName = Annotated[
     Optional[str],
     option("--part", "The K-th of N parts of the work; the same command without it finishes the work.", "K/N"),
 ]
+PieceSeconds = Annotated[
+    float, option("--piece-seconds", "Work of a core that is stored together, about. [{default:g}]", "X")
+]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Read all that is there and mend what is damaged, changed or not.")
 ]

@@ -22,6 +22,7 @@ from fewlevels.cli.options import (
     Json,
     KeepDigital,
     PartName,
+    PieceSeconds,
     Quiet,
     Test,
     Verify,
@@ -71,9 +72,7 @@ def search(
     keep_digital: KeepDigital = None,
     bias: Bias = "digital",
     part: PartName = None,
-    piece_seconds: Annotated[
-        float, option("--piece-seconds", "Work of a core in each stored piece, about. [{default:g}]", "X")
-    ] = 60.0,
+    piece_seconds: PieceSeconds = 60.0,
     verify: Verify = False,
     engine: EngineName = "threads",
     jobs: Jobs = None,

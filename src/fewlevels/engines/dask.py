@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fewlevels.common.counts import counted
 from fewlevels.common.extras import require
@@ -53,6 +53,7 @@ class Dask:
     has begun. A task that kills one worker after the other fails alone: all others are done before it is said.
     """
 
+    elsewhere: ClassVar[bool] = True
     client: Any
 
     def run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fewlevels.common.parallel import as_done
 from fewlevels.engines.engine import Result, Task
@@ -13,6 +14,7 @@ from fewlevels.engines.engine import Result, Task
 class Threads:
     """Threads of this process; the kernels let go of the interpreter lock. jobs: all cores where None."""
 
+    elsewhere: ClassVar[bool] = False
     jobs: int | None = None
 
     def run(

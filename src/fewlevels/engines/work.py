@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("fewlevels")
 
+PIECE_SECONDS = 60.0
+"""Work of a core in each piece, about."""
+
 
 class Piece(Protocol):
     """What is computed and stored together. name: of its table. size: how much of the progress it is."""

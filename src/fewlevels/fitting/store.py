@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,30 +14,30 @@ import numpy as np
 from fewlevels import __version__
 from fewlevels.chips.mapping import Mapping
 from fewlevels.chips.yields import Yield
+from fewlevels.common.checks import positive
 from fewlevels.common.progress import Progress
 from fewlevels.devices.model import Device
-from fewlevels.errors import ConfigError, StoreError
+from fewlevels.engines.engine import Engine
+from fewlevels.engines.parts import Part
+from fewlevels.engines.threads import Threads
+from fewlevels.engines.work import PIECE_SECONDS, run_missing
+from fewlevels.errors import ConfigError, DeviceError, StoreError
 from fewlevels.fitting.estimator import Estimator
 from fewlevels.fitting.fit import Fit, fit_problem
 from fewlevels.fitting.problem import FitConfig, Problem
 from fewlevels.fitting.trial import Trial
+from fewlevels.fitting.work import FILES, Chips, FitWork, Judges, Known, pieces_of
 from fewlevels.networks.files import as_arrays
 from fewlevels.networks.networks import Networks
 from fewlevels.samples.samples import Samples
-from fewlevels.storage.columns import as_matrix, as_rows
+from fewlevels.samples.stored import as_arrays as as_samples
+from fewlevels.storage.columns import as_matrix
 from fewlevels.storage.folder import Folder
 from fewlevels.storage.kinds import require_kind
-from fewlevels.storage.provenance import DIGEST, digest
+from fewlevels.storage.provenance import digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-SHARD_CHIPS = 1000
-KEY_DIGITS = 16
-"""Of the digest of what chips depend on, in the names of their shards."""
-
-RESULTS_FORMAT = 1
-"""Of what is stored; to be raised when the same request gives other numbers or other columns."""
 
 
 def stored_fit(
@@ -46,29 +46,32 @@ def stored_fit(
     device: Device,
     config: FitConfig,
     folder: Path,
+    engine: Engine | None = None,
     *,
     data: Samples | None = None,
-    jobs: int | None = None,
+    piece_seconds: float = PIECE_SECONDS,
     on_trial: Callable[[Trial], None] = lambda _: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_damaged: Callable[[Path], None] = lambda _: None,
+    verify: bool = False,
 ) -> Fit:
     """`fit_network` that keeps its chips in a folder, and writes request.json, fit.json, mapping.csv and
     network.npz (quantized) there, and finetuned.npz where fine-tuning helps.
 
     Stopped at any instant it loses at most the chips in flight; the same call goes on and ends with the same files.
-    Whatever of these files is damaged or missing is made again. Progress is in chips, stage by stage.
+    Whatever of these files is damaged or missing is made again. Progress is in chips, stage by stage. engine: threads
+    where None. piece_seconds: work of a core that is stored together, at most about; it changes no result. verify: see
+    `run_study`.
     Raises ConfigError where the folder holds a different fit, StoreError where it holds a study or a search, where
     nothing says what it holds, or where it cannot be written.
     """
-    require_kind(folder, "fit")
-    data = samples if data is None else data
-    # What cannot be fitted is refused here, before the folder is the fit's.
-    problem = Problem(network=networks, samples=samples, data=data, device=device, config=config)
-    store = Folder(folder, on_damaged)
+    problem = _problem(networks, samples, device, config, folder, data)
+    store = Folder(folder, on_damaged, verify=verify)
+    how = Keeping(piece_seconds=piece_seconds, on_progress=on_progress)
     with store.locked():
-        _begin(store, problem)
-        estimate = _Stored(store, jobs, on_progress)
+        engine = engine or Threads()
+        _begin(store, problem, engine)
+        estimate = _Stored(store, problem, engine, how)
         fit = fit_problem(problem, estimate, on_trial)
         estimate.finish()
         store.write("fit.json", json.dumps(fit.as_dict(), indent=1).encode())
@@ -77,6 +80,58 @@ def stored_fit(
             if found is not None:
                 store.write_npz(name, as_arrays(found))
     return fit
+
+
+def fit_part(
+    networks: Networks,
+    samples: Samples,
+    device: Device,
+    config: FitConfig,
+    folder: Path,
+    engine: Engine,
+    *,
+    part: Part,
+    data: Samples | None = None,
+    piece_seconds: float = PIECE_SECONDS,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_damaged: Callable[[Path], None] = lambda _: None,
+    verify: bool = False,
+) -> int:
+    """Draw one part of the chips of a fit; returns how many pieces are in the folder then.
+
+    Which chips a fit needs depends on the yields before. A part goes by the chips that it draws itself and those that
+    it finds there; where they are too few to be shared out, it draws all. So it may draw chips that the whole fit does
+    not need, and `stored_fit` draws what is missing. Parts may run at the same time, in any order, and again.
+    Raises what `stored_fit` raises.
+    """
+    problem = _problem(networks, samples, device, config, folder, data)
+    store = Folder(folder, on_damaged, verify=verify)
+    how = Keeping(part=part, piece_seconds=piece_seconds, on_progress=on_progress)
+    with store.shared():
+        _begin(store, problem, engine)
+        fit_problem(problem, _Stored(store, problem, engine, how), lambda _: None)
+    return len(Folder(folder).names())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """How a fit's chips are drawn and kept: a part of them, or all; in pieces of about so many seconds at most."""
+
+    part: Part | None = None
+    piece_seconds: float
+    on_progress: Callable[[Progress], None]
+
+    def __post_init__(self) -> None:
+        positive("piece_seconds", self.piece_seconds, DeviceError)
+
+
+def _problem(
+    networks: Networks, samples: Samples, device: Device, config: FitConfig, folder: Path, data: Samples | None
+) -> Problem:
+    """What is asked. What cannot be fitted is refused here, before the folder is the fit's."""
+    require_kind(folder, "fit")
+    data = samples if data is None else data
+    return Problem(network=networks, samples=samples, data=data, device=device, config=config)
 
 
 DIGESTS = {
@@ -100,7 +155,7 @@ LATER_KEYS = {"signed": "two-reads"}
 """Keys that a request.json of fewlevels 0.1.0 lacks, and what they were."""
 
 
-def _begin(store: Folder, problem: Problem) -> None:
+def _begin(store: Folder, problem: Problem, engine: Engine) -> None:
     """Write what is asked. ConfigError says what differs where the folder holds chips of another fit."""
     device, samples, data = problem.device, problem.samples, problem.data
     asked = asdict(problem.config)
@@ -116,6 +171,8 @@ def _begin(store: Folder, problem: Problem) -> None:
     path = store.path / "request.json"
     if path.exists() and (store.names() or (store.path / "fit.json").exists()):
         _check_same(path, asked)
+    for name, each in {FILES["judge"]: samples, FILES["data"]: data}.items() if engine.elsewhere else ():
+        store.write_npz(name, as_samples(each))
     store.write(path.name, json.dumps(asked, indent=1).encode())
 
 
@@ -145,9 +202,10 @@ def _in_words(key: str, value: object, stored: dict[str, object]) -> str:
 class _Stored(Estimator):
     """Yields by what they depend on: each is estimated once."""
 
-    def __init__(self, store: Folder, jobs: int | None, on_progress: Callable[[Progress], None]) -> None:
-        super().__init__(jobs)
-        self.store, self.on_progress = store, on_progress
+    def __init__(self, store: Folder, problem: Problem, engine: Engine, how: Keeping) -> None:
+        super().__init__()
+        self.store, self.engine, self.how = store, engine, how
+        self.known: Known = {"judge": problem.samples, "data": problem.data}
         self.stage, self.began = "", time.perf_counter()
         self.done = self.done_now = self.total = 0
 
@@ -164,37 +222,38 @@ class _Stored(Estimator):
             self._tell()
 
     def __call__(self, problem: Problem, mapping: Mapping, chips: range) -> Yield:
-        made_of = {"results_format": RESULTS_FORMAT, "version": __version__, "request": _digest_of(problem, mapping)}
-        key = str(made_of["request"]).removeprefix(DIGEST)[:KEY_DIGITS]
-        tables = []
-        for begin in range(chips.start, chips.stop, SHARD_CHIPS):
-            numbers = range(begin, min(begin + SHARD_CHIPS, chips.stop))
-            name = f"chips-{key}-{begin:010d}-{len(numbers)}"
-            table = self.store.find_shard(name, made_of)
-            if table is None:
-                table = _table(super().__call__(problem, mapping, numbers))
-                self.store.write_shard(name, table, made_of)
-                self.done_now += len(numbers)
-            self._check(name, table, len(numbers), len(problem.samples))
-            tables.append(table)
-            self.done += len(numbers)
+        judges: Judges = "judge" if problem.samples is self.known["judge"] else "data"
+        pieces = pieces_of(problem, mapping, chips, judges, self.how.piece_seconds)
+        wanted = pieces if self.how.part is None else self.how.part.of(pieces) or pieces
+        done, done_now = self.done, self.done_now
+
+        def tell(now: Progress) -> None:
+            self.done, self.done_now = done + now.done, done_now + now.done_now
             self._tell()
+
+        run_missing(FitWork, self.store, self.known, wanted, self.engine, tell)
+        made_of = FitWork.made_of(self.known, pieces[0])
+        there = [piece for piece in pieces if piece in wanted or self.store.has_shard(piece.name, made_of)]
+        tables = [self.store.read_shard(piece.name, made_of) for piece in there]
+        for piece, table in zip(there, tables, strict=True):
+            self._check(piece, table, len(problem.samples))
         margin = np.concatenate([as_matrix(table["margin"]) for table in tables]).astype(np.float64)
         pulses, missed = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("pulses", "missed"))
         return Yield(current_margin=margin, pulses=pulses, missed=missed, alpha=problem.config.alpha)
 
-    def _check(self, name: str, table: pa.Table, chips: int, samples: int) -> None:
-        """Raises StoreError where a table is not of so many chips and samples."""
+    def _check(self, piece: Chips, table: pa.Table, samples: int) -> None:
+        """Raises StoreError where a table is not of these chips and so many samples."""
         if (
             set(table.column_names) != {"margin", "pulses", "missed"}
-            or len(table) != chips
-            or (as_matrix(table["margin"]).shape != (chips, samples))
+            or len(table) != piece.size
+            or (as_matrix(table["margin"]).shape != (piece.size, samples))
         ):
-            raise StoreError(f"{self.store.shards / name} is not what a fit stores; remove it, or use another folder")
+            name = self.store.shards / piece.name
+            raise StoreError(f"{name} is not what a fit stores; remove it, or use another folder")
 
     def _tell(self) -> None:
         seconds = time.perf_counter() - self.began
-        self.on_progress(
+        self.how.on_progress(
             Progress(
                 done=self.done,
                 done_now=self.done_now,
@@ -203,25 +262,6 @@ class _Stored(Estimator):
                 stage=self.stage,
             )
         )
-
-
-def _table(found: Yield) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table(
-        {"margin": as_rows(found.current_margin.astype(np.float32)), "pulses": found.pulses, "missed": found.missed}
-    )
-
-
-def _digest_of(problem: Problem, mapping: Mapping) -> str:
-    """Of all that chips depend on but their numbers."""
-    window = mapping.circuit.window.r_min_ohm, mapping.circuit.window.r_max_ohm, mapping.circuit.map.siemens_per_weight
-    config, samples = problem.config, problem.samples
-    described = [problem.device.content, repr((config.conditions, mapping.scheme, config.wire_ohm, config.seed))]
-    around = [each for each in mapping.circuit.periphery if not each.is_plain]
-    described += [repr((each.activation, each.full, each.signed, each.constants)) for each in around]
-    biases = [each.bias for each in around if each.bias is not None]
-    return digest(described, *mapping.target_siemens, samples.x, samples.y, np.array(window), *biases)
 
 
 def _network_digest(network: Networks) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from fewlevels.engines.work import PIECE_SECONDS
 from fewlevels.errors import NetworksError
 from fewlevels.networks.networks import Networks
 from fewlevels.networks.variants import Variants
@@ -14,9 +15,6 @@ from fewlevels.quantization.protocol import searchable
 from fewlevels.search.contest import Contest, Tried
 from fewlevels.search.method import Method
 from fewlevels.storage.provenance import DIGEST, digest
-
-PIECE_SECONDS = 60.0
-"""Work of a core in each piece, about."""
 
 MULTIPLICATION_SECONDS = 3e-10
 """For one weight and one sample, quantizing included (measured on digits5, digits8 and a convolution)."""

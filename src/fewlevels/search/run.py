@@ -1,7 +1,8 @@
 """Run: a search whose pieces a folder keeps, so that it can be stopped, shared out and gone on with.
 
 search/KEY/request.json                what is asked; KEY is its digest, so that searches do not meet
-search/KEY/networks.npz, samples.npz   what is searched and on what, and test.npz where other samples judge
+search/KEY/networks.npz, samples.npz   what is searched and on what, and test.npz where other samples judge; where
+                                       other processes compute
 search/KEY/shards/                     one Parquet file a piece
 """
 
@@ -13,6 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
+
 from fewlevels import __version__
 from fewlevels.common.checks import positive
 from fewlevels.common.machine import INSTRUCTION_SET
@@ -21,14 +24,14 @@ from fewlevels.common.progress import Progress, unless_quick
 from fewlevels.common.words import printable
 from fewlevels.engines.engine import Engine
 from fewlevels.engines.parts import Part
-from fewlevels.engines.work import Work, run_missing
+from fewlevels.engines.work import PIECE_SECONDS, Work, run_missing
 from fewlevels.errors import ClusterError, SearchError, StoreError
 from fewlevels.networks.stacks import stack_arrays, stack_from
 from fewlevels.samples.stored import as_arrays, read_samples, samples_digest
 from fewlevels.search.contest import Contest, Tried
 from fewlevels.search.method import Method
 from fewlevels.search.methods import MethodComparison
-from fewlevels.search.pieces import PIECE_SECONDS, Piece, joined, pieces_of, quantizer_key
+from fewlevels.search.pieces import Piece, joined, pieces_of, quantizer_key
 from fewlevels.search.target import Target
 from fewlevels.storage.columns import as_matrix, as_rows
 from fewlevels.storage.folder import Folder, checksum, npz
@@ -84,7 +87,7 @@ def run_search(
     asked = _Asked.of(contest, methods, piece_seconds)
     store = Folder(folder / SEARCHES / asked.key, on_damaged, verify=verify)
     with store.locked():
-        asked.begin(store)
+        asked.begin(store, engine)
         run_missing(SearchWork, store, asked.known, asked.pieces, engine, unless_quick(on_progress))
         tried = [joined(contest, method, _found(store, asked, method)) for method in methods]
     return MethodComparison.of(contest, methods, tried)
@@ -110,7 +113,7 @@ def run_search_part(
     asked = _Asked.of(contest, methods, piece_seconds)
     store = Folder(folder / SEARCHES / asked.key, on_damaged, verify=verify)
     with store.shared():
-        asked.begin(store)
+        asked.begin(store, engine)
         run_missing(SearchWork, store, asked.known, part.of(asked.pieces), engine, unless_quick(on_progress))
     return present(store.path)
 
@@ -174,10 +177,10 @@ OF_PIECES = "methods", "piece_seconds", "pieces"
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """A search as it is asked for. request: request.json. files: the others, by their names."""
+    """A search as it is asked for. request: request.json. arrays: of the other files, by their names."""
 
     request: dict[str, Any]
-    files: dict[str, bytes]
+    arrays: dict[str, dict[str, npt.NDArray[Any]]]
     pieces: list[Piece]
     known: Known
 
@@ -185,9 +188,8 @@ class _Asked:
     def of(cls, contest: Contest, methods: Sequence[Method], piece_seconds: float) -> _Asked:
         pieces = pieces_of(contest, methods, positive("piece_seconds", piece_seconds, SearchError))
         stack = stack_arrays(contest.networks)
-        files = {"networks.npz": npz(stack), "samples.npz": npz(as_arrays(contest.samples))}
-        if contest.test is not None:
-            files["test.npz"] = npz(as_arrays(contest.test))
+        arrays = {"networks.npz": stack, "samples.npz": as_arrays(contest.samples)}
+        arrays |= {} if contest.test is None else {"test.npz": as_arrays(contest.test)}
         request = {
             "results_format": RESULTS_FORMAT,
             "fewlevels_version": __version__,
@@ -203,16 +205,17 @@ class _Asked:
             "pieces": len(pieces),
         }
         known = contest, _common(request)
-        return cls(request=request, files=files, pieces=pieces, known=known)
+        return cls(request=request, arrays=arrays, pieces=pieces, known=known)
 
     @property
     def key(self) -> str:
         """The name of the folder of this search."""
         return digest(self.request).removeprefix(DIGEST)[:KEY_DIGITS]
 
-    def begin(self, store: Folder) -> None:
-        """Write what is asked; what is there and is whole stays."""
-        for name, content in {**self.files, SearchWork.FILE: json.dumps(self.request, indent=1).encode()}.items():
+    def begin(self, store: Folder, engine: Engine) -> None:
+        """Write what is asked, with networks and samples where other processes need them; what is whole stays."""
+        files = {name: npz(arrays) for name, arrays in self.arrays.items()} if engine.elsewhere else {}
+        for name, content in {**files, SearchWork.FILE: json.dumps(self.request, indent=1).encode()}.items():
             if store.checksum_of(name) != checksum(content):
                 store.write(name, content)
 
