@@ -217,24 +217,15 @@ def test_an_interrupt_is_one_sentence_and_exit_code_130(tmp_path):
     assert "Traceback" not in said
 
 
-def test_an_interrupted_search_leaves_soon_and_says_that_nothing_was_stored(tmp_path):
+@pytest.mark.parametrize("stored", [False, True])
+def test_an_interrupted_search_leaves_soon_and_says_what_was_stored(tmp_path, stored):
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "net.npz", W1=rng.normal(size=(3000, 25, 40)), W2=rng.normal(size=(3000, 40, 10)))
-    command = [
-        sys.executable,
-        "-m",
-        "fewlevels.cli",
-        "search",
-        str(tmp_path / "net.npz"),
-        "--data",
-        "digits5",
-        "--method",
-        "zero,qat:ternary",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    assert_leaves_soon(command, "nothing was stored", after_seconds=4)  # of minutes
-    assert not (tmp_path / "out").exists()
+    command = [sys.executable, "-m", "fewlevels.cli", "search", str(tmp_path / "net.npz"), "--data", "digits5"]
+    command += ["--method", "zero,qat:ternary", *(["--out", str(tmp_path / "out")] if stored else [])]
+    said = "the same command goes on where it was" if stored else "nothing was stored"
+    assert_leaves_soon(command, said, after_seconds=4)  # of minutes
+    assert not (tmp_path / "out" / "search.json").exists()
 
 
 NATIVE = """
