@@ -38,6 +38,7 @@ from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
+    from fewlevels.devices.model import Device
     from fewlevels.fitting.fit import Fit
     from fewlevels.fitting.problem import FitConfig
     from fewlevels.fitting.trial import Trial
@@ -113,10 +114,7 @@ def fit(
     on_interrupt(GOES_ON)
     from fewlevels.chips.variation import Conditions
     from fewlevels.devices import load_device
-    from fewlevels.engines.choose import engine_named
-    from fewlevels.engines.parts import Part
     from fewlevels.fitting.problem import FitConfig
-    from fewlevels.fitting.store import fit_part, stored_fit
     from fewlevels.reporting.fit import answer, write_fit_report
     from fewlevels.study.inputs import read_inputs
     from fewlevels.study.reading import Reading
@@ -125,25 +123,9 @@ def fit(
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs must be at least 1, got {jobs}")
     config = FitConfig(conditions=Conditions(**given(ctx, Conditions)), **given(ctx, FitConfig))
-    known = load_device(device)
     reading = Reading(activations=names(activation), bias=bias, dense=True)
     inputs = read_inputs(network, data, test, model, reading=reading)
-    say, tell = ((lambda _: None,) * 2) if quiet else (partial(print, file=sys.stderr), _say_trial)
-    run = partial(stored_fit, on_trial=tell) if part is None else partial(fit_part, part=Part.parse(part))
-    with engine_named(engine, jobs, say) as workers, shown_progress("fitting", "chips", quiet) as on_progress:
-        found = run(
-            inputs.one,
-            inputs.judge,
-            known,
-            config,
-            out,
-            workers,
-            data=inputs.samples,
-            piece_seconds=piece_seconds,
-            on_progress=on_progress,
-            on_damaged=say_damaged,
-            verify=verify,
-        )
+    found = _run(ctx, inputs, load_device(device), config)
     if isinstance(found, int):
         return print(f"part {part} is done; {counted(found, 'piece')} of chips are there")
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)
@@ -157,6 +139,35 @@ def fit(
     if found.advice.finetuned is not None:
         print(f"fine-tuned network: {out / 'finetuned.npz'}")
     print(f"mapping: {out / 'mapping.csv'}\nreport: {report}")
+
+
+def _run(ctx: typer.Context, inputs: Inputs, device: Device, config: FitConfig) -> Fit | int:
+    """The fit or, of a part of it, how many pieces are there."""
+    from fewlevels.engines.choose import engine_named
+    from fewlevels.engines.parts import Part
+    from fewlevels.fitting.store import fit_part, stored_fit
+
+    asked, quiet = ctx.params, ctx.params["quiet"]
+    say, tell = ((lambda _: None,) * 2) if quiet else (partial(print, file=sys.stderr), _say_trial)
+    part = None if asked["part"] is None else Part.parse(asked["part"])
+    run = partial(stored_fit, on_trial=tell) if part is None else partial(fit_part, part=part)
+    with (
+        engine_named(asked["engine"], asked["jobs"], say) as workers,
+        shown_progress("fitting", "chips", quiet) as on_progress,
+    ):
+        return run(
+            inputs.one,
+            inputs.judge,
+            device,
+            config,
+            asked["out"],
+            workers,
+            data=inputs.samples,
+            piece_seconds=asked["piece_seconds"],
+            on_progress=on_progress,
+            on_damaged=say_damaged,
+            verify=asked["verify"],
+        )
 
 
 def _say_trial(trial: Trial) -> None:
