@@ -1,5 +1,6 @@
 """The search command, in real subprocesses."""
 
+import inspect
 import json
 import re
 import shutil
@@ -11,10 +12,14 @@ import numpy as np
 import pytest
 
 import fewlevels
+from fewlevels.cli.fit import fit as fit_command
+from fewlevels.cli.search import search as search_command
+from fewlevels.engines.work import PIECE_SECONDS
 from fewlevels.errors import StoreError
 from fewlevels.reporting.comparison import store_comparison
 from fewlevels.reporting.study import write_report
 from fewlevels.storage.folder import Folder
+from fewlevels.storage.kinds import kind_of
 from fewlevels.study.result import load_study
 from tests.cli.test_cli import run
 
@@ -353,13 +358,26 @@ def test_a_search_is_refused_a_file_for_a_folder_before_it_works(tmp_path):
     assert done.returncode == 1 and "net.npz is a file; name a folder for the search" in done.stderr
 
 
-def test_a_study_and_a_fit_keep_out_of_a_search_s_folder(tmp_path):
-    (tmp_path / "search.json").write_text("{}")
+@pytest.mark.parametrize("mark", ["search.json", "search/0123456789abcdef/request.json"])
+def test_a_study_and_a_fit_keep_out_of_a_search_s_folder(mark, tmp_path):
+    (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / mark).write_text("{}")
     np.savez(tmp_path / "net.npz", W1=np.ones((25, 3)), W2=np.ones((3, 10)))
     fit = ("fit", "--network", tmp_path / "net.npz", "--data", "digits5", "--device", "cmo_hfox")
     for kind, command in (("study", ("study", "--seeds", 1, "--repeats", 1)), ("fit", fit)):
         done = run(*command, "--out", tmp_path)
         assert done.returncode == 1 and f"holds a search; give the {kind} a folder of its own" in done.stderr
+
+
+def test_a_folder_of_the_user_s_that_is_called_search_is_none(tmp_path):
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "request.json").write_text("{}")
+    assert kind_of(tmp_path) is None
+
+
+def test_pieces_are_as_long_by_command_as_in_python():
+    for command in (search_command, fit_command):
+        assert inspect.signature(command).parameters["piece_seconds"].default == PIECE_SECONDS
 
 
 def test_a_search_in_parts_or_killed_ends_with_the_same_files(folder, tmp_path):

@@ -20,7 +20,7 @@ from fewlevels.circuit.network.simulation import Agreement
 from fewlevels.cli.main import app
 from fewlevels.fitting.store import stored_fit
 from fewlevels.networks.stacks import stack_arrays
-from fewlevels.networks.variants import Variants
+from fewlevels.networks.variants import stack_of
 from fewlevels.storage.folder import METADATA
 from fewlevels.study.circuits import CircuitOptions, store_agreement
 from fewlevels.study.config import StudyConfig, ZonesConfig
@@ -130,7 +130,7 @@ def test_every_key_of_the_progress_is_documented(folder: Path) -> None:
 def test_every_key_of_what_a_search_is_asked_is_documented(folder: Path) -> None:
     (request,) = (folder.parent / "found" / "search").glob("*/request.json")
     assert set(keys(stored(request))) == documented("search/")
-    stack = stack_arrays(Variants.of(Network.from_networks(Networks.from_weights([np.eye(3)]))))  # type: ignore[arg-type]
+    stack = stack_arrays(stack_of(Network.from_networks(Networks.from_weights([np.eye(3)]))))
     assert {name for name in stack if f"`{name}`" not in FORMATS} == set()
 
 

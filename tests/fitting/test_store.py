@@ -25,6 +25,8 @@ from fewlevels.storage.folder import METADATA, Folder
 
 SAMPLES = load_digits(5)
 CONFIG = FitConfig(chips=30, most_states=3)
+SMALL = 1e-3
+"""Seconds of a piece."""
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +183,7 @@ def test_a_shard_of_other_rows_is_refused(folder: Path, network: Networks, devic
 def test_a_fit_in_parts_ends_with_the_same_files_and_draws_hardly_any_chip_again(
     network: Networks, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = {"piece_seconds": 1e-3}
-    stored_fit(network, SAMPLES, device, CONFIG, tmp_path / "whole", Threads(2), **small)  # type: ignore[arg-type]
+    stored_fit(network, SAMPLES, device, CONFIG, tmp_path / "whole", Threads(2), piece_seconds=SMALL)
     expected, drawn, compute = contents(tmp_path / "whole"), list[str](), FitWork.compute
 
     def count(known: Known, piece: Chips) -> object:
@@ -192,11 +193,12 @@ def test_a_fit_in_parts_ends_with_the_same_files_and_draws_hardly_any_chip_again
     monkeypatch.setattr(FitWork, "compute", staticmethod(count))
     for number in (3, 1, 5, 2, 4):
         part = Part(number, 5)
-        there = fit_part(network, SAMPLES, device, CONFIG, tmp_path / "parts", Threads(1), part=part, **small)  # type: ignore[arg-type]
+        folder = tmp_path / "parts"
+        there = fit_part(network, SAMPLES, device, CONFIG, folder, Threads(1), part=part, piece_seconds=SMALL)
         assert there == len(set(drawn))
     in_parts = len(drawn)
     assert not (tmp_path / "parts" / "fit.json").exists()
-    stored_fit(network, SAMPLES, device, CONFIG, tmp_path / "parts", Threads(2), **small)  # type: ignore[arg-type]
+    stored_fit(network, SAMPLES, device, CONFIG, tmp_path / "parts", Threads(2), piece_seconds=SMALL)
     assert contents(tmp_path / "parts").items() >= expected.items()
     assert len(drawn) == len(set(drawn)) and len(drawn) - in_parts < 0.1 * in_parts
 
@@ -219,8 +221,8 @@ def test_what_workers_read_is_what_was_asked(network: Networks, device: Device, 
     data = flip_pixels(SAMPLES, 1, 3, np.random.default_rng(1))
     stored_fit(network, SAMPLES, device, CONFIG, tmp_path, Elsewhere(2), data=data)
     known = FitWork.read(tmp_path)
-    for judges, samples in (("judge", SAMPLES), ("data", data)):
-        assert samples_digest(known[judges]) == samples_digest(samples)  # type: ignore[index]
+    assert samples_digest(known["judge"]) == samples_digest(SAMPLES)
+    assert samples_digest(known["data"]) == samples_digest(data)
 
 
 class Elsewhere(Threads):

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fewlevels import Networks, TrainingConfig, load_digits, train
+from fewlevels import FinetuningConfig, Networks, TrainingConfig, load_digits, train
 from fewlevels.engines.parts import Part
 from fewlevels.engines.threads import Threads
 from fewlevels.errors import ClusterError, SearchError, StoreError
 from fewlevels.networks.network import Network
 from fewlevels.networks.stacks import stack_arrays, stack_from
-from fewlevels.networks.variants import Variants
+from fewlevels.networks.variants import stack_of
 from fewlevels.search import run as run_module
 from fewlevels.search.contest import Contest
 from fewlevels.search.method import checked_methods
@@ -32,6 +32,7 @@ DIGITS = load_digits(5)
 NETWORKS = train(DIGITS, TrainingConfig(init="normal:0,0.5", learning_rate=0.3, steps=20_000), models=40, seed=3)
 METHODS = "paper,clipped,qat:ternary,qat:paper"
 ALPHA, Q_MAX = 0.9, 6
+CONFIG = FinetuningConfig(steps=3, latent_limit=(1.5, 2.0))
 
 
 class Elsewhere(Threads):
@@ -147,9 +148,25 @@ def test_damaged_files_are_mended(tmp_path: Path) -> None:
 
 
 def test_searches_that_differ_lie_side_by_side(tmp_path: Path) -> None:
-    for methods, other in (("paper", {}), ("paper", {"q_max": 3}), ("kmeans", {}), ("paper", {"test": DIGITS})):
+    searches: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("paper", {}),
+        ("paper", {"q_max": 3}),
+        ("kmeans", {}),
+        ("paper", {"test": DIGITS}),
+        ("qat:ternary", {}),
+        ("qat:ternary", {"config": CONFIG}),
+    )
+    found = [
         run_search(contest(methods=methods, **other), checked_methods(methods), tmp_path, Threads(1))
-    assert len(searches_in(tmp_path)) == 4
+        for methods, other in searches
+    ]
+    assert len(searches_in(tmp_path)) == len(searches) and not same(*found[-2:])
+
+
+def test_a_worker_fine_tunes_as_it_is_asked(tmp_path: Path) -> None:
+    run_search(contest(methods="qat:ternary", config=CONFIG), checked_methods("qat:ternary"), tmp_path, Elsewhere(1))
+    (own,) = (tmp_path / "search").iterdir()
+    assert SearchWork.read(own)[0].config == CONFIG
 
 
 @pytest.mark.parametrize("rows", [False, True])
@@ -171,8 +188,8 @@ def test_a_stack_is_given_back_to_the_bit(rows: bool) -> None:
 def test_a_graph_is_given_back_to_the_bit(rows: bool, kept: tuple[str, ...]) -> None:
     """Of single precision, with a normalisation that is folded in double."""
     network = Network.from_model(deep()[0], keep_digital=kept)
-    variants = Variants.of(network, bias_rows=rows)
-    again: Any = stack_from(stack_arrays(variants))  # type: ignore[arg-type]  # a stack, too
+    variants: Any = stack_of(network, bias_rows=rows)
+    again: Any = stack_from(stack_arrays(variants))
     assert again.values.tobytes() == variants.values.tobytes() and again.bias_rows == variants.bias_rows
     assert again.network.to_bytes() == variants.network.to_bytes()
 

@@ -35,7 +35,6 @@ from fewlevels.cli.options import (
 )
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.common.counts import counted
-from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
     from fewlevels.devices.model import Device
@@ -120,12 +119,11 @@ def fit(
     from fewlevels.study.reading import Reading
 
     began = time.perf_counter()
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs must be at least 1, got {jobs}")
     config = FitConfig(conditions=Conditions(**given(ctx, Conditions)), **given(ctx, FitConfig))
+    known = load_device(device)
     reading = Reading(activations=names(activation), bias=bias, dense=True)
     inputs = read_inputs(network, data, test, model, reading=reading)
-    found = _run(ctx, inputs, load_device(device), config)
+    found = _run(ctx, inputs, known, config)
     if isinstance(found, int):
         return print(f"part {part} is done; {counted(found, 'piece')} of chips are there")
     asked = _asked(found, f"{network}, model {inputs.index}", inputs)

@@ -84,8 +84,6 @@ def search(
     What is stored goes on where it was, when the same command is stopped and given again.
     """
     on_interrupt("nothing was stored")
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs must be at least 1, got {jobs}")
     from fewlevels.reporting.comparison import require_room
     from fewlevels.search.run import Present
     from fewlevels.study.inputs import read_inputs
@@ -130,18 +128,20 @@ def _run(ctx: typer.Context, inputs: Inputs, out: Path | None) -> MethodComparis
         target=Target(asked["alpha"], asked["relative"]),
         **{name: asked[name] for name in ("q_max", "share", "minimise", "seed")},
     )
-    jobs, quiet = asked["jobs"], asked["quiet"]
-    with shown_progress("searching", "tried", quiet) as on_progress:
+    quiet = asked["quiet"]
+    say = (lambda _: None) if quiet else partial(print, file=sys.stderr)
+    with (
+        engine_named(asked["engine"], asked["jobs"], say) as engine,
+        shown_progress("searching", "tried", quiet) as on_progress,
+    ):
         if out is None:
-            return compare(contest, methods, jobs=jobs, on_progress=on_progress)
+            return compare(contest, methods, jobs=asked["jobs"], on_progress=on_progress)
         on_interrupt(GOES_ON)
         kept = {"on_progress": on_progress, "on_damaged": say_damaged}
         kept |= {name: asked[name] for name in ("piece_seconds", "verify")}
-        say = (lambda _: None) if quiet else partial(print, file=sys.stderr)
-        with engine_named(asked["engine"], jobs, say) as engine:
-            if part is None:
-                return run_search(contest, methods, out, engine, **kept)
-            return run_search_part(contest, methods, out, engine, part, **kept)
+        if part is None:
+            return run_search(contest, methods, out, engine, **kept)
+        return run_search_part(contest, methods, out, engine, part, **kept)
 
 
 def _say(comparison: MethodComparison, inputs: Inputs, files: list[Path], as_json: bool) -> None:

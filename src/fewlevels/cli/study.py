@@ -85,8 +85,6 @@ def study(
     from fewlevels.study.present import Present
     from fewlevels.study.run import run_part, run_study
 
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"--jobs must be at least 1, got {jobs}")
     study_config = _configuration(ctx, preset, config)
     run = run_study if part is None else partial(run_part, part=Part.parse(part))
     say = (lambda _: None) if quiet else partial(print, file=sys.stderr)

@@ -17,8 +17,11 @@ def engine_named(name: str, jobs: int | None, say: Callable[[str], None] = lambd
     cluster by its scheduler's address or file.
 
     jobs: threads, or workers on this machine; all cores where None. say: told the address of a dashboard.
-    Raises UsageError for another name and for jobs of a cluster, ClusterError where no scheduler answers.
+    Raises UsageError for another name, for less than one job and for jobs of a cluster, ClusterError where no scheduler
+    answers.
     """
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, got {jobs}")
     kind, colon, where = name.partition(":")
     if name == "threads":
         yield Threads(jobs)

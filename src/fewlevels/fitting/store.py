@@ -233,7 +233,7 @@ class _Stored(Estimator):
 
         run_missing(FitWork, self.store, self.known, wanted, self.engine, tell)
         made_of = FitWork.made_of(self.known, pieces[0])
-        there = [piece for piece in pieces if piece in wanted or self.store.has_shard(piece.name, made_of)]
+        there = [piece for piece in pieces if self.how.part is None or self.store.has_shard(piece.name, made_of)]
         tables = [self.store.read_shard(piece.name, made_of) for piece in there]
         for piece, table in zip(there, tables, strict=True):
             self._check(piece, table, len(problem.samples))

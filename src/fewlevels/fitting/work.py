@@ -32,7 +32,9 @@ MOST_CHIPS = 1000
 """Of a piece."""
 
 CELL_SECONDS, SOLVED_CELL_SECONDS = 2e-8, 2e-7
-"""For one cell and one sample, about, of circuits that are products, and of those that are solved."""
+"""For one cell and one sample, about, of circuits that are products, and of those that are solved. Measured with 10 and
+with 359 samples: 20 and 4 ns; with wires 167 and 43 ns.
+"""
 
 Judges = Literal["judge", "data"]
 """Which samples chips run: those that judge, or those that settings are chosen on."""

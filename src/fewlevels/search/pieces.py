@@ -17,7 +17,7 @@ from fewlevels.search.method import Method
 from fewlevels.storage.provenance import DIGEST, digest
 
 MULTIPLICATION_SECONDS = 3e-10
-"""For one weight and one sample, quantizing included (measured on digits5, digits8 and a convolution)."""
+"""For one weight and one sample, quantizing included (measured on digits5 and digits8: 2e-10 to 5e-9)."""
 
 FINETUNING_TRIES = 400
 """A model is quantized and judged about so often while it is fine-tuned."""
@@ -56,15 +56,16 @@ def pieces_of(contest: Contest, methods: Sequence[Method], piece_seconds: float 
     """All pieces, method after method, each of about so many seconds on one core: of many networks some of them at all
     numbers of levels, of few at some of the numbers.
     """
-    return [piece for method in methods for piece in _of_method(contest, method, piece_seconds)]
+    once = MULTIPLICATION_SECONDS * len(contest.samples) * _multiplications(contest.networks)
+    return [piece for method in methods for piece in _of_method(contest, method, piece_seconds / once)]
 
 
-def _of_method(contest: Contest, method: Method, piece_seconds: float) -> Iterator[Piece]:
+def _of_method(contest: Contest, method: Method, most_tries: float) -> Iterator[Piece]:
+    """most_tries: how often a piece may quantize and judge."""
     total, numbers, tries = len(contest.networks), contest.numbers(method), _tries(method)
-    one = MULTIPLICATION_SECONDS * tries * len(contest.samples) * _multiplications(contest.networks)
-    fitting = int(piece_seconds / (one * max(len(numbers), 1)))
+    fitting = int(most_tries / (tries * max(len(numbers), 1)))
     models = min(max(fitting // LANES, 1) * LANES, total)
-    levels = max(int(piece_seconds / (one * models)), 1)
+    levels = max(int(most_tries / (tries * models)), 1)
     for begin in range(0, total, models):
         some = range(begin, min(begin + models, total))
         for at in range(0, len(numbers), levels):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from fewlevels.errors import ClusterError, SearchError, StoreError
 from fewlevels.networks.stacks import stack_arrays, stack_from
 from fewlevels.samples.stored import as_arrays, read_samples, samples_digest
 from fewlevels.search.contest import Contest, Tried
+from fewlevels.search.finetuning_config import FinetuningConfig
 from fewlevels.search.method import Method
 from fewlevels.search.methods import MethodComparison
 from fewlevels.search.pieces import Piece, joined, pieces_of, quantizer_key
@@ -152,6 +153,7 @@ class SearchWork(Work[Known, Piece]):
             test=test,
             target=Target(request["alpha"], request["relative"]),
             **{name: request[name] for name in PLAIN},
+            config=None if request["finetuning"] is None else FinetuningConfig(**request["finetuning"]),
         )
         return contest, _common(request)
 
@@ -186,7 +188,8 @@ class _Asked:
 
     @classmethod
     def of(cls, contest: Contest, methods: Sequence[Method], piece_seconds: float) -> _Asked:
-        pieces = pieces_of(contest, methods, positive("piece_seconds", piece_seconds, SearchError))
+        piece_seconds = positive("piece_seconds", piece_seconds, SearchError)
+        pieces = pieces_of(contest, methods, piece_seconds)
         stack = stack_arrays(contest.networks)
         arrays = {"networks.npz": stack, "samples.npz": as_arrays(contest.samples)}
         arrays |= {} if contest.test is None else {"test.npz": as_arrays(contest.test)}
@@ -200,6 +203,7 @@ class _Asked:
             "alpha": contest.target.alpha,
             "relative": contest.target.relative,
             **{name: getattr(contest, name) for name in PLAIN},
+            "finetuning": None if contest.config is None else asdict(contest.config),
             "methods": [{"name": method.name, "quantizer": quantizer_key(method)} for method in methods],
             "piece_seconds": piece_seconds,
             "pieces": len(pieces),

@@ -12,14 +12,14 @@ MARKS = {
     "fit.json": "fit",
     "search.json": "search",
     "search.npz": "search",
-    "search": "search",
+    "search/*/request.json": "search",
 }
 """What shows which kind a folder is. The folder of a study may also hold a search of its networks."""
 
 
 def kind_of(folder: Path) -> str | None:
     """'study', 'fit' or 'search'; None for a folder that holds none of them, or is not there."""
-    return next((kind for name, kind in MARKS.items() if (folder / name).exists()), None)
+    return next((kind for name, kind in MARKS.items() if any(folder.glob(name))), None)
 
 
 def require_kind(folder: Path, kind: str) -> None:
