@@ -39,7 +39,7 @@ def test_a_command_reads_each_file_of_a_study_once_and_none_that_it_does_not_nee
     command: tuple[str, ...], kinds: tuple[str, ...], small_study: tuple[Path, StudyResult], tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(small_study[0], tmp_path / "study"))
-    out = [f"--out={tmp_path / 'fit'}"] if command[0] == "fit" else []
+    out = [f"--out={tmp_path / 'out'}"] if command[0] in ("fit", "search") else []
     known = folder / "verified.json"
     assert files_read(folder, *command, folder, *out) == dict.fromkeys({*NAMED, known.name}, 1)
     known.unlink()
