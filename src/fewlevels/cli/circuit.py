@@ -22,8 +22,10 @@ from fewlevels.cli.options import (
     given,
     names,
     option,
+    place,
 )
 from fewlevels.common.counts import counted
+from fewlevels.common.places import is_folder, is_there
 from fewlevels.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def simulate(
     options = _circuit_options(ctx, input_volt)
     chosen = _chosen(ctx, options)
     simulation = simulate_chosen(chosen, options, engine=engine, draws=draws, log_spread=log_spread)
-    out = source if out is None and source.is_dir() else out
+    out = source if out is None and is_folder(source) else out
     if out is not None:
         store_simulation(out, chosen.index, simulation, chosen.remarks)
     if as_json:
@@ -105,7 +107,9 @@ def simulate(
 def netlist(
     ctx: typer.Context,
     source: Source,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Deck to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Deck to write.", show_default=False, parser=place)
+    ],
     model: Model = "best",
     data: CircuitData = None,
     method: CircuitMethod = None,
@@ -156,7 +160,7 @@ def verify(
     options = _circuit_options(ctx, input_volt)
     chosen = _chosen(ctx, options)
     agreement = verify_chosen(chosen, options, tolerance)
-    if source.is_dir():
+    if is_folder(source):
         store_agreement(source, chosen.index, options, agreement)
     print(*chosen.remarks, f"model {chosen.index}, native against ngspice {agreement.ngspice_version}", sep="\n")
     if (ran := len(verified(chosen.samples))) < len(chosen.samples):
@@ -177,7 +181,7 @@ def _chosen(ctx: typer.Context, options: CircuitOptions) -> Chosen:
     from fewlevels.study.result import load_searched
 
     asked, source = ctx.params, ctx.params["source"]
-    if source.is_dir() or not source.exists():
+    if is_folder(source) or not is_there(source):
         if given := [name for name in ("data", "method", "levels", "activation") if asked[name] is not None]:
             raise UsageError(f"--{given[0]} is of the file of a network; {source} is a study, which says it itself")
         result = load_searched(source)

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from fewlevels.cli.options import Json, option
+from fewlevels.cli.options import Json, option, place
 from fewlevels.errors import DeviceError
 
 
@@ -28,7 +28,9 @@ def devices(
     ] = None,
     out: Annotated[
         Optional[Path],
-        typer.Option("--out", "-o", metavar="FILE", help="Figure to write: .png, .svg or .pdf.", show_default=False),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Figure to write: .png, .svg or .pdf.", show_default=False, parser=place
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -23,6 +23,7 @@ from fewlevels.cli.options import (
     Jobs,
     Json,
     Model,
+    OutFolder,
     PartName,
     PieceSeconds,
     Quiet,
@@ -32,6 +33,7 @@ from fewlevels.cli.options import (
     given,
     names,
     option,
+    place,
 )
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.common.counts import counted
@@ -46,7 +48,9 @@ if TYPE_CHECKING:
 
 def fit(
     ctx: typer.Context,
-    network: Annotated[Path, typer.Option("--network", metavar="DIR|MODEL", help=NETWORKS, show_default=False)],
+    network: Annotated[
+        Path, typer.Option("--network", metavar="DIR|MODEL", help=NETWORKS, show_default=False, parser=place)
+    ],
     device: Annotated[
         str,
         typer.Option(
@@ -56,7 +60,7 @@ def fit(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
+    out: OutFolder,
     model: Model = "best",
     data: Data = None,
     test: Test = None,

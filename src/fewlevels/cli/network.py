@@ -9,14 +9,17 @@ from typing import Annotated, Optional
 
 import typer
 
-from fewlevels.cli.options import Activation, Json, KeepDigital, names, option
+from fewlevels.cli.options import Activation, Json, KeepDigital, names, option, place
 
 
 def network(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="A network: .onnx, .keras, .h5, .npz, .safetensors or .pt.", show_default=False
+            metavar="MODEL",
+            help="A network: .onnx, .keras, .h5, .npz, .safetensors or .pt.",
+            show_default=False,
+            parser=place,
         ),
     ],
     data: Annotated[

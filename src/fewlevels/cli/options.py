@@ -10,6 +10,9 @@ from typing import Annotated, Any, Optional
 import typer
 from typer.core import TyperCommand
 
+from fewlevels.common import places
+from fewlevels.errors import UsageError
+
 
 class Command(TyperCommand):
     """A command whose help shows defaults from where they stand: '[{default}]', '[{fit.chips}]' (see `_Defaults`)."""
@@ -70,9 +73,17 @@ def given(ctx: typer.Context, configuration: type) -> dict[str, Any]:
 
 
 def option(name: str, help_text: str, metavar: str) -> Any:
-    """A typer option; metavar N takes whole numbers, X numbers, anything else text."""
-    parser = {"N": _whole, "X": _real}.get(metavar)
+    """A typer option; metavar N takes whole numbers, X numbers, DIR and FILE paths, anything else text."""
+    parser = {"N": _whole, "X": _real, "DIR": place, "FILE": place}.get(metavar)
     return typer.Option(name, help=help_text, metavar=metavar, show_default=False, parser=parser)
+
+
+def place(text: str) -> Path:
+    """`places.place` for the command line."""
+    try:
+        return places.place(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _whole(text: str) -> int:
@@ -128,7 +139,18 @@ Verify = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False)]
+OutFolder = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder of the results, or s3://BUCKET/FOLDER.",
+        show_default=False,
+        parser=place,
+    ),
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.", show_default=False, parser=place)]
 
 Activation = Annotated[
     Optional[str],
@@ -155,7 +177,7 @@ Signed = Annotated[
         "NAME",
     ),
 ]
-Source = Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False)]
+Source = Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False, parser=place)]
 CircuitMethod = Annotated[
     Optional[str],
     option("--method", "Of a file: quantize it first, to the fewest levels of a method of 'search'. [as it is]", "M"),

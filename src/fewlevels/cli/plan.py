@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from fewlevels.cli.options import Json
+from fewlevels.cli.options import Json, place
+from fewlevels.common.places import is_folder
 
 if TYPE_CHECKING:
     from fewlevels.study.config import StudyConfig
@@ -26,6 +27,7 @@ def plan(
             metavar="FILE|DIR",
             help="A study.toml, or the folder of a study; without it the paper's at 12 000, 1e6 and 1e8 models.",
             show_default=False,
+            parser=place,
         ),
     ] = None,
     as_json: Json = False,
@@ -51,7 +53,7 @@ def _configs(file: Path | None) -> list[StudyConfig]:
 
     if file is None:
         return [make_config(PRESETS["paper"] | {"seeds": 100, "repeats": repeats}, "plan") for repeats in SIZES]
-    path = file / "study.toml" if file.is_dir() else file
+    path = file / "study.toml" if is_folder(file) else file
     return [make_config(found_beside(read_config(path), path.parent), str(path))]
 
 

@@ -13,7 +13,6 @@ import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
 from fewlevels.cli.options import (
-    NETWORKS,
     Activation,
     Bias,
     Data,
@@ -24,12 +23,14 @@ from fewlevels.cli.options import (
     PartName,
     PieceSeconds,
     Quiet,
+    Source,
     Test,
     Verify,
     names,
     option,
 )
 from fewlevels.cli.progress import say_damaged, shown_progress
+from fewlevels.common.places import is_folder
 from fewlevels.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 def search(
     ctx: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="DIR|MODEL", help=NETWORKS, show_default=False)],
+    source: Source,
     method: Annotated[
         Optional[str],
         option(
@@ -89,7 +90,7 @@ def search(
     from fewlevels.study.inputs import read_inputs
     from fewlevels.study.reading import Reading
 
-    out = source if out is None and source.is_dir() else out
+    out = source if out is None and is_folder(source) else out
     if out is not None:
         require_room(out, source)
     elif part is not None or verify or engine != "threads":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from fewlevels.cli.interrupt import GOES_ON, on_interrupt
-from fewlevels.cli.options import SAMPLES, EngineName, Folder, Jobs, Json, PartName, Verify, given, option
+from fewlevels.cli.options import SAMPLES, EngineName, Folder, Jobs, Json, OutFolder, PartName, Verify, given, option
 from fewlevels.cli.progress import say_damaged, shown_progress
 from fewlevels.errors import ConfigError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def study(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.", show_default=False)],
+    out: OutFolder,
     dataset: Annotated[
         Optional[str], option("--dataset", f"Samples to train on: {SAMPLES}. [{{study.dataset}}]", "NAME|FILE")
     ] = None,

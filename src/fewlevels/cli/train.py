@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from fewlevels.cli.interrupt import on_interrupt
-from fewlevels.cli.options import SAMPLES, Json, given, option
+from fewlevels.cli.options import SAMPLES, Json, given, option, place
 from fewlevels.common.counts import counted
 from fewlevels.errors import UsageError
 
@@ -20,7 +20,8 @@ def train(
         str, typer.Argument(metavar="NAME|FILE", help=f"Samples with labels: {SAMPLES}.", show_default=False)
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="Network to write, .npz.", show_default=False)
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="Network to write, .npz.", show_default=False, parser=place),
     ],
     test: Annotated[
         Optional[str],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from fewlevels.common.checks import shown
+from fewlevels.common.places import read
 from fewlevels.common.words import printable
 from fewlevels.errors import FewlevelsError
 
@@ -18,6 +20,8 @@ def open_regular(path: str | Path, error: type[FewlevelsError], expected: str) -
     expected: what the file should hold, in words, for the error. Raises `error` where the file cannot be opened or is
     no regular file, such as a folder, a device or a pipe. It does not wait for a pipe to be written to.
     """
+    if hasattr(path, "fs"):
+        return _fetched(cast(Path, path), error, expected)
     if not isinstance(path, str | os.PathLike):
         raise error(f"a file is named by text, got {shown(path)}; expected {expected}")
     try:
@@ -31,6 +35,18 @@ def open_regular(path: str | Path, error: type[FewlevelsError], expected: str) -
         os.close(descriptor)
         raise error(f"cannot read {name_of(path)}: a folder, a device or a pipe is no file; expected {expected}")
     return os.fdopen(descriptor, "rb")
+
+
+def _fetched(path: Path, error: type[FewlevelsError], expected: str) -> BinaryIO:
+    """A copy of a file of an object store."""
+    try:
+        content = read(path)
+    except OSError as failure:
+        raise error(f"cannot read {name_of(path)}: {printable(failure)}; expected {expected}") from None
+    copy = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  (the reader closes it)
+    copy.write(content)
+    copy.seek(0)
+    return copy
 
 
 def read_text(path: str | Path, error: type[FewlevelsError], expected: str) -> str:

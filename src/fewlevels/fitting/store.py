@@ -15,6 +15,7 @@ from fewlevels import __version__
 from fewlevels.chips.mapping import Mapping
 from fewlevels.chips.yields import Yield
 from fewlevels.common.checks import positive
+from fewlevels.common.places import is_there, read
 from fewlevels.common.progress import Progress
 from fewlevels.devices.model import Device
 from fewlevels.engines.engine import Engine
@@ -169,7 +170,7 @@ def _begin(store: Folder, problem: Problem, engine: Engine) -> None:
         "data_digest": digest(data.classes, data.x, data.y),
     }
     path = store.path / "request.json"
-    if path.exists() and (store.names() or (store.path / "fit.json").exists()):
+    if is_there(path) and (store.names() or is_there(store.path / "fit.json")):
         _check_same(path, asked)
     for name, each in {FILES["judge"]: samples, FILES["data"]: data}.items() if engine.elsewhere else ():
         store.write_npz(name, as_samples(each))
@@ -179,7 +180,7 @@ def _begin(store: Folder, problem: Problem, engine: Engine) -> None:
 def _check_same(path: Path, asked: dict[str, object]) -> None:
     """Raises ConfigError where the request that is stored differs, StoreError where it cannot be read."""
     try:
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(read(path))
     except (OSError, ValueError, RecursionError):
         stored = None
     if not isinstance(stored, dict):

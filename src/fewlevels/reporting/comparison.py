@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fewlevels.common.counts import counted
+from fewlevels.common.places import is_folder, is_same
 from fewlevels.common.proportions import percent
 from fewlevels.common.words import printable
 from fewlevels.errors import StoreError
@@ -130,7 +131,7 @@ def require_whole(folder: Path, stored: dict[str, Any]) -> None:
 def require_room(folder: Path, source: Path) -> None:
     """Raises StoreError where a search of the networks of `source` is not to be stored: in a folder of a fit, or of
     another study than its own."""
-    if not (folder.is_dir() and source.is_dir() and folder.samefile(source)):
+    if not (is_folder(folder) and is_folder(source) and is_same(folder, source)):
         require_kind(folder, "search")
 
 

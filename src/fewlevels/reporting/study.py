@@ -13,6 +13,7 @@ from typing import Any
 
 from fewlevels.circuit.network.simulation import Simulation
 from fewlevels.common.counts import counted
+from fewlevels.common.places import is_there, read
 from fewlevels.common.proportions import percent
 from fewlevels.errors import FewlevelsWarning, StoreError
 from fewlevels.reporting import comparison
@@ -122,16 +123,16 @@ def _number(value: float) -> str:
     return "none" if math.isnan(value) else f"{value:.1f}"
 
 
-def _stored(folder: Path, name: str, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
-    """What `fewlevels verify` or `fewlevels search` stored, if it was run, as `read` gives it. None, with a warning,
-    where version 0.1.0 stored it. Raises StoreError where it cannot be read, or where `read` raises one of Python's own
+def _stored(folder: Path, name: str, told: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+    """What `fewlevels verify` or `fewlevels search` stored, if it was run, as `told` gives it. None, with a warning,
+    where version 0.1.0 stored it. Raises StoreError where it cannot be read, or where `told` raises one of Python's own
     errors for it.
     """
     file, (old_key, command) = folder / name, BEFORE[name]
-    if not file.exists():
-        return None
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
+        if not is_there(file):
+            return None
+        stored = json.loads(read(file))
         if old_key in stored:
             warnings.warn(
                 f"{file} is of an earlier version and left out of the report; run 'fewlevels {command} {folder}' again",
@@ -139,7 +140,7 @@ def _stored(folder: Path, name: str, read: Callable[[Any], dict[str, Any]]) -> d
                 stacklevel=2,
             )
             return None
-        return read(stored)
+        return told(stored)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise StoreError(f"{file} is damaged; remove it, or run the command again that wrote it") from None
 

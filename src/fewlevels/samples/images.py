@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ def read_images(folder: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.s
     sizes differ.
     """
     require("images", ("PIL",), "a folder of images", SamplesError)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
-    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    files = sorted(_pictures(folder))
     if not files:
         raise SamplesError(f"{name_of(folder)} holds no images ({', '.join(sorted(ENDINGS))})")
     _require_one_size(files)
@@ -37,6 +37,14 @@ def read_images(folder: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.s
     if names and len(names) < len(files):
         raise SamplesError(f"of the images in {name_of(folder)} some lie in folders of classes and others do not")
     return np.stack(pictures).astype(np.float32) / np.float32(255), np.array(names) if names else None
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # hidden ones are not entered
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() in ENDINGS and path.is_file():
+                yield path
 
 
 def _require_one_size(files: Sequence[Path]) -> None:

@@ -20,6 +20,7 @@ from fewlevels import __version__
 from fewlevels.common.checks import positive
 from fewlevels.common.machine import INSTRUCTION_SET
 from fewlevels.common.npz import read_all
+from fewlevels.common.places import matching, read
 from fewlevels.common.progress import Progress, unless_quick
 from fewlevels.common.words import printable
 from fewlevels.engines.engine import Engine
@@ -35,6 +36,7 @@ from fewlevels.search.methods import MethodComparison
 from fewlevels.search.pieces import Piece, joined, pieces_of, quantizer_key
 from fewlevels.search.target import Target
 from fewlevels.storage.columns import as_matrix, as_rows
+from fewlevels.storage.files import failures
 from fewlevels.storage.folder import Folder, checksum, npz
 from fewlevels.storage.provenance import DIGEST, Provenance, digest
 
@@ -121,7 +123,9 @@ def run_search_part(
 
 def searches_in(folder: Path) -> list[Present]:
     """How much there is of each search below a folder."""
-    return [present(path.parent) for path in sorted((folder / SEARCHES).glob(f"*/{SearchWork.FILE}"))]
+    with failures(f"read {folder}"):
+        requests = matching(folder / SEARCHES, f"*/{SearchWork.FILE}")
+    return [present(path.parent) for path in requests]
 
 
 def present(path: Path) -> Present:
@@ -232,7 +236,7 @@ def _common(request: dict[str, Any]) -> Provenance:
 
 def _read_request(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((path / SearchWork.FILE).read_bytes()))
+        return dict(json.loads(read(path / SearchWork.FILE)))
     except (OSError, ValueError, TypeError, RecursionError):
         raise StoreError(f"{path / SearchWork.FILE} is damaged; run the same command again to mend it") from None
 

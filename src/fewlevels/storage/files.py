@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from fewlevels.common.places import is_local, write_object
 from fewlevels.errors import StoreError, UsageError
 
 UNFINISHED = re.compile(r"\.fewlevels-([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{16}\.partial")
@@ -36,12 +37,14 @@ MOST_LINKS = 40
 def write_file(path: Path, content: bytes) -> bool:
     """Write a file that a user named.
 
-    A regular file, or a new one, is replaced as a whole. Its folder is made where it is missing. A link is followed,
-    and the file that it leads to is replaced. A device, a fifo or a socket is opened and written to. So is an open file
-    of this process by its name (/dev/stdout, /dev/fd/3). Returns whether the content is now in a regular file. Raises
-    UsageError for a folder, StoreError where it cannot be written.
+    A regular file, or a new one, is replaced as a whole, in an object store, too. Its folder is made where it is
+    missing. A link is followed, and the file that it leads to is replaced. A device, a fifo or a socket is opened and
+    written to. So is an open file of this process by its name (/dev/stdout, /dev/fd/3). Returns whether the content is
+    now in a regular file. Raises UsageError for a folder, StoreError where it cannot be written.
     """
     with failures(f"write {path}"):
+        if not is_local(path):
+            return write_object(path, content)
         if (descriptor := _open_file(path)) is not None:
             sys.stdout.flush()  # what was printed before comes first
             with open(os.dup(descriptor), "wb") as file:

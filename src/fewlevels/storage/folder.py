@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fewlevels.common.places import is_local, names_in, read, remove, status, write_object
 from fewlevels.common.words import printable
 from fewlevels.errors import ConfigError, FewlevelsWarning, StoreError
 from fewlevels.storage.columns import packed
@@ -79,8 +80,13 @@ class Folder:
         """Hold the folder, made where it is missing, for this process; see also `held`. What writers that were killed
         left in it is removed.
 
-        Raises StoreError where another process holds it. Warns, and goes on, where the file system has no locks.
+        Raises StoreError where another process holds it. Warns, and goes on, where the file system has no locks. An
+        object store has none, and nothing unfinished.
         """
+        if not is_local(self.path):
+            with self.shared():
+                yield
+            return
         with failures(f"write in {self.path}"):
             self.shards.mkdir(parents=True, exist_ok=True)
             file = open(self.path / "lock", "a+b")  # noqa: SIM115  (held until the work ends)
@@ -108,8 +114,9 @@ class Folder:
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Work in the folder, made where it is missing, beside others that may do so, too; see also `held`."""
-        with failures(f"write in {self.path}"):
-            self.shards.mkdir(parents=True, exist_ok=True)
+        if is_local(self.path):
+            with failures(f"write in {self.path}"):
+                self.shards.mkdir(parents=True, exist_ok=True)
         with self.held():
             self._listing = self._verified = None
             yield
@@ -120,7 +127,9 @@ class Folder:
         with ExitStack() as last:
             last.callback(setattr, self, "_held", self._held)
             self._held = list(self._held)
-            if hasattr(os, "O_DIRECTORY"):  # elsewhere the open lock keeps a folder from being removed
+            if hasattr(os, "O_DIRECTORY") and is_local(
+                self.path
+            ):  # elsewhere the open lock keeps a folder from being removed
                 with failures(f"write in {self.path}"):
                     descriptor = os.open(self.path, os.O_DIRECTORY)  # open, its number is not given to another folder
                 last.callback(os.close, descriptor)
@@ -139,6 +148,8 @@ class Folder:
             if not _is_same(descriptor, held):
                 raise StoreError(f"{held} was removed or made anew while this ran; run the same command again")
         with failures(f"write {path}"):
+            if not is_local(path):
+                return write_object(path, content, only_new=only_new)
             path.parent.mkdir(parents=not self._held, exist_ok=True)
             if path.parent not in self._tidied:
                 remove_unfinished(path.parent)
@@ -148,7 +159,7 @@ class Folder:
     def checksum_of(self, name: str) -> str | None:
         """The checksum of a file as it is now; None where it cannot be read."""
         try:
-            return checksum((self.path / name).read_bytes())
+            return checksum(read(self.path / name))
         except OSError:
             return None
 
@@ -214,7 +225,7 @@ class Folder:
         if self._listing is None:
             self._listing = {}
             with failures(f"read {self.shards}"), suppress(FileNotFoundError):
-                for match in filter(None, map(SHARD.fullmatch, sorted(os.listdir(self.shards)))):
+                for match in filter(None, map(SHARD.fullmatch, names_in(self.shards))):
                     self._listing.setdefault(match[1], []).append(self.shards / match[0])
         return self._listing
 
@@ -225,13 +236,13 @@ class Folder:
         return self._verified
 
     def _find(self, name: str, made_of: Provenance) -> _Shard | None:
-        def remove(path: Path) -> None:
+        def discard(path: Path) -> None:
             with failures(f"remove {path}"):
-                path.unlink(missing_ok=True)
+                remove(path)
             self._paths()[name].remove(path)
             self.on_damaged(path)
 
-        return self._found(name, _plain(name, made_of), remove)
+        return self._found(name, _plain(name, made_of), discard)
 
     def _found(self, name: str, wanted: Provenance, damaged: Callable[[Path], None]) -> _Shard | None:
         """The shard of this provenance; None where there is none. damaged: called with each that is."""
@@ -280,8 +291,7 @@ class Verified(NamedTuple):
 
     @classmethod
     def now(cls, path: Path, provenance: Provenance) -> Verified:
-        status = path.stat()
-        return cls(status.st_size, status.st_mtime_ns, digest(provenance))
+        return cls(*status(path), digest(provenance))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,7 +307,8 @@ class _Shard:
         import pyarrow as pa
 
         try:
-            return _parquet(self.path if self.content is None else self.content).read(columns, use_threads=False)
+            source = self.path if self.content is None and is_local(self.path) else self.content or read(self.path)
+            return _parquet(source).read(columns, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise StoreError(
                 f"{self.path} cannot be read: {printable(error)}; run the same command with --verify to mend it"
@@ -309,7 +320,7 @@ def _opened(path: Path) -> _Shard | None:
     import pyarrow as pa
 
     with failures(f"read {path}"):
-        status, content = path.stat(), path.read_bytes()
+        at, content = status(path), read(path)
     if not path.stem.endswith(f"-{checksum(content)}"):
         return None
     try:
@@ -318,7 +329,7 @@ def _opened(path: Path) -> _Shard | None:
     except (pa.ArrowException, ValueError):
         return None
     provenance = provenance if isinstance(provenance, dict) else {}
-    verified = Verified(status.st_size, status.st_mtime_ns, digest(provenance))
+    verified = Verified(*at, digest(provenance))
     return _Shard(path=path, provenance=provenance, content=content, verified=verified)
 
 
@@ -333,7 +344,7 @@ def _parquet(source: Path | bytes) -> pq.ParquetFile:
 def _read_verified(folder: Path) -> dict[str, Verified]:
     """What is known of a folder's shards; nothing where that cannot be read."""
     try:
-        stored = json.loads((folder / VERIFIED).read_bytes())
+        stored = json.loads(read(folder / VERIFIED))
         return {file: Verified(int(each[0]), int(each[1]), str(each[2])) for file, each in stored.items()}
     except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from fewlevels.common.machine import INSTRUCTION_SET
+from fewlevels.common.places import is_there
 from fewlevels.errors import ConfigError, StoreError
 from fewlevels.samples.samples import Samples
 from fewlevels.samples.stored import as_arrays, read_samples, samples_digest
@@ -64,12 +65,12 @@ class Store(Folder):
     @property
     def is_begun(self) -> bool:
         """Whether the folder says what it studies."""
-        return (self.path / "study.toml").exists()
+        return is_there(self.path / "study.toml")
 
     def config(self) -> StudyConfig:
         """What is studied, as study.toml says it. A study that does not say the size of its groups has the least."""
         path = self.path / "study.toml"
-        if not path.is_file():
+        if not self.is_begun:
             raise ConfigError(f"{self.path} is not a study: it holds no study.toml; make one with 'fewlevels study'")
         return make_config({"group_models": FEWEST_GROUP_MODELS} | read_config(path), str(path))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewlevels.common.places import is_folder, is_there
 from fewlevels.common.words import printable
 from fewlevels.errors import SearchError, UsageError
 from fewlevels.networks.importers.load import EXPECTED
@@ -81,11 +82,11 @@ def read_inputs(
     them raises.
     """
     reading = reading or Reading()
-    if source.is_dir():
+    if is_folder(source):
         if reading.activations or reading.keep_digital:
             raise UsageError(f"{source} is a study and says itself what its networks are; leave out what says more")
         return _of_study(source, data, test, model)
-    if not source.is_file():
+    if not is_there(source):
         raise UsageError(f"there is no {source}; the folder of a study is expected, or {EXPECTED}")
     if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
