@@ -36,7 +36,7 @@ def answer(folder: Path) -> dict[str, object]:
     return json.loads((folder / "fit.json").read_text())
 
 
-def test_both_examples_end_as_the_readme_says(folder: Path) -> None:
+def test_examples_of_devices_end_as_the_readme_says(folder: Path) -> None:
     run("1_taox_four_levels.sh", folder)
     taox = answer(folder / "taox")
     assert taox["feasible"] and taox["states"] == 3 < taox["separable_levels"] == 4  # type: ignore[operator]
@@ -46,6 +46,9 @@ def test_both_examples_end_as_the_readme_says(folder: Path) -> None:
     assert wan["states"] == 8 and 0.40 < wan["yield"] < 0.46  # type: ignore[operator]
     assert 3.2 < wan["separable_levels"] < 3.3  # type: ignore[operator]
     assert tuned["feasible"] and tuned["states"] == 2
+    run("7_laboratory_files.sh", folder)
+    mine = answer(folder / "mine")
+    assert mine["feasible"] and mine["states"] == 4 < mine["separable_levels"] == 8  # type: ignore[operator]
     page = (EXAMPLES.parent / "docs" / "fit.md").read_text(encoding="utf-8")
     snippet = page.split("```python\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-c", snippet], cwd=folder, capture_output=True, text=True)

@@ -1,11 +1,11 @@
-"""Kill the workers, the scheduler and the client of a study on a Dask cluster at random instants, and let it go on.
+"""Kill the workers, the scheduler and the client of a command on a Dask cluster at random instants, and let it go on.
 
-    tools/kills_dask.py 50
+    tools/kills_dask.py 50 study|search|fit
 
 A scheduler, two workers and a client are started. One of the four, drawn at random, is killed (SIGKILL) after a random
-time, and whatever is missing is started again, until the study is complete and has the bytes of one that ran on threads
-undisturbed. Then the next study begins, until there were so many kills. The workers' logs tell which group began and
-was stored when. A group must not begin once it is stored and a client that starts can see it.
+time, and whatever is missing is started again, until the command has ended with the bytes of one that ran on threads
+undisturbed. Then it begins anew in another folder, until there were so many kills. The workers' logs tell which piece
+began and was stored when. A piece must not begin once it is stored and a client that starts can see it.
 """
 
 import os
@@ -22,7 +22,17 @@ from pathlib import Path
 
 from kills import contents
 
-STUDY = ["study", "--seeds", "16", "--repeats", "96", "--epochs", "4000", "--q-max", "8", "--quiet"]
+COMMANDS = {
+    "study": "study --seeds 16 --repeats 96 --epochs 4000 --q-max 8",
+    "search": "search net.npz --data digits8 --method paper,kmeans,qat:paper --piece-seconds 0.2",
+    "fit": "fit --network net.npz --data digits5 --device cmo_hfox --chips 20000 --most-states 4 --piece-seconds 0.3",
+}
+DATA = {"search": "digits8", "fit": "digits5"}
+"""What the network learned that is searched or fitted."""
+
+FOR_WORKERS = {"networks.npz", "samples.npz", "test.npz", "judge.npz", "data.npz"}
+"""Files that only processes elsewhere need."""
+
 VICTIMS = ("worker", "worker", "scheduler", "client")
 LONGEST_SECONDS = 4.0
 LOGGED = re.compile(r"^(\S+ \S+),(\d+) - fewlevels - INFO - (\S+) (begins|is stored)$", re.M)
@@ -32,8 +42,8 @@ ENVIRONMENT = os.environ | {"DASK_LOGGING__FEWLEVELS": "info"}
 class Cluster:
     """Processes that are started where they are missing. Every worker has a log of its own."""
 
-    def __init__(self, scratch: Path) -> None:
-        self.scratch, self.logs = scratch, 0
+    def __init__(self, scratch: Path, command: list[str]) -> None:
+        self.scratch, self.command, self.logs = scratch, command, 0
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -45,7 +55,7 @@ class Cluster:
         self.logs += 1
         with open(self.scratch / f"{name}-{self.logs}.log", "wb") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", *command], stdout=log, stderr=log, env=ENVIRONMENT
+                [sys.executable, "-m", *command], stdout=log, stderr=log, env=ENVIRONMENT, cwd=self.scratch.parent
             )
 
     def start_all(self, folder: Path) -> float:
@@ -56,7 +66,7 @@ class Cluster:
             self.start(name, "dask", "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
         before = self.processes.get("client")
         began = time.time()
-        self.start("client", "fewlevels.cli", *STUDY, "--out", str(folder), "--engine", f"dask:{self.address}")
+        self.start("client", "fewlevels.cli", *self.command, "--out", str(folder), "--engine", f"dask:{self.address}")
         return began if self.processes["client"] is not before else 0.0
 
     def kill(self, name: str) -> bool:
@@ -65,7 +75,7 @@ class Cluster:
         return process.wait() < 0
 
     def logged(self) -> list[tuple[float, str, bool]]:
-        """When a group began or was stored, its name, whether it was stored; in order of time."""
+        """When a piece began or was stored, its name, whether it was stored; in order of time."""
         found = []
         for path in self.scratch.glob("worker-*.log"):
             for day, milliseconds, name, what in LOGGED.findall(path.read_text(errors="replace")):
@@ -75,7 +85,7 @@ class Cluster:
 
 
 def again(logged: list[tuple[float, str, bool]], clients: list[float]) -> tuple[int, int]:
-    """How often a group began that a client before it could have seen stored; and that was in flight elsewhere."""
+    """How often a piece began that a client before it could have seen stored; and that was in flight elsewhere."""
     stored: dict[str, float] = {}
     begun = Counter[str]()
     seen = twice = 0
@@ -90,17 +100,18 @@ def again(logged: list[tuple[float, str, bool]], clients: list[float]) -> tuple[
     return seen, twice
 
 
-def main(kills: int) -> None:
+def main(kills: int, command: list[str], data: str | None) -> None:
     rng, killed = random.Random(1), Counter[str]()
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch, "whole")
-        subprocess.run([sys.executable, "-m", "fewlevels.cli", *STUDY, "--out", str(whole)], check=True)
-        studies = twice = groups = 0
+        for each in ([["train", data, "--out", "net.npz"]] if data else []) + [[*command, "--out", str(whole)]]:
+            subprocess.run([sys.executable, "-m", "fewlevels.cli", *each], check=True, cwd=scratch, stdout=sys.stderr)
+        runs = twice = pieces = 0
         while killed.total() < kills:
-            studies += 1
-            folder, place = Path(scratch, f"study-{studies}"), Path(scratch, f"logs-{studies}")
+            runs += 1
+            folder, place = Path(scratch, f"run-{runs}"), Path(scratch, f"logs-{runs}")
             place.mkdir()
-            cluster, clients = Cluster(place), list[float]()
+            cluster, clients = Cluster(place, command), list[float]()
             while True:
                 clients.append(cluster.start_all(folder))
                 client = cluster.processes["client"]
@@ -117,20 +128,21 @@ def main(kills: int) -> None:
                 process.kill()
                 process.wait()
             seen, more = again(cluster.logged(), clients)
-            twice, groups = twice + more, groups + len(list((folder / "shards").iterdir()))
-            unlogged = {path.name.rpartition("-")[0] for path in (folder / "shards").iterdir()} - {
-                name for _, name, _ in cluster.logged()
-            }
+            stored = {path.name.rpartition("-")[0] for path in folder.rglob("shards/*.parquet")}
+            twice, pieces = twice + more, pieces + len(stored)
+            unlogged = stored - {name for _, name, _ in cluster.logged()}
             if unlogged:
                 raise SystemExit(f"no worker's log tells of {', '.join(sorted(unlogged))}")
             if seen:
-                raise SystemExit(f"{seen} groups were computed again though they were there")
-            if contents(folder) != contents(whole):
-                raise SystemExit(f"after {killed.total()} kills the study in {folder} has other bytes")
+                raise SystemExit(f"{seen} pieces were computed again though they were there")
+            there, expected = contents(folder), contents(whole)
+            more_files = {Path(name).name for name in there.keys() - expected.keys()}
+            if not (expected.items() <= there.items() and more_files <= FOR_WORKERS):
+                raise SystemExit(f"after {killed.total()} kills {folder} has other bytes")
     said = ", ".join(f"{count} of a {victim}" for victim, count in killed.most_common())
-    print(f"{killed.total()} kills ({said}) in {studies} studies of {groups} groups in all: the same bytes each time")
-    print(f"{twice} times a group began again that had been in flight; none that was there")
+    print(f"{killed.total()} kills ({said}) in {runs} runs of {pieces} pieces in all: the same bytes each time")
+    print(f"{twice} times a piece began again that had been in flight; none that was there")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), [*COMMANDS[sys.argv[2]].split(), "--quiet"], DATA.get(sys.argv[2]))

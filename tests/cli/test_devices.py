@@ -98,7 +98,7 @@ def test_a_page_says_how_well_a_law_describes_the_curve_and_which_levels_there_a
     ("arguments", "said"),
     [
         (["nosuch"], "a device is a .toml file, a table of its levels such as a .csv, or one of cmo_hfox"),
-        (["--needs", "4"], "are for one device: name it"),
+        (["--needs", "4"], "is for one device: name it"),
         (["sonos", "--needs", "0"], "--needs must be at least 1, got 0"),
         (["sonos", "--k-sigma", "-1"], "k_sigma must be positive, got -1"),
         (["sonos", "--after-seconds", "60"], "sonos: nothing is known of it after 60 s"),

@@ -20,6 +20,9 @@ from tests.support.oracles import given
 
 TWO = ((1e-6, 2e-6), None)
 SPREAD = ((1.5e-6, 2.5e-6), (1e-7, 2e-7))
+READS = ((1.5e-6, 2.5e-6), (0.02**0.5 * 1e-6, 0.08**0.5 * 1e-6))
+"""Mean and standard deviation of 1.4 and 1.6, and of 2.3 and 2.7."""
+
 HALVES = ((1.5e-6, 2.5e-6), None)
 
 
@@ -32,6 +35,19 @@ def utf16(text: str) -> bytes:
 
 
 UNDERSTOOD: list[tuple[str, str | bytes, tuple[tuple[float, ...], tuple[float, ...] | None]]] = [
+    ("lines of title", "Batch 7, wafer 3\n\nmeasured by K.\nlevel,G (uS)\n1,1.5\n2,2.5\n", HALVES),
+    ("a title with semicolons", "batch;wafer;chip\nlevel,G (uS)\n1,1.5\n2,2.5\n", HALVES),
+    ("columns of an instrument", "Index,G (uS),Time (s),Status\n1,1.5,0.1,OK\n2,2.5,0.2,OK\n", HALVES),
+    ("numbers of rows beside levels", "Index,Level,G (uS)\n1,a,1.5\n2,b,2.5\n", HALVES),
+    ("currents at a voltage", "level;I [nA] @ 0.1 V\n1;150\n2;250\n", HALVES),
+    ("currents at millivolts", "level;I (nA) at 100 mV\n1;150\n2;250\n", HALVES),
+    ("currents of a negative read", "level,I (nA) @ 0.2V\n1,300\n2,500\n", HALVES),
+    ("a column a level", "L1 (uS),L2 (uS)\n1.4,2.3\n1.6,2.7\n", READS),
+    ("a column a level, units below", "Level 1;Level 2\nuS;uS\n1,4;2,3\n1,6;2,7\n", READS),
+    ("a column a level, unit in the title", "Conductance (uS)\nstate_1\tstate_2\n1.4\t2.3\n1.6\t2.7\n", READS),
+    ("columns of levels of unlike length", "L1/uS,L2/uS\n1.4,2.5\n1.6,2.5\n1.5,\n", ((1.5e-6, 2.5e-6), (1e-7, 0.0))),
+    ("a row a level", "level,read 1 (uS),read 2 (uS)\na,1.4,1.6\nb,2.3,2.7\n", READS),
+    ("a row a level in siemens", "state,cycle1,cycle2\na,1.4e-6,1.6e-6\nb,2.3e-6,2.7e-6\n", READS),
     ("bare numbers", "1e-6\n2e-6\n", TWO),
     ("no last line end", "1e-6\n2e-6", TWO),
     ("descending", "2e-6\n1e-6\n", TWO),
@@ -123,7 +139,12 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
     ("a logarithm", "log10(G)\n-6\n-5\n", "column 1 is 'log10(G)'"),
     ("percent", "G (uS),sigma (%)\n1,5\n2,5\n", "column 2 is 'sigma (%)'"),
     ("a standard error", "G (uS),stderr\n1,5\n2,5\n", "column 2 is 'stderr'"),
-    ("a column too many", "G (uS),comment\n1,good\n", "column 2 is 'comment'"),
+    ("currents without a voltage", "level,I (nA)\n1,150\n2,250\n", "say at which voltage they were read"),
+    ("currents at no voltage", "level,I (nA) @ 0 V\n1,150\n2,250\n", "column 2 is 'I (nA) @ 0 V'"),
+    ("levels in two units", "L1 (uS),L2 (nS)\n1,2\n3,4\n", "columns are in nS and uS; one unit is expected"),
+    ("levels without a unit", "L1,L2\n1,2\n3,4\n", "'1' names no unit: it may be ohm or µS"),
+    ("names of columns below numbers", "1,2\nlevel,conductances\n", "no row stands below the columns"),
+    ("a column too many", "G (uS),yield\n1,good\n", "column 2 is 'yield'"),
     ("a column without a name", "G (uS),,sigma (uS)\n1,7,0.1\n2,9,0.1\n", "column 2 has no name"),
     ("spreads of resistances", "R (kohm),sigma (kohm)\n1000,5\n", "a spread of resistances is no spread of conduct"),
     ("no conductance", "level,sigma (uS)\n1,1\n", "no column is conductance_siemens"),

@@ -22,9 +22,8 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.checks import number, real_array, shown
 from fewlevels.common.files import name_of
 from fewlevels.common.words import csv_safe
-from fewlevels.devices.measured import CONDUCTANCE
 from fewlevels.devices.tables import read_table
-from fewlevels.devices.units import Column
+from fewlevels.devices.units import CONDUCTANCE, Column
 from fewlevels.errors import DeviceError, MappingError
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks

@@ -21,6 +21,9 @@ from fewlevels.devices.retention import MeasuredRetention, PowerLawDrift, Relaxa
 from fewlevels.errors import CircuitError, DeviceError, QuantizationError
 from fewlevels.quantization import Table, device_levels
 
+TEMPLATE = Path(str(resources.files("fewlevels") / "devices" / "template.toml"))
+"""A description with every key, most of them as comments."""
+
 LIBRARY = Path(str(resources.files("fewlevels") / "devices" / "library"))
 LAWS: dict[str, Mapping[str, type]] = {
     "spread": SPREADS,

@@ -14,18 +14,25 @@ POOR = 0.95
 """R² below which a law is said not to describe a curve."""
 
 
+LEAST_OF_FULL_SCALE = 1e-3
+"""Share of the largest current from which on an error relative to the measured current means something."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class IvFit:
     """A law fitted to a measured I-V curve, and its quality.
 
     conductance_siemens: of the fitted law at 0 V. r_squared: of the current. rms_relative_error: root mean square of
-    (fitted - measured) / measured over the points with a current. largest_volt: how far the curve was measured.
+    (fitted - measured) / measured over the points of at least a thousandth of the largest current: others are mostly
+    the meter's offset. rms_of_full_scale: the same of all points, against the largest current. largest_volt: how far
+    the curve was measured.
     """
 
     law: Bend
     conductance_siemens: float
     r_squared: float
     rms_relative_error: float
+    rms_of_full_scale: float
     largest_volt: float
 
     @property
@@ -70,12 +77,14 @@ def fit_iv(law: str, volt: FloatArray, ampere: FloatArray) -> IvFit:
     conductance, current, error = fitted(found)
     if conductance <= 0:
         raise DeviceError("the I-V curve must rise with the voltage")
-    some = ampere != 0
+    full = float(np.abs(ampere).max())
+    some = np.abs(ampere) >= LEAST_OF_FULL_SCALE * full
     relative = (current[some] - ampere[some]) / ampere[some]
     return IvFit(
         law=BENDS[law](scale_volt=largest * float(np.exp(found))),
         conductance_siemens=conductance,
         r_squared=1 - error / float(((ampere - ampere.mean()) ** 2).sum()),
         rms_relative_error=float(np.sqrt(np.mean(relative**2))),
+        rms_of_full_scale=float(np.sqrt(np.mean((current - ampere) ** 2))) / full,
         largest_volt=largest,
     )

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from fewlevels.common.arrays import FloatArray
 from fewlevels.common.files import name_of
 from fewlevels.devices.retention import MeasuredRetention, RetentionTable
 from fewlevels.devices.tables import MeasuredTable, read_table
-from fewlevels.devices.units import FILLERS, QUANTITIES, Column
+from fewlevels.devices.units import CONDUCTANCE, FILLERS, OF_DEVICES, QUANTITIES, Column
+from fewlevels.devices.wide import as_long
 from fewlevels.errors import DeviceError
 from fewlevels.quantization.device_table import LARGEST_SIEMENS
 
-_OF_DEVICES = QUANTITIES["conductance"].words | QUANTITIES["resistance"].words
 LEVEL = Column(name="level", words=frozenset({"level", "levels", "state", "index"}), needed=False)
 SIGMA = Column(
     name="sigma_siemens",
@@ -24,7 +25,7 @@ SIGMA = Column(
     like="conductance_siemens",
     words=frozenset({"sigma", "std", "sd", "stdev", "deviation"}),
     needed=False,
-    others=FILLERS | _OF_DEVICES | {"standard", "of"},
+    others=FILLERS | OF_DEVICES | {"standard", "of"},
 )
 MEAN = Column(
     name="mean_siemens",
@@ -34,9 +35,6 @@ MEAN = Column(
     others=FILLERS | QUANTITIES["conductance"].words,
     like="conductance_siemens",
 )
-CONDUCTANCE = Column(
-    name="conductance_siemens", quantities=("conductance", "resistance"), words=_OF_DEVICES, by_unit=True
-)
 TIME = Column(
     name="after_seconds", quantities=("time",), words=frozenset({"t", "time", "after", "delay"}), by_unit=True
 )
@@ -44,23 +42,40 @@ VOLTAGE = Column(name="volt", quantities=("voltage",), words=frozenset({"v", "u"
 CURRENT = Column(name="ampere", quantities=("current",), words=frozenset({"i", "current"}), by_unit=True)
 
 
+FAR = 5.0
+"""Robust standard deviations from which on a read is told as an outlier. It stays in: only a person knows why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MeasuredLevels:
     """Levels of a device. level_siemens: ascending. level_sigma_siemens: their spreads, None where none are given.
-    understood: how the file was read."""
+    reads: how many of each level, 1 where its spread is given. far: lines of reads that lie far from the other reads of
+    their level. understood: how the file was read."""
 
     level_siemens: tuple[float, ...]
     level_sigma_siemens: tuple[float, ...] | None
+    reads: tuple[int, ...]
+    far: tuple[int, ...]
     understood: str
 
 
-def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
+def read_levels(path: Path, *, named: bool = True, unit: str = "", read_volt: float | None = None) -> MeasuredLevels:
     """Levels of a table of conductances or resistances, with or without `level` and `sigma`, or of conductances alone.
 
-    One row a level, or many reads of each level without sigma: then mean and standard deviation (n - 1) of the reads. A
-    single read of each level gives levels without spreads. named: as in read_table. Raises DeviceError for another.
+    One row a level, or many reads of each level without sigma, below each other or side by side (see `as_long`): then
+    mean and standard deviation (n - 1) of the reads. A single read of each level gives levels without spreads. named,
+    unit, read_volt: as in read_table. Raises DeviceError for another.
     """
-    table = read_table(path, (LEVEL, SIGMA, CONDUCTANCE), example="level,conductance (uS),sigma (uS)", named=named)
+    example = "level,conductance (uS),sigma (uS)"
+    table = read_table(
+        path,
+        (LEVEL, SIGMA, CONDUCTANCE),
+        example=example,
+        named=named,
+        unit=unit,
+        read_volt=read_volt,
+        arranged=as_long,
+    )
     if table.quantities.get("sigma_siemens") == "resistance" or (
         "sigma_siemens" in table.numbers and table.quantities["conductance_siemens"] == "resistance"
     ):
@@ -78,13 +93,7 @@ def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
     _check(table, reads, sigma)
     means = np.array([siemens[rows].mean() for rows in reads.values()])
     order = np.argsort(means, kind="stable")
-    for one, other in itertools.pairwise(order):
-        if means[one] == means[other]:
-            first, second = (list(reads.values())[level][0] for level in (one, other))
-            raise table.error(
-                second,
-                f"the level of line {table.lines[first]} has the same conductance, {means[one]:g} S; give each once",
-            )
+    _check_different(table, list(reads.values()), means, order)
     sigmas = None
     if not np.isnan(sigma).all():
         sigmas = sigma[[rows[0] for rows in reads.values()]]
@@ -93,8 +102,29 @@ def read_levels(path: Path, *, named: bool = True) -> MeasuredLevels:
     return MeasuredLevels(
         level_siemens=tuple(means[order].tolist()),
         level_sigma_siemens=None if sigmas is None else tuple(sigmas[order].tolist()),
+        reads=tuple(len(list(reads.values())[level]) for level in order),
+        far=tuple(sorted(table.lines[row] for rows in reads.values() for row in _far(siemens, rows))),
         understood=table.understood,
     )
+
+
+def _far(siemens: FloatArray, rows: list[int]) -> list[int]:
+    """The rows whose reads lie more than FAR robust standard deviations from the median of their level: of a normal
+    variable one in two million (Iglewicz and Hoaglin 1993, with 1.4826 times the median absolute deviation).
+    """
+    distance = np.abs(siemens[rows] - np.median(siemens[rows]))
+    scale = 1.4826 * np.median(distance)
+    return [row for row, each in zip(rows, distance, strict=True) if scale > 0 and each > FAR * scale]
+
+
+def _check_different(
+    table: MeasuredTable, rows: list[list[int]], means: FloatArray, order: npt.NDArray[np.intp]
+) -> None:
+    for one, other in itertools.pairwise(order):
+        if means[one] == means[other]:
+            line = table.lines[rows[one][0]]
+            said = f"the level of line {line} has the same conductance, {means[one]:g} S; give each once"
+            raise table.error(rows[other][0], said)
 
 
 def _check(table: MeasuredTable, reads: dict[str, list[int]], sigma: FloatArray) -> None:

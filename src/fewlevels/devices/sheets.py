@@ -52,13 +52,15 @@ class Row:
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
     """A file as rows. comments: the comment lines above the first row, each split as rows are; delimiter: what stands
-    between cells, '' where there is one cell a row; left_out: how many comment lines there are in all."""
+    between cells, '' where there is one cell a row; left_out: how many comment lines there are in all; remark: how it
+    was rearranged."""
 
     path: Path
     rows: tuple[Row, ...]
     comments: tuple[Row, ...]
     delimiter: str
     left_out: int
+    remark: str = ""
 
 
 def read_sheet(path: str | Path, most_bytes: int = MOST_BYTES) -> Sheet:
@@ -115,12 +117,14 @@ def _text(path: str | Path, most_bytes: int) -> str:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """What stands between the cells: the first of tabs, semicolons and commas that any line has outside of quotes, else
-    spaces where they part numbers; '' where there is one cell a row."""
+    """What stands between the cells: the first of tabs, semicolons and commas that half of the lines have outside of
+    quotes, or that any has; else spaces where they part numbers; '' where there is one cell a row."""
     bare = [re.sub(r'"[^"]*"', "", line.rstrip()) for line in lines]
-    for delimiter in DELIMITERS:
-        if delimiter != " " and any(delimiter in line for line in bare):
-            return delimiter
+    half = sum(map(bool, bare)) / 2
+    for least in (half, 1):
+        for delimiter in DELIMITERS:
+            if delimiter != " " and sum(delimiter in line for line in bare) >= least > 0:
+                return delimiter
     full = [line.split() for line in bare if line.strip()]
     numbers = [words for words in full if all(NUMBER.fullmatch(word) for word in words)]
     return " " if numbers and min(map(len, numbers)) > 1 and len(numbers) >= len(full) - 1 else ""

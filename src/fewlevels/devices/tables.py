@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from fewlevels.common.arrays import FloatArray
 from fewlevels.common.files import name_of
 from fewlevels.devices.limits import SMALLEST
 from fewlevels.devices.sheets import DELIMITERS, MOST_BYTES, NUMBER, Row, Sheet, read_sheet
-from fewlevels.devices.units import ONE, QUANTITIES, Column, Heading, heading, unit_factor
+from fewlevels.devices.units import LEFT_OUT, ONE, QUANTITIES, Column, Heading, heading, unit_factor
 from fewlevels.errors import DeviceError
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([ ,]\d{3})+", re.ASCII)
@@ -56,17 +57,31 @@ def read_table(
     example: str,
     named: bool = True,
     others: bool = False,
+    unit: str = "",
+    read_volt: float | None = None,
+    arranged: Callable[[Sheet], Sheet] = lambda sheet: sheet,
     most_bytes: int = MOST_BYTES,
 ) -> MeasuredTable:
     """Read a table of these columns, in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or spaces between
     cells, and with decimal points or, where they can be nothing else, decimal commas.
 
-    The first row, or the comment line above it, names the columns; one column of numbers needs no name. A row of units
-    may follow. example: such a first row, for errors. named: whether the user named this file; an error then repeats a
-    short cell, else no more than a number. others: whether other columns are left out, not refused.
+    The first row, or the comment line above it, names the columns; one column of numbers needs no name. Lines of title
+    may stand above, a row of units below. example: such a first row, for errors. named: whether the user named this
+    file; an error then repeats a short cell, else no more than a number. others: whether all other columns are left
+    out, not only those that instruments add. unit: of conductances, resistances or currents whose name says none.
+    read_volt: at which voltage currents were read that stand for conductances, where their name does not say it.
+    arranged: called with the sheet as it is in the file, returns it as it is to be read.
     Raises DeviceError, with the line, where the file is no such table or can be read in two ways.
     """
-    return _Reader(sheet=read_sheet(path, most_bytes), columns=columns, example=example, named=named).table(others)
+    reader = _Reader(
+        sheet=arranged(read_sheet(path, most_bytes)),
+        columns=columns,
+        example=example,
+        named=named,
+        unit=unit,
+        read_volt=read_volt,
+    )
+    return reader.table(others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +92,8 @@ class _Reader:
     columns: tuple[Column, ...]
     example: str
     named: bool
+    unit: str
+    read_volt: float | None
 
     def table(self, others: bool) -> MeasuredTable:
         names, rows = self._names()
@@ -91,9 +108,10 @@ class _Reader:
                     raise self._error(row.line, f"{_counted(len(names.cells), 'value')} expected, got {len(row.cells)}")
             found = self._headings(names, rows, others)
             found, rows = self._with_units(found, rows)
+        found = {at: self._asked(each) for at, each in found.items()}
         if not rows:
             raise DeviceError(f"{name_of(self.sheet.path)}: no row stands below the columns")
-        cells = {at: [row.cells[at] if at < len(row.cells) else "" for row in rows] for at in found}
+        cells = {at: _column(rows, at) for at in found}
         comma = any("," in cell for at in found for cell in cells[at]) and self._decimal_comma(rows, found)
         by_name = {each.column.name: each for each in found.values()}
         numbers: dict[str, FloatArray] = {}
@@ -103,8 +121,8 @@ class _Reader:
             if not each.quantity:
                 texts[name] = tuple(cells[at])
             elif each.column.needed or any(cells[at]):
-                if like is not None and not each.unit and like.quantity == each.quantity:
-                    each = replace(each, unit=like.unit, factor=like.factor)
+                if like is not None and not each.unit and each.quantity in (like.quantity, "conductance"):
+                    each = replace(like, column=each.column)
                 numbers[name] = self._numbers(each, [row.line for row in rows], cells[at], comma)
         return MeasuredTable(
             path=self.sheet.path,
@@ -124,6 +142,9 @@ class _Reader:
         for comment in () if self._are_names(rows[0]) else reversed(self.sheet.comments):
             if len(comment.cells) == width and self._are_names(comment):
                 return comment, rows
+        for at, row in enumerate(rows):
+            if self._names_all(row):
+                return row, rows[at + 1 :]
         if not rows[0].is_numbers:
             return rows[0], rows[1:]
         if width == sum(column.needed for column in self.columns) == 1:
@@ -140,18 +161,47 @@ class _Reader:
     def _are_names(self, row: Row) -> bool:
         return all(heading(cell, self.columns) for cell in row.cells if cell)
 
+    def _names_all(self, row: Row) -> bool:
+        """Whether a row names every column that is needed."""
+        found = [heading(cell, self.columns) for cell in row.cells if cell]
+        return {column.name for column in self.columns if column.needed} <= {each.column.name for each in found if each}
+
+    def _asked(self, each: Heading) -> Heading:
+        """A heading with what was asked for it where it says no unit and no voltage itself."""
+        if each.column.name != "conductance_siemens":
+            return each
+        if self.unit and not each.unit:
+            factors = {quantity: unit_factor(self.unit, quantity) for quantity in each.column.quantities}
+            fitting = [(quantity, factor) for quantity, factor in factors.items() if factor is not None]
+            if not fitting:
+                raise DeviceError(f"--unit must be one of a conductance, a resistance or a current, got {self.unit!r}")
+            each = replace(each, quantity=fitting[0][0], unit=self.unit, factor=fitting[0][1])
+        if each.quantity == "current" and each.read_volt is None:
+            if self.read_volt is None:
+                raise DeviceError(
+                    f"{name_of(self.sheet.path)}: currents are no conductances; say at which voltage they were read, "
+                    "in the column's name, as in 'I (uA) @ 0.1 V', or by --read-volt"
+                )
+            each = replace(each, read_volt=Decimal(str(self.read_volt)))
+        return each
+
     def _headings(self, names: Row, rows: tuple[Row, ...], others: bool) -> dict[int, Heading]:
         """What each column is, by its place; without empty ones and the numbers of the rows."""
         found: dict[int, Heading] = {}
         for at, cell in enumerate(names.cells):
-            below = [row.cells[at] if at < len(row.cells) else "" for row in rows]
+            below = _column(rows, at)
             each = heading(cell, self.columns)
-            if each is None and (others or (not cell and (not any(below) or _is_index(below)))):
+            if each is None and (others or self._is_added(cell) or (not cell and (not any(below) or _is_index(below)))):
                 continue
             if each is None:
                 what = f"column {at + 1} is {self._shown(cell)}" if cell else f"column {at + 1} has no name"
                 raise self._misnamed(names.line, what)
-            if twice := [other for other in found if found[other].column is each.column]:
+            twice = [other for other in found if found[other].column is each.column]
+            if twice and not each.quantity and _is_index(below):
+                continue
+            if twice and not each.quantity and _is_index(_column(rows, twice[0])):
+                del found[twice.pop()]
+            if twice:
                 both = f"{self._shown(names.cells[twice[0]])} and {self._shown(cell)}"
                 raise self._error(names.line, f"{both} both give {each.column.name}; keep one of them")
             found[at] = each
@@ -159,6 +209,12 @@ class _Reader:
         if missing := [column.name for column in self.columns if column.needed and column.name not in there]:
             raise self._misnamed(names.line, f"no column is {missing[0]}")
         return found
+
+    def _is_added(self, cell: str) -> bool:
+        """Whether a column's name says that it is one that instruments and people add, and none of these columns."""
+        words = re.findall(r"[^\W_]+", cell.lower())
+        own = set().union(*(column.words for column in self.columns))
+        return bool(words) and words[0] in LEFT_OUT and not own & set(words)
 
     def _with_units(
         self, found: dict[int, Heading], rows: tuple[Row, ...]
@@ -204,7 +260,12 @@ class _Reader:
         return bool(clear)
 
     def _numbers(self, each: Heading, lines: list[int], cells: list[str], comma: bool) -> FloatArray:
-        if each.factor == ONE and each.quantity != "resistance" and all(map(PLAIN.fullmatch, cells)):
+        if (
+            each.factor == ONE
+            and each.quantity != "resistance"
+            and each.read_volt is None
+            and all(map(PLAIN.fullmatch, cells))
+        ):
             values = np.array(list(map(float, cells)))  # quick, for the tables of whole chips
             limit = math.inf if each.unit else QUANTITIES[each.quantity].bare_below
             zeros = "".join(cell for cell, value in zip(cells, values, strict=True) if value == 0)
@@ -234,6 +295,8 @@ class _Reader:
             raise self._error(
                 line, f"{each.column.name} must be 0 or at least {SMALLEST:g} {kind.si}, got {self._shown(cell)}"
             )
+        if each.read_volt is not None:
+            return value / float(each.read_volt)
         if each.quantity != "resistance":
             return value
         if value <= 0:
@@ -244,10 +307,15 @@ class _Reader:
 
     def _understood(self, names: Row | None, rows: int, found: dict[int, Heading], comma: bool) -> str:
         between = DELIMITERS.get(self.sheet.delimiter, repr(self.sheet.delimiter))
-        said = [_counted(rows, "row")]
+        said = [_counted(rows, "read" if self.sheet.remark else "row")]
+        said += [self.sheet.remark] if self.sheet.remark else []
         said += [f"{between} between columns"] if len(found) > 1 else []
         said += ["decimal commas"] if comma else []
         said += [_counted(self.sheet.left_out, "comment line")] if self.sheet.left_out else []
+        above = 0 if names is None else sum(row.line < names.line for row in self.sheet.rows)
+        said += [f"{_counted(above, 'line')} of title left out"] if above else []
+        left = [cell for at, cell in enumerate(() if names is None else names.cells) if cell and at not in found]
+        said += [f"{' and '.join(map(repr, left))} left out"] if left else []
         columns = []
         for at, each in found.items():
             called = "has no name" if names is None else f"is {names.cells[at]!r}"
@@ -258,7 +326,8 @@ class _Reader:
                 else each.unit.replace("?", "Ω")
                 or (f"the unit of {each.column.like}" if each.column.like else QUANTITIES[each.quantity].si)
             )
-            columns.append(f"{each.column.name} {called}" + (f",{plural} in {unit}" if unit else ""))
+            volt = "" if each.read_volt is None else f", currents at {each.read_volt} V"
+            columns.append(f"{each.column.name} {called}" + (f",{plural} in {unit}" if unit else "") + volt)
         return f"{name_of(self.sheet.path.name)}: {', '.join(said)}; {'; '.join(columns)}"
 
     def _one_number(self, row: Row) -> bool:
@@ -296,6 +365,10 @@ class _Reader:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _column(rows: tuple[Row, ...], at: int) -> list[str]:
+    return [row.cells[at] if at < len(row.cells) else "" for row in rows]
 
 
 def _is_index(cells: list[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 ONE = Decimal(1)
@@ -53,6 +53,7 @@ QUANTITIES = {
         si="A",
         metric=("A", "amp", "amps", "ampere", "amperes"),
         bare_below=1.0,
+        words=frozenset({"i", "current", "currents"}),
         readings="it may be A or µA; name the unit in the first line, as in 'I (uA)'",
     ),
     "time": Quantity(
@@ -85,6 +86,16 @@ _POWERS = {
 }
 PREFIXES = {prefix: Decimal(10) ** power for prefixes, power in _POWERS.items() for prefix in prefixes.split()}
 
+LEFT_OUT = frozenset(
+    {"index", "no", "nr", "number", "point", "row", "time", "t", "timestamp", "date", "clock", "status", "cycle"}
+    | {"sweep", "temperature", "temp", "comment", "note", "remark", "range", "compliance", "limit", "channel"}
+    | {"operator", "chip"}
+)
+"""First words of columns that instruments and people add, and that no table of this program needs."""
+
+AT_VOLT = re.compile(r"(?:@|\bat\b)\s*(\d+(?:\.\d*)?)\s*(m?V)\b", re.IGNORECASE)
+"""Of a current's name: the voltage at which it was read."""
+
 FILLERS = frozenset({"in", "mean", "average", "measured", "read", "device", "channel", "cell", "as", "programmed"})
 """Words in a column's name that do not change what it is."""
 
@@ -107,19 +118,40 @@ class Column:
     like: str = ""
 
 
+OF_DEVICES = QUANTITIES["conductance"].words | QUANTITIES["resistance"].words
+CONDUCTANCE = Column(
+    name="conductance_siemens",
+    quantities=("conductance", "resistance", "current"),
+    words=OF_DEVICES | QUANTITIES["current"].words,
+    by_unit=True,
+)
+"""Of devices: what the levels of a table are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """What a cell of the first line names. unit: as it was written, '' where none was; factor: its value in SI."""
+    """What a cell of the first line names. unit: as it was written, '' where none was; factor: its value in SI.
+    read_volt: of a current that stands for a conductance, None where its name does not say it."""
 
     column: Column
     quantity: str = ""
     unit: str = ""
     factor: Decimal = ONE
+    read_volt: Decimal | None = None
 
 
 def heading(cell: str, columns: tuple[Column, ...]) -> Heading | None:
     """The first of the columns that a cell of the first line can name, as 'G', 'Conductance (uS)', 'R/kΩ', 'i_na' or
-    'volt' do; None where it names none of them, or its name and its unit contradict each other."""
+    'volt' do; None where it names none of them, or its name and its unit contradict each other. A current may say at
+    which voltage it was read, as 'I [uA] @ 0.1 V' does."""
+    at, found = AT_VOLT.search(cell), _heading(AT_VOLT.sub("", cell), columns)
+    if at is None or found is None:
+        return found
+    volt = Decimal(at[1]) * (Decimal("0.001") if at[2].lower() == "mv" else ONE)
+    return replace(found, read_volt=volt) if found.quantity == "current" and volt else None
+
+
+def _heading(cell: str, columns: tuple[Column, ...]) -> Heading | None:
     parts = re.findall(r"[^\W_]*\?|[^\W_]+|[^\w\s()\[\]{}/.:,-]", unicodedata.normalize("NFKC", cell))
     words = [part.lower() for part in parts]
     for column in columns:

@@ -120,7 +120,8 @@ def _cell(device: Device) -> Iterator[Row]:
     if device.cell is not None:
         yield "cell", str(device.cell)
     if fit := device.iv_fit:
-        quality = f"R² {fit.r_squared:.6f}, rms relative error {fit.rms_relative_error:.2%}"
+        quality = f"R² {fit.r_squared:.6f}, rms error {fit.rms_of_full_scale:.2%} of full scale"
+        quality += f", {fit.rms_relative_error:.2%} of each current"
         measured = f"{1e6 * fit.conductance_siemens:.4g} µS at 0 V, measured to {fit.largest_volt:g} V"
         yield "fit of the cell", f"{quality}, {measured}"
         if fit.is_poor:
