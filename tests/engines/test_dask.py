@@ -249,9 +249,9 @@ def test_an_interrupt_leaves_no_worker_behind(tmp_path: Path) -> None:
 
 def test_a_study_whose_processes_are_killed_ends_with_the_same_bytes() -> None:
     tool = Path(__file__).parents[2] / "tools" / "kills_dask.py"
-    done = subprocess.run([sys.executable, tool, "2"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, tool, "2", "study"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert re.match(r"2 kills \(.*\) in \d+ studies of \d+ groups in all: the same bytes each time\n", done.stdout)
+    assert re.match(r"2 kills \(.*\) in \d+ runs of \d+ pieces in all: the same bytes each time\n", done.stdout)
 
 
 def test_a_folder_of_any_name_does(tmp_path: Path) -> None:
