@@ -159,6 +159,8 @@ def test_the_command_writes_a_description_and_its_figure(files: LaboratoryFiles,
         (("--from", "bare.csv"), "'4.8' names no unit: it may be ohm or µS"),
         (("--from", "bare.csv", "--unit", "parsec"), "--unit must be one of a conductance, a resistance or a current"),
         (("--from", "bare.csv", "--unit", "uA"), "say at which voltage they were read"),
+        (("--from", "bare.csv", "--unit", "uA", "--read-volt", "0"), "--read-volt must not be 0 and at most"),
+        (("--from", "bare.csv", "--unit", "uA", "--read-volt", "nan"), "--read-volt must be a finite number, got nan"),
     ],
 )
 def test_what_makes_no_device_is_one_sentence(

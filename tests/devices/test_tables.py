@@ -41,7 +41,7 @@ UNDERSTOOD: list[tuple[str, str | bytes, tuple[tuple[float, ...], tuple[float, .
     ("numbers of rows beside levels", "Index,Level,G (uS)\n1,a,1.5\n2,b,2.5\n", HALVES),
     ("currents at a voltage", "level;I [nA] @ 0.1 V\n1;150\n2;250\n", HALVES),
     ("currents at millivolts", "level;I (nA) at 100 mV\n1;150\n2;250\n", HALVES),
-    ("currents of a negative read", "level,I (nA) @ 0.2V\n1,300\n2,500\n", HALVES),
+    ("currents of a negative read", "level;I (nA) @ -0,2V\n1;-300\n2;-500\n", HALVES),
     ("a column a level", "L1 (uS),L2 (uS)\n1.4,2.3\n1.6,2.7\n", READS),
     ("a column a level, units below", "Level 1;Level 2\nuS;uS\n1,4;2,3\n1,6;2,7\n", READS),
     ("a column a level, unit in the title", "Conductance (uS)\nstate_1\tstate_2\n1.4\t2.3\n1.6\t2.7\n", READS),

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from fewlevels.common.arrays import FloatArray
+from fewlevels.common.checks import number
 from fewlevels.common.files import name_of
-from fewlevels.devices.limits import SMALLEST
+from fewlevels.devices.limits import LARGEST_VOLT, SMALLEST
 from fewlevels.devices.sheets import DELIMITERS, MOST_BYTES, NUMBER, Row, Sheet, read_sheet
 from fewlevels.devices.units import LEFT_OUT, ONE, QUANTITIES, Column, Heading, heading, unit_factor
 from fewlevels.errors import DeviceError
@@ -182,7 +183,10 @@ class _Reader:
                     f"{name_of(self.sheet.path)}: currents are no conductances; say at which voltage they were read, "
                     "in the column's name, as in 'I (uA) @ 0.1 V', or by --read-volt"
                 )
-            each = replace(each, read_volt=Decimal(str(self.read_volt)))
+            volt = number("--read-volt", self.read_volt, DeviceError)
+            if not 0 < abs(volt) <= LARGEST_VOLT:
+                raise DeviceError(f"--read-volt must not be 0 and at most {LARGEST_VOLT:g} V, got {volt:g}")
+            each = replace(each, read_volt=Decimal(str(volt)))
         return each
 
     def _headings(self, names: Row, rows: tuple[Row, ...], others: bool) -> dict[int, Heading]:

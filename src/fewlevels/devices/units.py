@@ -93,7 +93,7 @@ LEFT_OUT = frozenset(
 )
 """First words of columns that instruments and people add, and that no table of this program needs."""
 
-AT_VOLT = re.compile(r"(?:@|\bat\b)\s*(\d+(?:\.\d*)?)\s*(m?V)\b", re.IGNORECASE)
+AT_VOLT = re.compile(r"(?:@|\bat\b)\s*([+-]?\d+(?:[.,]\d*)?)\s*(m?V)\b", re.IGNORECASE)
 """Of a current's name: the voltage at which it was read."""
 
 FILLERS = frozenset({"in", "mean", "average", "measured", "read", "device", "channel", "cell", "as", "programmed"})
@@ -147,7 +147,7 @@ def heading(cell: str, columns: tuple[Column, ...]) -> Heading | None:
     at, found = AT_VOLT.search(cell), _heading(AT_VOLT.sub("", cell), columns)
     if at is None or found is None:
         return found
-    volt = Decimal(at[1]) * (Decimal("0.001") if at[2].lower() == "mv" else ONE)
+    volt = Decimal(at[1].replace(",", ".")) * (Decimal("0.001") if at[2].lower() == "mv" else ONE)
     return replace(found, read_volt=volt) if found.quantity == "current" and volt else None
 
 
