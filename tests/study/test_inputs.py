@@ -11,8 +11,9 @@ import pytest
 
 from fewlevels import Networks, TrainingConfig, flip_pixels, load_dataset, load_digits, train
 from fewlevels.errors import FewlevelsError, SamplesError, SearchError, UsageError
-from fewlevels.study.inputs import best_of, model_index, part_of, read_inputs
+from fewlevels.study.inputs import part_of, read_inputs
 from fewlevels.study.result import StudyResult
+from fewlevels.study.which_model import best_of, model_index
 from tests.cli.test_cli import run
 
 

@@ -45,12 +45,12 @@ def is_local(path: Path) -> bool:
 
 def is_there(path: Path) -> bool:
     """Whether there is a file or folder. Raises StoreError where that cannot be told."""
-    return _kind(path) is not None
+    return kind_of(path) is not None
 
 
 def is_folder(path: Path) -> bool:
     """Whether there is a folder. Raises StoreError where that cannot be told."""
-    return _kind(path) == "directory"
+    return kind_of(path) == "directory"
 
 
 def is_same(path: Path, other: Path) -> bool:
@@ -110,8 +110,9 @@ def write_object(path: Path, content: bytes, *, only_new: bool = False) -> bool:
     return True
 
 
-def _kind(path: Path) -> str | None:
-    """'directory', or another word for what is no folder; None where there is nothing."""
+def kind_of(path: Path) -> str | None:
+    """'directory', or another word for what is no folder; None where there is nothing. Raises StoreError where that
+    cannot be told."""
     try:
         if is_local(path):
             return "directory" if path.is_dir() else "file" if path.exists() else None

@@ -24,8 +24,8 @@ from fewlevels.errors import UsageError
 from fewlevels.samples.samples import Samples
 from fewlevels.storage.folder import Folder
 from fewlevels.study.chosen import Chosen, of_study
-from fewlevels.study.inputs import best_of, model_index
 from fewlevels.study.result import SearchedStudy
+from fewlevels.study.which_model import best_of, model_index
 
 VERIFIED = 100
 """Samples that ngspice runs, at most: each takes a run of its own."""

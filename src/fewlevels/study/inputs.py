@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewlevels.common.places import is_folder, is_there
+from fewlevels.common.places import kind_of
 from fewlevels.common.words import printable
-from fewlevels.errors import SearchError, UsageError
+from fewlevels.errors import UsageError
 from fewlevels.networks.importers.load import EXPECTED
 from fewlevels.networks.network import Network
 from fewlevels.networks.networks import Networks
@@ -16,9 +16,8 @@ from fewlevels.samples.samples import Samples
 from fewlevels.search.target import check_classes
 from fewlevels.study.judges import judges_of
 from fewlevels.study.reading import Reading, read_file
-from fewlevels.study.result import SearchedStudy, load_searched
-
-BEST = "best"
+from fewlevels.study.result import load_searched
+from fewlevels.study.which_model import BEST, best_of, model_index
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,12 +80,12 @@ def read_inputs(
     best of, SearchError where there is no such model or samples name their classes otherwise, and what reading any of
     them raises.
     """
-    reading = reading or Reading()
-    if is_folder(source):
+    reading, kind = reading or Reading(), kind_of(source)
+    if kind == "directory":
         if reading.activations or reading.keep_digital:
             raise UsageError(f"{source} is a study and says itself what its networks are; leave out what says more")
         return _of_study(source, data, test, model)
-    if not is_there(source):
+    if kind is None:
         raise UsageError(f"there is no {source}; the folder of a study is expected, or {EXPECTED}")
     if data is None:
         raise UsageError(f"{source} brings no samples; give them with --data")
@@ -112,13 +111,13 @@ def read_inputs(
 
 def _of_study(source: Path, data: str | None, test: str | None, model: str | None) -> Inputs:
     study = load_searched(source)
+    index = None if model is None else model_index(model, len(study.networks))
+    if model == BEST:
+        index = best_of(study)
     samples = study.samples
     if data is not None:
         samples = samples_of(data)
         check_classes(study.samples, samples)
-    index = None if model is None else model_index(model, len(study.networks))
-    if model == BEST:
-        index = best_of(study)
     judge = None if test is None else samples_of(test, test=True)
     check_classes(samples, judge)
     return Inputs(
@@ -129,22 +128,6 @@ def _of_study(source: Path, data: str | None, test: str | None, model: str | Non
         data_name=study.config.dataset if data is None else data,
         test_name=test,
     )
-
-
-def model_index(name: str, models: int) -> int | None:
-    """The index that a user names a model by, or None for 'best'. Raises SearchError where there is no such model."""
-    if name == BEST:
-        return None
-    if not (name.isascii() and name.isdecimal() and len(name) < 20 and int(name) < models):
-        raise SearchError(f"--model must be {BEST}, or 0 to {models - 1}, got {name!r}")
-    return int(name)
-
-
-def best_of(study: SearchedStudy) -> int:
-    """The index of a study's best model. Raises SearchError where none is solved."""
-    if study.best < 0:
-        raise SearchError("no model of this study was solved, so there is no best one; choose one with --model INDEX")
-    return study.best
 
 
 def part_of(name: str, part: str) -> str:
