@@ -69,9 +69,17 @@ def test_a_device_is_what_its_files_say(files: LaboratoryFiles, reads: np.ndarra
         "iv.csv: 201 rows, commas between columns, 2 lines of title left out, 'Point' and 'Time' left out; volt is",
         "rms error of full scale by law: sinh 0.00%, cubic 0.",
         f"for levels (µS): 4.8 for {reads[0].mean():.4g}, 20 for {reads[1].mean():.4g}",
-        "not told: and at the lowest (--stuck-off)",
+        "not told: devices stuck at the lowest one (--stuck-off)",
     ):
         assert each in said
+
+
+def test_a_mean_that_nobody_measured_stays_at_the_level(files: LaboratoryFiles, tmp_path: Path) -> None:
+    rows = "\n".join(f"24,{g},{0.03 * g}" for g in NOMINAL)
+    (tmp_path / "ret.csv").write_text(f"time (h),G (uS),sigma (uS)\n{rows}\n", encoding="utf-8")
+    device, _ = device_of_files(files, "mine")
+    levels = np.array(device.level_siemens)
+    np.testing.assert_array_equal(device.mean_siemens(levels, 86400), levels)
 
 
 def test_reads_far_from_their_level_are_told_and_stay(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from fewlevels.cli.options import (
     place,
 )
 from fewlevels.common.counts import counted
-from fewlevels.common.places import is_folder, is_there
+from fewlevels.common.places import is_folder, kind_of
 from fewlevels.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _chosen(ctx: typer.Context, options: CircuitOptions) -> Chosen:
     from fewlevels.study.result import load_searched
 
     asked, source = ctx.params, ctx.params["source"]
-    if is_folder(source) or not is_there(source):
+    if kind_of(source) in (None, "directory"):
         if given := [name for name in ("data", "method", "levels", "activation") if asked[name] is not None]:
             raise UsageError(f"--{given[0]} is of the file of a network; {source} is a study, which says it itself")
         result = load_searched(source)

@@ -38,7 +38,7 @@ def open_regular(path: str | Path, error: type[FewlevelsError], expected: str) -
 
 
 def _fetched(path: Path, error: type[FewlevelsError], expected: str) -> BinaryIO:
-    """A copy of a file of an object store."""
+    """A copy of a file of an object store, as a file of this machine, since readers ask for its descriptor."""
     try:
         content = read(path)
     except OSError as failure:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fewlevels.common.extras import require
 from fewlevels.common.words import printable
@@ -35,7 +35,7 @@ def place(text: str) -> Path:
         raise UsageError(f"{printable(text)} is in no store that can be used here: {printable(error)}") from None
     if not path.path.strip("/"):
         raise UsageError(f"{printable(text)} names no bucket; s3://BUCKET/FOLDER is expected")
-    return Path(path.path) if store.protocol == ("file", "local") else path  # type: ignore[return-value]  # used as one
+    return Path(path.path) if store.protocol == ("file", "local") else cast(Path, path)
 
 
 def is_local(path: Path) -> bool:

@@ -45,7 +45,7 @@ MISSING = {
     "retention": "what time does (--retention)",
     "read_noise": "read noise (--read-noise)",
     "stuck_on_rate": "devices stuck at the highest conductance (--stuck-on)",
-    "stuck_off_rate": "and at the lowest (--stuck-off)",
+    "stuck_off_rate": "devices stuck at the lowest one (--stuck-off)",
 }
 """What nobody said of a device, in words."""
 
@@ -128,8 +128,7 @@ def _at_levels(retention: MeasuredRetention, levels: FloatArray) -> tuple[Measur
         if (np.diff(moved) > 0).all():
             changed = np.flatnonzero(moved != programmed)
             said |= {f"{programmed[at] * 1e6:.4g} for {moved[at] * 1e6:.4g}": None for at in changed}
-            mean = table.conductance_siemens if table.mean_siemens is None else table.mean_siemens
-            table = replace(table, conductance_siemens=tuple(moved.tolist()), mean_siemens=mean)
+            table = replace(table, conductance_siemens=tuple(moved.tolist()))
         tables.append(table)
     told = [f"conductances of the retention are taken for levels (µS): {', '.join(said)}"] if said else []
     return MeasuredRetention(table=tuple(tables)), told

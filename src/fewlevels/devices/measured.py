@@ -109,8 +109,9 @@ def read_levels(path: Path, *, named: bool = True, unit: str = "", read_volt: fl
 
 
 def _far(siemens: FloatArray, rows: list[int]) -> list[int]:
-    """The rows whose reads lie more than FAR robust standard deviations from the median of their level: of a normal
-    variable one in two million (Iglewicz and Hoaglin 1993, with 1.4826 times the median absolute deviation).
+    """The rows whose reads lie more than FAR robust standard deviations from the median of their level: with many reads
+    of a normal variable one in two million. A robust standard deviation is 1.4826 times the median absolute deviation
+    (Iglewicz and Hoaglin 1993).
     """
     distance = np.abs(siemens[rows] - np.median(siemens[rows]))
     scale = 1.4826 * np.median(distance)

@@ -17,7 +17,7 @@ LEVEL_NAME = re.compile(NAME.format("level|lvl|state|l|s"), re.IGNORECASE)
 """'Level 3', 'L3', 'state_3 (uS)': a column of reads of one level."""
 
 READ_NAME = re.compile(NAME.format("read|reading|r|rep|repeat|repetition|trial|cycle|sample|device|dev"), re.IGNORECASE)
-"""'read 3', '#3 (uS)' after a word: a column of one read of every level."""
+"""'read 3', 'cycle_3 (uS)': a column of one read of every level."""
 
 LEVEL_WORD = re.compile("level|lvl|state", re.IGNORECASE)
 
@@ -30,9 +30,8 @@ def as_long(sheet: Sheet) -> Sheet:
     columns are in different units.
     """
     for at, row in enumerate(sheet.rows):
-        first, *others = (*row.cells, "")
-        others = others[:-1]
-        if len(others) > 0 and all(map(LEVEL_NAME.fullmatch, row.cells)):
+        first, others = row.cells[0], row.cells[1:]
+        if others and all(map(LEVEL_NAME.fullmatch, row.cells)):
             return _long(sheet, at, names=row.cells, by_row=False)
         if len(others) > 1 and LEVEL_WORD.fullmatch(first) and all(map(READ_NAME.fullmatch, others)):
             return _long(sheet, at, names=others, by_row=True)
